@@ -1,0 +1,65 @@
+# Two commands matter: `make lab` to read and run the notebooks, `make test` to check everything.
+# Windows without make: README.md has the same steps as plain pip lines.
+
+VENV ?= .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --disable-pip-version-check -c constraints.txt
+
+# As root (a container) Jupyter wants to be told so; without a screen it must not look for a browser.
+LAB_FLAGS := $(if $(filter 0,$(shell id -u)),--allow-root) \
+  $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),,--no-browser)
+
+.PHONY: help lab tour test notebooks figures clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make lab        install if needed, open JupyterLab (ARGS=\"--ip=0.0.0.0\" inside a container)"
+	@echo "make tour       install if needed, run notebook 00 without a screen: a web page in tour/"
+	@echo "make test       install if needed, run style check, unit tests and every notebook, compared"
+	@echo "make notebooks  rebuild the notebooks whose source changed (ARGS=--force for all, ARGS=03 for one)"
+	@echo "make figures    redraw figures/"
+	@echo "make clean      remove $(VENV) and everything built"
+
+lab: $(VENV)/lab.stamp
+	$(PY) -m jupyterlab $(LAB_FLAGS) $(ARGS) notebooks/00_start_here.ipynb
+
+tour: $(VENV)/lab.stamp
+	$(PY) scripts/notebooks.py --run-only --out tour $(ARGS) 00
+
+test: $(VENV)/test.stamp
+	$(PY) -m ruff check .
+	$(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env tests notebooks $(ARGS)
+
+notebooks: $(VENV)/test.stamp
+	$(PY) scripts/notebooks.py $(ARGS)
+
+figures: $(VENV)/test.stamp
+	$(PY) scripts/figures.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) tour build dist *.egg-info
+
+# The first Python that answers and is new enough; PYTHON=... chooses one.
+$(PY):
+	@for python in $(PYTHON) python3.11 python3.12 python3.13 python3 python; do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "Making $(VENV) with $$($$python --version)"; \
+	    $$python -m venv $(VENV) && exit 0; \
+	    rm -rf $(VENV); \
+	    echo "Python could not make a virtual environment. On Debian or Ubuntu: apt install python3-venv"; \
+	    exit 1; \
+	  fi; \
+	done; \
+	echo "No Python 3.11 or newer was found. Install one (https://www.python.org/downloads),"; \
+	echo "or name it: make lab PYTHON=/path/to/python3"; \
+	exit 1
+
+$(VENV)/lab.stamp: pyproject.toml constraints.txt | $(PY)
+	@echo "Installing into $(VENV): some minutes the first time (about 1 GB; more where torch brings CUDA)"
+	$(PIP) -e ".[lab]"
+	@touch $@
+
+$(VENV)/test.stamp: pyproject.toml constraints.txt | $(PY)
+	@echo "Installing into $(VENV): some minutes the first time (about 1 GB; more where torch brings CUDA)"
+	$(PIP) -e ".[lab,test]"
+	@touch $(VENV)/lab.stamp $@

@@ -1,0 +1,47 @@
+"""`python -m fer_utils COMMAND`: the kit from the command line."""
+
+import argparse
+import sys
+from importlib import import_module
+
+from fer_utils.errors import FerError
+
+COMMANDS = {
+    "data": "which data sets are here, and how to get the others",
+    "train": "train a network and keep its best epoch",
+    "evaluate": "score a network: confusion matrix, precision, recall, F1",
+    "explain": "draw what a network looked at in one picture",
+    "bench": "measure speed, ours and the peer's side by side",
+}
+
+
+def make_parser(chosen: str | None) -> argparse.ArgumentParser:
+    """Return the parser; only the chosen command's module is imported, so that help is quick."""
+    parser = argparse.ArgumentParser(prog="python -m fer_utils", description=__doc__)
+    subparsers = parser.add_subparsers(dest="command", required=True)
+    for name, purpose in COMMANDS.items():
+        sub = subparsers.add_parser(name, help=purpose, description=purpose)
+        if name == chosen:
+            module = import_module(f"fer_utils.commands.{name}")
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; a FerError becomes one line on stderr and exit status 2."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    chosen = arguments[0] if arguments else None
+    args = make_parser(chosen).parse_args(arguments)
+    try:
+        return args.run(args)
+    except FerError as error:
+        print(f"fer_utils {args.command}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"fer_utils {args.command}: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

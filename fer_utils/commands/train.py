@@ -1,0 +1,102 @@
+"""`python -m fer_utils train`: train a network and keep its best epoch."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from fer_utils import data, models, train
+from fer_utils.evaluate import evaluate
+from fer_utils.inputs import INPUTS
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what the command takes."""
+    parser.add_argument("--data", default="facs3d", help="data set (default: facs3d)")
+    parser.add_argument("--root", help="folder of the data set, where it is not in a usual place")
+    parser.add_argument("--model", default="mini_xception", help=", ".join(models.names()))
+    parser.add_argument("--inputs", default="gray", choices=INPUTS)
+    parser.add_argument("--input-size", type=int, help="side in pixels the net works at")
+    parser.add_argument("--recipe", help="; ".join(train.RECIPES) + " (default: the model's paper)")
+    parser.add_argument("--epochs", type=int, help="default: the recipe's")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", help="cpu, cuda, ...; default: a GPU where there is one")
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--out", type=Path, required=True, help="folder for weights and history")
+    parser.add_argument("--restart", action="store_true", help="write over a run that is there")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, report, and leave `model.safetensors` with its card in the folder."""
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    recipe_name = args.recipe or models.paper(args.model)
+    recipe = train.recipe(recipe_name)
+    train_faces = data.load(args.data, args.root, split="train")
+    valid_faces = data.load(args.data, args.root, split="valid")
+    net = models.create(
+        args.model,
+        inputs=args.inputs,
+        input_size=args.input_size,
+        classes=train_faces.classes,
+        seed=args.seed,
+    )
+    epochs = args.epochs or recipe.epochs
+    print(f"{args.model} ({models.count(net):,} parameters) learns {train_faces.name}: ", end="")
+    print(f"{len(train_faces)} faces, {len(valid_faces)} to choose the epoch by")
+    print(f"recipe {recipe_name}, {epochs} epochs; augmentation: {recipe.augmentation}")
+    history = train.fit(
+        net,
+        train_faces,
+        valid_faces,
+        recipe,
+        epochs=epochs,
+        seed=args.seed,
+        device=args.device,
+        out=args.out,
+        resume=not args.restart,
+    )
+    print(f"stopped: {history.stopped}")
+    if not history.epochs:
+        print("no epoch was finished: nothing is kept")
+        return 1
+    found = evaluate(net, valid_faces)
+    print(f"best epoch {history.best_epoch} on the validation split:")
+    print(found.table())
+    card = {
+        "data": f"{train_faces.name}, {len(train_faces)} training faces",
+        "recipe": recipe_name,
+        "seed": args.seed,
+        "epochs": len(history.epochs),
+        "selection": f"highest validation accuracy: epoch {history.best_epoch}",
+        "command": command(args, recipe_name),
+        "scores": {"valid": score(found)},
+        "versions": {"torch": torch.__version__.split("+")[0]},
+    }
+    models.save(net, args.out / "model.safetensors", card)
+    print(f"wrote {args.out / 'model.safetensors'} and its card; history in history.json")
+    if history.stopped.startswith("interrupted"):
+        print("the same command goes on from here")
+        return 130
+    return 0
+
+
+def command(args: argparse.Namespace, recipe_name: str) -> str:
+    """Return the command that repeats this run, without the folders of this machine."""
+    words = ["python -m fer_utils train", f"--data {args.data}", f"--model {args.model}"]
+    words += [f"--inputs {args.inputs}"] if args.inputs != "gray" else []
+    words += [f"--input-size {args.input_size}"] if args.input_size else []
+    words += [f"--recipe {recipe_name}"]
+    words += [f"--epochs {args.epochs}"] if args.epochs else []
+    words += [f"--threads {args.threads}"] if args.threads else []
+    return " ".join([*words, f"--seed {args.seed}", "--out DIR"])
+
+
+def score(found) -> dict:
+    """Return accuracy, N and the Wilson interval, rounded for a card."""
+    accuracy = found.accuracy
+    return {
+        "accuracy": round(accuracy.value, 4),
+        "n": accuracy.n,
+        "interval_95": [round(accuracy.low, 4), round(accuracy.high, 4)],
+    }

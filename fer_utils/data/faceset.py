@@ -1,0 +1,228 @@
+"""FaceSet: labelled faces as immutable arrays, the one form every data set is read into."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+
+from fer_utils.data import relabel
+from fer_utils.emotions import nearest
+from fer_utils.errors import FerError
+
+#: The parts a data set is divided into, in the order they are used.
+SPLITS = ("train", "valid", "test")
+
+_PER_FACE = ("images", "labels", "split", "votes", "subjects", "rows", "regions", "twins", "truth")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FaceSet:
+    """N faces with their labels and what else is known about them; arrays are read-only.
+
+    Attributes:
+        name: the data set's name.
+        images: uint8 (N, C, H, W), 0 black to 255 white.
+        labels: int64 (N,), indices into `classes`.
+        classes: the names of the K classes.
+        split: str (N,), "train", "valid" or "test".
+        votes: uint8 (N, V), how many taggers gave each of the V answers in `vote_names`, or None.
+        subjects: int64 or str (N,), who is shown, or None.
+        rows: (N,), where each picture came from (row of a table, or path of a file), or None.
+        regions: uint8 (N, H, W), part of the face per pixel: an index into `region_names`, 255
+            where not known, or None.
+        twins: uint8 (N, C, H, W), the same person's neutral face, zeros where not known, or None.
+        truth: bool (N,), True where regions and twins are known, or None.
+        left_out: one sentence for every row or picture that could not be used.
+        label_rule: the rule that made the labels from votes, "" where labels are as published.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    split: np.ndarray
+    votes: np.ndarray | None = None
+    vote_names: tuple[str, ...] = ()
+    subjects: np.ndarray | None = None
+    rows: np.ndarray | None = None
+    regions: np.ndarray | None = None
+    region_names: tuple[str, ...] = ()
+    twins: np.ndarray | None = None
+    truth: np.ndarray | None = None
+    left_out: tuple[str, ...] = ()
+    label_rule: str = ""
+
+    def __post_init__(self) -> None:
+        """Check that the arrays fit together, and make them read-only."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                view = value.view()
+                view.flags.writeable = False
+                object.__setattr__(self, field.name, view)
+            elif isinstance(value, list):
+                object.__setattr__(self, field.name, tuple(value))
+        self._check()
+
+    def _check(self) -> None:
+        if self.images.ndim != 4 or self.images.dtype != np.uint8:
+            found = f"{self.images.dtype} {self.images.shape}"
+            raise FerError(f"{self.name}: images must be uint8 (N, C, H, W), found {found}")
+        for field in _PER_FACE:
+            value = getattr(self, field)
+            if value is not None and len(value) != len(self.images):
+                raise FerError(
+                    f"{self.name}: {len(self.images)} images but {len(value)} {field}; "
+                    "there must be one for every face"
+                )
+        if self.labels.size and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
+            raise FerError(
+                f"{self.name}: labels must be 0 to {len(self.classes) - 1}, "
+                f"found {self.labels.min()} to {self.labels.max()}"
+            )
+        unknown = sorted(set(np.unique(self.split).tolist()) - set(SPLITS))
+        if unknown:
+            raise FerError(f"{self.name}: splits are {', '.join(SPLITS)}; found {unknown[0]!r}")
+        if self.votes is not None and self.votes.shape[1:] != (len(self.vote_names),):
+            raise FerError(
+                f"{self.name}: votes of shape {self.votes.shape} do not fit "
+                f"{len(self.vote_names)} vote names"
+            )
+
+    def __len__(self) -> int:
+        """Return N."""
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        """Say on one line what is in the set."""
+        _, channels, height, width = self.images.shape
+        kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
+        splits = ", ".join(f"{s} {n}" for s, n in self._split_counts().items() if n)
+        extra = "".join(f", {f}" for f in ("votes", "regions") if getattr(self, f) is not None)
+        extra += f", {len(self.left_out)} left out" if self.left_out else ""
+        return (
+            f"FaceSet({self.name}: {len(self)} faces {height}x{width} {kind}, "
+            f"{len(self.classes)} classes{', ' + splits if splits else ''}{extra})"
+        )
+
+    def where(self, split: str | None = None, label: str | int | None = None) -> "FaceSet":
+        """Return the faces of one split, of one class (name or index), or both.
+
+        Raises:
+            FerError: there is no such split or class.
+        """
+        keep = np.ones(len(self), bool)
+        if split is not None:
+            if split not in SPLITS:
+                raise FerError(f"{split!r} is not a split.{nearest(split, SPLITS)}")
+            keep &= self.split == split
+        if label is not None:
+            keep &= self.labels == self.class_index(label)
+        return self.take(np.flatnonzero(keep))
+
+    def class_index(self, label: str | int) -> int:
+        """Return the index of a class given by its name or index.
+
+        Raises:
+            FerError: there is no such class; the message names the nearest.
+        """
+        if isinstance(label, str):
+            if label in self.classes:
+                return self.classes.index(label)
+            raise FerError(f"{self.name} has no class {label!r}.{nearest(label, self.classes)}")
+        if 0 <= label < len(self.classes):
+            return int(label)
+        raise FerError(f"{self.name} has classes 0 to {len(self.classes) - 1}, not {label}")
+
+    def take(self, which: int | slice | Sequence[int] | np.ndarray) -> "FaceSet":
+        """Return the faces at these positions (0 to N-1), in this order, as a FaceSet.
+
+        Raises:
+            FerError: a position is outside the set.
+        """
+        if isinstance(which, int | np.integer):
+            which = [which]
+        if not isinstance(which, slice):
+            which = np.asarray(which)
+            which = which.astype(np.int64) if which.size == 0 else which
+        taken = {field: getattr(self, field) for field in _PER_FACE}
+        try:
+            chosen = {f: value[which] for f, value in taken.items() if value is not None}
+        except IndexError as error:
+            raise FerError(f"{self.name} has faces 0 to {len(self) - 1}: {error}") from None
+        return replace(self, **chosen)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many faces each class has."""
+        count = np.bincount(self.labels, minlength=len(self.classes))
+        return dict(zip(self.classes, count.tolist(), strict=True))
+
+    def table(self) -> str:
+        """Return the number of faces per class and split as plain text."""
+        present = [split for split, count in self._split_counts().items() if count]
+        parts = [self.where(split=split).counts() for split in present] + [self.counts()]
+        width = max(len(name) for name in (*self.classes, "class"))
+        lines = [f"{'class':{width}}" + "".join(f"{title:>8}" for title in (*present, "all"))]
+        for name in self.classes:
+            lines.append(f"{name:{width}}" + "".join(f"{part[name]:8d}" for part in parts))
+        lines.append(f"{'all':{width}}" + "".join(f"{sum(p.values()):8d}" for p in parts))
+        return "\n".join(lines)
+
+    def relabel(self, rule: str) -> "FaceSet":
+        """Return the faces that a rule for the votes can label, with those labels.
+
+        The rules are FERPlus's ("majority", "probability" or "cross_entropy", "multi_target",
+        "argmax"; see `fer_utils.data.relabel`). Prints how many faces of each split are kept.
+
+        Raises:
+            FerError: there are no votes, no such rule, or the set has been relabelled already.
+        """
+        votes = self._need_votes()
+        if self.label_rule:
+            raise FerError(
+                f"These labels come from the rule {self.label_rule!r}, which has already left "
+                f"faces out. Relabel the set as it was loaded to compare rules."
+            )
+        labels = relabel.labels(votes, self.vote_names, rule)
+        kept = self.take(np.flatnonzero(labels >= 0))
+        print(f"{self.name}, rule {rule}: kept {_kept_of(kept, self)}")
+        return replace(
+            kept,
+            labels=labels[labels >= 0],
+            classes=relabel.vote_classes(self.vote_names),
+            label_rule=rule,
+        )
+
+    def vote_distribution(self, rule: str = "argmax") -> np.ndarray:
+        """Return the taggers' votes as shares: soft labels, float64 (N, K).
+
+        The K columns are the expressions that could be voted for, in the order of
+        `fer_utils.emotions.FER8`: those of `relabel(rule).classes`. Rows sum to 1; a row is all
+        zero where no vote is left. The rule "argmax" takes every vote for an expression,
+        "probability" only those that FERPlus's cross-entropy training uses.
+
+        Raises:
+            FerError: there are no votes or no such rule.
+        """
+        return relabel.distribution(self._need_votes(), self.vote_names, rule)
+
+    def pictures(self, device: str | torch.device | None = None) -> torch.Tensor:
+        """Return the images as a float32 tensor (N, C, H, W) with values in [0, 1]."""
+        return torch.tensor(self.images).to(device).float().div_(255)
+
+    def _need_votes(self) -> np.ndarray:
+        if self.votes is None:
+            raise FerError(
+                f"{self.name} has no votes. For FER2013, put FERPlus's fer2013new.csv beside "
+                "the csv file and load it again."
+            )
+        return self.votes
+
+    def _split_counts(self) -> dict[str, int]:
+        return {split: int((self.split == split).sum()) for split in SPLITS}
+
+
+def _kept_of(kept: FaceSet, before: FaceSet) -> str:
+    counts, totals = kept._split_counts(), before._split_counts()
+    return ", ".join(f"{s} {counts[s]} of {n}" for s, n in totals.items() if n) or "0 of 0"

@@ -1,0 +1,55 @@
+"""The words for expressions: label orders of the data sets, and the maps between spellings."""
+
+from difflib import get_close_matches
+
+from fer_utils.errors import FerError
+
+#: The seven classes in FER2013's label order: 0 is angry, 6 is neutral.
+FER7 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+#: FER7 with FERPlus's eighth class.
+FER8 = (*FER7, "contempt")
+
+#: The vote columns of FERPlus's fer2013new.csv, in their order (NF: not a face).
+FERPLUS_VOTES = (
+    "neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt", "unknown", "NF",
+)  # fmt: skip
+
+# Words used by FERPlus, CK+, FERG, RAF-DB and RaFD, and the two-letter codes of JAFFE and KDEF.
+_SPELLINGS = {
+    "angry": ("anger", "an"),
+    "disgust": ("disgusted", "di"),
+    "fear": ("fearful", "afraid", "fe", "af"),
+    "happy": ("happiness", "joy", "joyful", "ha"),
+    "sad": ("sadness", "sa"),
+    "surprise": ("surprised", "su"),
+    "neutral": ("neutrality", "ne"),
+    "contempt": ("contemptuous", "co"),
+}
+_CANONICAL = {name: name for name in FER8} | {
+    spelling: name for name, spellings in _SPELLINGS.items() for spelling in spellings
+}
+
+
+def canonical(name: str) -> str:
+    """Return the kit's word for an expression, whichever data set spelled it.
+
+    Capitals and surrounding spaces do not count: ``canonical("HA")`` and
+    ``canonical("Happiness")`` are both ``"happy"``.
+
+    Raises:
+        FerError: nobody spells an expression like that; the message names the nearest words.
+    """
+    word = str(name).strip().lower()
+    if word in _CANONICAL:
+        return _CANONICAL[word]
+    raise FerError(f"{name!r} is not an expression.{nearest(word, _CANONICAL)}")
+
+
+def nearest(word: object, known: object) -> str:
+    """Return `` Did you mean ...?`` for a mistyped word, or the list of known words."""
+    names = [str(item) for item in known]
+    close = get_close_matches(str(word).lower(), names, n=3, cutoff=0.5)
+    if close:
+        return f" Did you mean {' or '.join(repr(item) for item in close)}?"
+    return f" Known: {', '.join(names)}."

@@ -1,0 +1,198 @@
+"""One pass over a data set; every metric is computed from the probabilities it leaves."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from scipy.stats import binomtest
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from fer_utils.data.faceset import FaceSet
+from fer_utils.emotions import nearest
+from fer_utils.errors import FerError
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """A share of right answers with its Wilson score interval (95 %)."""
+
+    correct: int
+    n: int
+
+    @property
+    def value(self) -> float:
+        """Right answers over all answers."""
+        return self.correct / self.n
+
+    @cached_property
+    def _interval(self) -> tuple[float, float]:
+        found = binomtest(self.correct, self.n).proportion_ci(0.95, method="wilson")
+        return float(found.low), float(found.high)
+
+    @property
+    def low(self) -> float:
+        """Lower end of the interval."""
+        return self._interval[0]
+
+    @property
+    def high(self) -> float:
+        """Upper end of the interval."""
+        return self._interval[1]
+
+    def __str__(self) -> str:
+        """E.g. `0.653 (2344 of 3589; 95 % 0.637-0.669)`."""
+        return (
+            f"{self.value:.3f} ({self.correct} of {self.n}; 95 % {self.low:.3f}-{self.high:.3f})"
+        )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a net said about a data set.
+
+    Attributes:
+        probabilities: float32 (N, K), rows sum to 1.
+        labels: int64 (N,), index into `classes`.
+        classes: names of the K outputs.
+    """
+
+    probabilities: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """Most probable class, int64 (N,)."""
+        return self.probabilities.argmax(1)
+
+    @property
+    def accuracy(self) -> Accuracy:
+        """Share of faces whose most probable class is the label."""
+        return Accuracy(int((self.predictions == self.labels).sum()), len(self.labels))
+
+    def confusion(self, normalize: str | None = None) -> np.ndarray:
+        """Return the confusion matrix (K, K): row = label, column = prediction.
+
+        Args:
+            normalize: None counts faces (int64); "true" makes rows sum to 1 (the diagonal is
+                the recall), "pred" columns (the precision). An empty row or column stays 0.
+
+        Raises:
+            FerError: another `normalize`.
+        """
+        if normalize not in (None, "true", "pred"):
+            raise FerError(f"normalize={normalize!r}: choose None, 'true' or 'pred'.")
+        everyone = np.arange(len(self.classes))
+        return confusion_matrix(
+            self.labels, self.predictions, labels=everyone, normalize=normalize
+        )
+
+    def per_class(self) -> list[dict]:
+        """Return name, precision, recall, f1 and support of each class.
+
+        A measure whose denominator is 0 is NaN: the precision of a class never predicted,
+        the recall of a class without faces.
+        """
+        everyone = np.arange(len(self.classes))
+        columns = precision_recall_fscore_support(
+            self.labels, self.predictions, labels=everyone, zero_division=np.nan
+        )
+        keys = ("precision", "recall", "f1", "support")
+        return [
+            {"name": name, **dict(zip(keys, map(_plain, row), strict=True))}
+            for name, row in zip(self.classes, zip(*columns, strict=True), strict=True)
+        ]
+
+    def table(self) -> str:
+        """Return precision, recall, F1 and support per class, and the accuracy, as text."""
+        lines = [f"{'':10} precision  recall      F1  faces"]
+        for row in self.per_class():
+            lines.append(
+                f"{row['name']:10} {row['precision']:9.3f} {row['recall']:7.3f} "
+                f"{row['f1']:7.3f} {row['support']:6d}"
+            )
+        return "\n".join([*lines, f"accuracy   {self.accuracy}"])
+
+    def mistakes(self, true: str, predicted: str) -> np.ndarray:
+        """Return the indices of faces labelled `true` that the net called `predicted`.
+
+        Raises:
+            FerError: a name that is not in `classes`.
+        """
+        for name in (true, predicted):
+            if name not in self.classes:
+                raise FerError(f"no class {name!r}.{nearest(name, self.classes)}")
+        is_true = self.labels == self.classes.index(true)
+        return np.flatnonzero(is_true & (self.predictions == self.classes.index(predicted)))
+
+
+def evaluate(
+    net: nn.Module,
+    faces: FaceSet,
+    *,
+    batch: int = 256,
+    device: str | torch.device | None = None,
+    progress: bool = False,
+) -> Evaluation:
+    """Return what `net` says about every face, dropout off and batch norm frozen.
+
+    Args:
+        net: a net with `.classes`, from pictures in [0, 1] to logits.
+        faces: labels are matched to the net's outputs by class name.
+        batch: pictures per pass.
+        device: None keeps the net where it is.
+        progress: show a bar.
+
+    Raises:
+        FerError: no faces, or a class that the net does not know.
+    """
+    if len(faces) == 0:
+        raise FerError(f"no faces to evaluate: {faces!r} is empty.")
+    labels = labels_for(net.classes, faces)
+    if device is not None:
+        net = net.to(device)
+    images = torch.from_numpy(np.array(faces.images)).to(next(net.parameters()).device)
+    logits = predict(net, images, batch=batch, progress=progress)
+    return Evaluation(logits.softmax(1).cpu().numpy(), labels, tuple(net.classes))
+
+
+def predict(net: nn.Module, images: Tensor, *, batch: int = 256, progress: bool = False) -> Tensor:
+    """Return logits, float32 (N, K), of uint8 images (N, C, H, W) on the net's device.
+
+    The net's training mode is put back afterwards.
+    """
+    training = net.training
+    net.eval()
+    try:
+        with torch.inference_mode():
+            starts = tqdm(range(0, len(images), batch), disable=not progress, leave=False)
+            parts = [net(images[i : i + batch].float() / 255).float() for i in starts]
+    finally:
+        net.train(training)
+    return torch.cat(parts)
+
+
+def labels_for(classes: tuple[str, ...], faces: FaceSet) -> np.ndarray:
+    """Return the labels of `faces` as indices into `classes`, matched by name, int64 (N,).
+
+    Raises:
+        FerError: faces carry a class that is not in `classes`.
+    """
+    unknown = [name for name in faces.classes if name not in classes]
+    present = {faces.classes[i] for i in np.unique(faces.labels)}
+    missing = [name for name in unknown if name in present]
+    if missing:
+        raise FerError(
+            f"{faces.name} has faces labelled {', '.join(missing)}, which the net does not know; "
+            f"its outputs are: {', '.join(classes)}. Leave them out with faces.where(label=...), "
+            "or create the net with classes=faces.classes."
+        )
+    table = np.array([classes.index(n) if n in classes else -1 for n in faces.classes])
+    return table[faces.labels]
+
+
+def _plain(value: np.generic) -> float | int:
+    return value.item()

@@ -1,0 +1,134 @@
+"""A figure that carries its own description, and how it is shown and saved.
+
+JupyterLab and nbconvert's default template drop the alt text that the metadata of an
+`image/png` output may carry, so a figure is also handed over as HTML, where they keep it.
+"""
+
+import base64
+import os
+from html import escape
+from io import BytesIO
+from pathlib import Path
+
+import matplotlib
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+from PIL import Image
+
+from fer_utils.errors import FerError
+
+DPI = 120
+WIDEST = 10.0  # inches, what a notebook has room for
+
+INK, FAINT, PAPER = "#222222", "#8c8c8c", "white"
+
+#: One look for every figure, whatever style the notebook has set.
+STYLE = {
+    **matplotlib.rcParamsDefault,
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "figure.facecolor": PAPER,
+    "font.size": 10,
+    "axes.titlesize": 10,
+    "axes.labelsize": 10,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+del STYLE["backend"]  # the look only: who draws stays as it was
+
+styled = matplotlib.rc_context(STYLE)
+
+
+class Picture(Figure):
+    """A figure outside pyplot (so a notebook never shows it twice) with a description.
+
+    Attributes:
+        alt: what the picture shows, in words.
+    """
+
+    alt: str = ""
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+        return bundle(self, self.alt)
+
+
+def new(width: float, height: float, **options: object) -> Picture:
+    """Return an empty figure of so many inches, no wider than a notebook."""
+    return Picture(figsize=(min(width, WIDEST), height), layout="constrained", **options)
+
+
+def png(figure: Figure) -> bytes:
+    """Return a figure as PNG, in a palette of 256 colours, which halves it or better."""
+    drawn = BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(drawn, format="png", dpi=DPI)
+    small = BytesIO()
+    picture = Image.open(drawn).convert("RGB")
+    picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+        small, "PNG", optimize=True
+    )
+    return small.getvalue()
+
+
+def bundle(figure: Figure, alt: str) -> tuple[dict, dict]:
+    """Return a figure in the forms a notebook may want, and their metadata."""
+    data = base64.b64encode(png(figure)).decode("ascii")
+    width, height = (round(96 * side) for side in figure.get_size_inches())
+    source = f"data:image/png;base64,{data}"
+    tag = f'<img alt="{escape(alt)}" width="{width}" height="{height}" src="{source}">'
+    forms = {"image/png": data, "text/html": tag, "text/plain": f"Figure: {alt}"}
+    return forms, {"image/png": {"alt": alt, "width": width, "height": height}}
+
+
+def show(figure: Figure, alt: str | None = None) -> None:
+    """Show a figure in the notebook, with alt text, and close it.
+
+    Args:
+        figure: from `plots`, or any matplotlib figure.
+        alt: the description; None takes the figure's own.
+
+    Raises:
+        FerError: the figure has no description and none is given.
+    """
+    from IPython.display import display  # notebooks have it; scripts need not
+
+    alt = alt if alt is not None else getattr(figure, "alt", "")
+    if not alt:
+        raise FerError('describe the figure for those who cannot see it: show(figure, alt="...").')
+    forms, metadata = bundle(figure, alt)
+    plt.close(figure)
+    display(forms, metadata=metadata, raw=True)
+
+
+def save(figure: Figure, path: str | Path) -> Path:
+    """Write a figure to a file in one step; the name's ending chooses the format.
+
+    Raises:
+        FerError: no such folder, or an ending that matplotlib cannot write.
+    """
+    path = Path(path)
+    ending = path.suffix.lower().removeprefix(".")
+    known = figure.canvas.get_supported_filetypes()
+    if ending not in known:
+        raise FerError(f"{path.name} must end in one of: {', '.join(sorted(known))}.")
+    if not path.parent.is_dir():
+        raise FerError(f"there is no folder {path.parent} to write {path.name} in: make it first.")
+    unfinished = path.with_name(f".{path.stem}.{os.getpid()}.part")
+    try:
+        if ending == "png":
+            unfinished.write_bytes(png(figure))
+        else:
+            figure.savefig(unfinished, format=ending)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return path

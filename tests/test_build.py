@@ -1,0 +1,115 @@
+"""The builder of the notebooks: runs, normalises, leaves the old notebook where a cell fails."""
+
+import base64
+import subprocess
+
+import nbformat
+import pytest
+
+from scripts import notebooks
+
+SOURCE = """# %% [markdown]
+# # A title
+
+# %%
+import os
+import ipywidgets
+x = 41
+
+# %%
+x + 1
+
+# %% tags=["nbval-ignore-output"] reason="stands for something that changes"
+print(os.environ.get("FER_UTILS_DATASET"), os.environ["OMP_NUM_THREADS"])
+
+# %%
+ipywidgets.IntSlider(3)
+
+# %%
+from IPython.display import display
+pixel = {"image/png": "PIXEL"}
+display(pixel, raw=True, metadata={"image/png": {"alt": "one black pixel, alone & small"}})
+"""
+PIXEL = base64.b64encode(b"\x89PNG stands for a picture").decode()
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder of notebooks with one source, 01_a.py."""
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(notebooks, "SOURCES", tmp_path / "src")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "01_a.py").write_text(SOURCE.replace("PIXEL", PIXEL))
+    return tmp_path
+
+
+def test_build_then_up_to_date_then_out_of_date(folder, capsys):
+    path, source = folder / "01_a.ipynb", folder / "src" / "01_a.py"
+    assert notebooks.main([]) == 0
+    assert "slowest cell" in capsys.readouterr().out
+    first = path.read_text()
+    built = nbformat.reads(first, as_version=4)
+    nbformat.validate(built)
+    assert notebooks.differences(notebooks.read_source(source), built) == []
+
+    code = [cell for cell in built.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == [1, 2, 3, 4, 5]
+    assert code[1].outputs[0].data["text/plain"] == "42"
+    assert code[2].outputs[0].text == "None 1\n"
+    assert code[2].metadata == {
+        "tags": ["nbval-ignore-output"],
+        "reason": "stands for something that changes",
+    }
+    assert [cell.id for cell in built.cells][:2] == ["01-000", "01-001"]
+
+    # Made again, it is the same to the byte: no times, no random ids of widgets or cells.
+    assert notebooks.main(["--force"]) == 0
+    assert path.read_text() == first
+    assert list(built.metadata.widgets.values())[0]["state"]
+
+    capsys.readouterr()
+    stamp = path.stat().st_mtime_ns
+    assert notebooks.main(["01"]) == 0
+    assert "up to date" in capsys.readouterr().out
+    assert path.stat().st_mtime_ns == stamp
+
+    source.write_text(source.read_text().replace("x = 41", "x = 42"))
+    assert notebooks.main([]) == 0
+    assert '"43"' in path.read_text()
+
+
+def test_failing_cell_is_named_and_the_old_notebook_stays(folder, capsys):
+    path = folder / "01_a.ipynb"
+    path.write_text("the old one")
+    (folder / "src" / "01_a.py").write_text("# %%\nx = 1\n\n# %%\n1 / (x - 1)\n")
+    assert notebooks.main(["--force"]) == 1
+    said = capsys.readouterr().err
+    assert "01_a, cell 1" in said and "1 / (x - 1)" in said and "ZeroDivisionError" in said
+    assert path.read_text() == "the old one"
+    assert sorted(p.name for p in folder.iterdir()) == ["01_a.ipynb", "src"]
+
+
+def test_run_only_leaves_page_and_figures_and_the_notebook_alone(folder, tmp_path, capsys):
+    assert notebooks.main([]) == 0
+    before = (folder / "01_a.ipynb").read_bytes()
+    out = tmp_path / "out"
+    assert notebooks.main(["--run-only", "--dataset", "fer2013", "--out", str(out), "01"]) == 0
+    assert (folder / "01_a.ipynb").read_bytes() == before
+    assert "fer2013 1" in (out / "01_a.ipynb").read_text()
+    page = (out / "01_a.html").read_text()
+    assert 'alt="one black pixel, alone &amp; small"' in page and PIXEL in page
+    assert (out / "figures" / "01_a_01.png").read_bytes() == base64.b64decode(PIXEL)
+    assert str(out / "01_a.html") in capsys.readouterr().out
+
+
+def test_wrong_arguments_are_explained(folder, capsys):
+    for arguments, said in ((["07"], "no notebook"), (["--dataset", "fer2013"], "--run-only")):
+        with pytest.raises(SystemExit):
+            notebooks.main(arguments)
+        assert said in capsys.readouterr().err
+
+
+def test_make_without_a_target_explains_itself():
+    done = subprocess.run(["make"], cwd=notebooks.ROOT, capture_output=True, text=True)
+    for target in ("lab", "tour", "test", "notebooks", "figures"):
+        assert f"make {target}" in done.stdout, done.stderr

@@ -1,0 +1,101 @@
+"""Metrics against cases worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fer_utils.data.faceset import FaceSet
+from fer_utils.errors import FerError
+from fer_utils.evaluate import Accuracy, Evaluation, evaluate, labels_for
+
+
+def answers(labels, predictions, classes=("a", "b", "c")) -> Evaluation:
+    probabilities = np.full((len(labels), len(classes)), 0.1, np.float32)
+    probabilities[np.arange(len(labels)), predictions] = 0.8
+    return Evaluation(probabilities, np.array(labels), classes)
+
+
+def faces(labels, classes) -> FaceSet:
+    images = np.arange(len(labels), dtype=np.uint8)[:, None, None, None]
+    images = np.broadcast_to(images, (len(labels), 1, 8, 8))
+    split = np.full(len(labels), "test")
+    return FaceSet("made", images, np.array(labels, np.int64), classes, split)
+
+
+class Brightness(nn.Module):
+    """Says class 1 for pictures above grey level 2, else class 0."""
+
+    def __init__(self, classes=("dark", "bright")):
+        super().__init__()
+        self.classes = classes
+        self.weight = nn.Parameter(torch.tensor([0.0, 255.0]))
+        self.drop = nn.Dropout(0.9)
+
+    def forward(self, pictures):
+        return self.drop((pictures.mean((1, 2, 3)) - 2.5 / 255)[:, None] * self.weight)
+
+
+def test_confusion_precision_recall_f1_by_hand():
+    found = answers([0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 0, 2])
+    assert found.confusion().tolist() == [[2, 1, 0], [1, 1, 0], [0, 0, 1]]
+    np.testing.assert_allclose(found.confusion("true")[0], [2 / 3, 1 / 3, 0])
+    np.testing.assert_allclose(found.confusion("pred")[:, 0], [2 / 3, 1 / 3, 0])
+    first, second, third = found.per_class()
+    assert first == {
+        "name": "a",
+        "precision": pytest.approx(2 / 3),
+        "recall": pytest.approx(2 / 3),
+        "f1": pytest.approx(2 / 3),
+        "support": 3,
+    }
+    assert (second["precision"], second["recall"]) == (0.5, 0.5)
+    assert third["f1"] == 1.0
+    assert found.accuracy.correct == 4 and found.accuracy.n == 6
+    assert found.mistakes("a", "b").tolist() == [2]
+
+
+def test_a_class_without_faces_or_predictions_is_nan_not_zero():
+    found = answers([0, 0], [0, 0])
+    row = found.per_class()[1]
+    assert math.isnan(row["precision"]) and math.isnan(row["recall"]) and row["support"] == 0
+    assert found.confusion("true")[1].tolist() == [0, 0, 0]
+    assert "nan" in found.table()
+
+
+def test_wilson_interval_against_its_formula():
+    p, n, z = 2344 / 3589, 3589, 1.959963984540054
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    accuracy = Accuracy(2344, 3589)
+    assert (accuracy.low, accuracy.high) == pytest.approx((middle - half, middle + half))
+    assert str(accuracy) == "0.653 (2344 of 3589; 95 % 0.637-0.669)"
+    assert Accuracy(0, 5).low == pytest.approx(0, abs=1e-12)
+
+
+def test_one_pass_over_the_faces_with_dropout_off_and_mode_put_back():
+    net = Brightness().train()
+    found = evaluate(net, faces([0, 0, 0, 1, 1], ("dark", "bright")), batch=2)
+    assert net.training
+    assert found.predictions.tolist() == [0, 0, 0, 1, 1]
+    assert str(found.accuracy).startswith("1.000 (5 of 5")
+    np.testing.assert_allclose(found.probabilities.sum(1), 1, atol=1e-6)
+
+
+def test_labels_are_matched_by_name():
+    assert labels_for(("b", "a"), faces([0, 1], ("a", "b"))).tolist() == [1, 0]
+    assert labels_for(("a", "b"), faces([0, 0], ("a", "unused"))).tolist() == [0, 0]
+    with pytest.raises(FerError, match="labelled c"):
+        labels_for(("a", "b"), faces([0, 1], ("a", "c")))
+
+
+def test_errors_say_what_to_do():
+    found = answers([0], [0])
+    with pytest.raises(FerError, match="empty"):
+        evaluate(Brightness(), faces([], ("dark", "bright")))
+    with pytest.raises(FerError, match="'true' or 'pred'"):
+        found.confusion("rows")
+    with pytest.raises(FerError, match="no class 'd'"):
+        found.mistakes("d", "a")

@@ -1,0 +1,200 @@
+"""FaceSet and the rules that turn votes into labels."""
+
+import numpy as np
+import pytest
+import torch
+
+from fer_utils.data import FaceSet, relabel
+from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES
+from fer_utils.errors import FerError
+
+
+def make(n=6, **changes):
+    values = {
+        "name": "made",
+        "images": np.arange(n * 4, dtype=np.uint8).reshape(n, 1, 2, 2),
+        "labels": np.arange(n) % 3,
+        "classes": ("angry", "happy", "sad"),
+        "split": np.array((["train"] * 3 + ["valid"] * 2 + ["test"] * n)[:n]),
+    }
+    return FaceSet(**(values | changes))
+
+
+def with_votes(rows):
+    return make(
+        len(rows),
+        votes=np.array(rows, np.uint8),
+        vote_names=FERPLUS_VOTES,
+        labels=np.zeros(len(rows), np.int64),
+        classes=FER7,
+    )
+
+
+def test_arrays_are_read_only_and_the_callers_own_stay_writable():
+    mine = np.zeros((2, 1, 2, 2), np.uint8)
+    faces = make(2, images=mine)
+    with pytest.raises(ValueError, match="read-only"):
+        faces.images[0] = 1
+    with pytest.raises(AttributeError):
+        faces.name = "other"
+    mine[0] = 1
+
+
+def test_where_by_split_and_class():
+    faces = make()
+    assert faces.where(split="valid").labels.tolist() == [0, 1]
+    assert faces.where(label="sad").labels.tolist() == [2, 2]
+    assert faces.where(split="train", label=2).images.ravel().tolist() == [8, 9, 10, 11]
+    assert len(faces.where(split="test", label="angry")) == 0
+
+
+def test_wrong_names_are_refused_with_the_nearest():
+    with pytest.raises(FerError, match="made has no class 'hapy'. Did you mean 'happy'"):
+        make().where(label="hapy")
+    with pytest.raises(FerError, match="'vald' is not a split. Did you mean 'valid'"):
+        make().where(split="vald")
+    with pytest.raises(FerError, match="classes 0 to 2, not 3"):
+        make().where(label=3)
+
+
+def test_take_one_some_and_a_slice_carry_everything_along():
+    faces = make(
+        rows=np.arange(6) * 10, votes=np.eye(6, dtype=np.uint8), vote_names=tuple("abcdef")
+    )
+    assert faces.take(4).rows.tolist() == [40]
+    some = faces.take([5, 0])
+    assert some.rows.tolist() == [50, 0]
+    assert some.votes.argmax(axis=1).tolist() == [5, 0]
+    assert some.split.tolist() == ["test", "train"]
+    assert faces.take(slice(1, 3)).labels.tolist() == [1, 2]
+    assert len(faces.take([])) == 0
+
+
+def test_take_outside_is_refused():
+    with pytest.raises(FerError, match="made has faces 0 to 5"):
+        make().take(6)
+    with pytest.raises(FerError, match="made has faces 0 to 5"):
+        make().take(np.ones(4, bool))
+
+
+def test_counts_table_and_repr():
+    faces = make()
+    assert faces.counts() == {"angry": 2, "happy": 2, "sad": 2}
+    assert faces.table().splitlines() == [
+        "class   train   valid    test     all",
+        "angry       1       1       0       2",
+        "happy       1       1       0       2",
+        "sad         1       0       1       2",
+        "all         3       2       1       6",
+    ]
+    assert repr(faces) == "FaceSet(made: 6 faces 2x2 grey, 3 classes, train 3, valid 2, test 1)"
+
+
+def test_pictures_are_floats_from_0_to_1():
+    images = np.array([0, 51, 255, 102], np.uint8).reshape(1, 1, 2, 2)
+    pictures = make(1, images=images).pictures()
+    assert pictures.dtype == torch.float32
+    assert pictures.shape == (1, 1, 2, 2)
+    torch.testing.assert_close(pictures.ravel(), torch.tensor([0, 0.2, 1, 0.4]))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": np.zeros((6, 2, 2), np.uint8)}, "images must be uint8"),
+        ({"images": np.zeros((6, 1, 2, 2))}, "images must be uint8"),
+        ({"labels": np.zeros(5, np.int64)}, "6 images but 5 labels"),
+        ({"labels": np.full(6, 3)}, "labels must be 0 to 2"),
+        ({"labels": np.full(6, -1)}, "labels must be 0 to 2"),
+        ({"split": np.array(["train"] * 5 + ["dev"])}, "found 'dev'"),
+        ({"votes": np.zeros((6, 3), np.uint8)}, "do not fit"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(change, message):
+    with pytest.raises(FerError, match=message):
+        make(**change)
+
+
+# Columns: neutral, happy, surprise, sad, angry, disgust, fear, contempt, unknown, NF. What each
+# rule makes of a face ("" where it leaves the face out), worked out by hand.
+CASES = [
+    # all agree
+    ([0, 10, 0, 0, 0, 0, 0, 0, 0, 0], "happy", "happy", "happy", "happy"),
+    # four single votes are outliers: 6 of 6 votes are left
+    ([6, 1, 0, 1, 1, 1, 0, 0, 0, 0], "neutral", "neutral", "neutral", "neutral"),
+    # 5 of 10 is not more than half; the first of two equals is the label elsewhere
+    ([5, 5, 0, 0, 0, 0, 0, 0, 0, 0], "", "neutral", "neutral", "neutral"),
+    # 4 of 8 after two single votes: no majority; 4 + 4 come in together
+    ([4, 0, 0, 4, 1, 0, 1, 0, 0, 0], "", "neutral", "neutral", "neutral"),
+    # four answers come in, three at most are allowed; none but the first has 30 %
+    ([4, 2, 2, 2, 0, 0, 0, 0, 0, 0], "", "", "", "neutral"),
+    # "not a face" wins outright
+    ([2, 0, 0, 0, 0, 0, 0, 0, 0, 8], "", "", "", ""),
+    # "unknown" has most votes: it ends the probability rule alone
+    ([3, 0, 0, 0, 0, 0, 0, 0, 7, 0], "", "", "", ""),
+    # equal to "unknown": 4 of 8 kept is not over half for probability; multi-target keeps both
+    ([4, 0, 0, 0, 1, 1, 0, 0, 4, 0], "", "", "neutral", "neutral"),
+    # only single votes: nothing is left of them
+    ([1, 1, 1, 1, 1, 1, 1, 1, 1, 1], "", "", "", "neutral"),
+    # contempt is the eighth class
+    ([2, 0, 0, 0, 0, 0, 0, 7, 1, 0], "contempt", "contempt", "contempt", "contempt"),
+]
+RULES = ("majority", "probability", "multi_target", "argmax")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join(map(str, case[0])))
+@pytest.mark.parametrize("rule", RULES)
+def test_rules_on_hand_made_votes(rule, case):
+    votes, *expected = case
+    found = relabel.labels(np.array([votes]), FERPLUS_VOTES, rule)[0]
+    name = expected[RULES.index(rule)]
+    assert found == (FER8.index(name) if name else -1)
+
+
+def test_relabel_keeps_usable_faces_and_prints_how_many(capsys):
+    faces = with_votes([case[0] for case in CASES])
+    new = faces.relabel("majority")
+    assert capsys.readouterr().out == (
+        "made, rule majority: kept train 2 of 3, valid 0 of 2, test 1 of 5\n"
+    )
+    assert new.classes == FER8
+    assert [new.classes[label] for label in new.labels] == ["happy", "neutral", "contempt"]
+    assert new.images[:, 0, 0, 0].tolist() == [0, 4, 36]
+    assert new.label_rule == "majority"
+
+
+def test_cross_entropy_is_the_probability_rule():
+    faces = with_votes([case[0] for case in CASES])
+    same = faces.relabel("cross_entropy").labels, faces.relabel("probability").labels
+    np.testing.assert_array_equal(*same)
+
+
+def test_relabelling_twice_is_refused():
+    once = with_votes([CASES[0][0]]).relabel("argmax")
+    with pytest.raises(FerError, match="rule 'argmax', which has already left"):
+        once.relabel("majority")
+
+
+def test_relabel_needs_votes_and_a_known_rule():
+    with pytest.raises(FerError, match="made has no votes"):
+        make().relabel("majority")
+    with pytest.raises(FerError, match="no rule 'majorty'.*'majority'"):
+        with_votes([CASES[0][0]]).relabel("majorty")
+
+
+def test_vote_distribution():
+    faces = with_votes([[4, 2, 0, 0, 0, 0, 0, 2, 1, 1], [0, 0, 0, 0, 0, 0, 0, 0, 0, 10]])
+    shares = faces.vote_distribution()
+    assert shares.shape == (2, 8)
+    expected = {"neutral": 0.5, "happy": 0.25, "contempt": 0.25}
+    assert dict(zip(FER8, shares[0], strict=True)) == {n: expected.get(n, 0) for n in FER8}
+    assert not shares[1].any()
+    # of 4 + 2 + 2 votes that are not single, 8 are at least 75 %, so all three come in
+    np.testing.assert_array_equal(faces.vote_distribution("probability"), shares)
+
+
+def test_votes_for_seven_classes_give_seven_columns():
+    votes = np.array([[0, 2, 0, 0, 0, 0, 8]], np.uint8)
+    faces = make(1, votes=votes, vote_names=FER7, labels=np.zeros(1, np.int64))
+    np.testing.assert_allclose(faces.vote_distribution(), [[0, 0.2, 0, 0, 0, 0, 0.8]])
+    assert faces.relabel("majority").classes == FER7

@@ -1,0 +1,229 @@
+"""Training: it learns, it resumes to the same numbers, and it stops sensibly."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fer_utils import models, optimise, train
+from fer_utils.augment import Augmentation
+from fer_utils.data.faceset import FaceSet
+from fer_utils.errors import FerError
+from fer_utils.evaluate import evaluate
+from fer_utils.recipes import RECIPES, Recipe, recipe
+
+CLASSES = ("lying", "standing")
+
+
+def stripes(count: int, seed: int, split: str = "train") -> FaceSet:
+    """Noise under lying or standing stripes: easy to learn for a net of convolutions."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(count) % 2
+    images = rng.integers(0, 120, (count, 1, 16, 16)).astype(np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        bright = np.arange(16) % 4 < 2
+        image += 80 * (bright if label else bright[:, None]).astype(np.uint8)
+    return FaceSet("stripes", images, labels, CLASSES, np.full(count, split))
+
+
+def small_net(seed: int = 0):
+    return models.create("mini_xception", input_size=16, classes=CLASSES, seed=seed)
+
+
+QUICK = Recipe("test", learning_rate=3e-3, batch=16, epochs=4, augmentation=Augmentation(shift=0.1))
+EVERYTHING = dataclasses.replace(
+    QUICK, schedule="one_cycle", average=0.9, label_smoothing=0.1, l2=1e-4, optimiser="adamw"
+)
+
+
+def weights(net) -> torch.Tensor:
+    return torch.cat([p.flatten() for p in net.state_dict().values()])
+
+
+def run(net, how=QUICK, **options):
+    options = {"progress": False, **options}
+    return train.fit(net, stripes(64, 0), stripes(32, 1, "valid"), how, **options)
+
+
+def test_it_learns_and_ends_with_the_best_epoch():
+    net = small_net()
+    history = run(net, dataclasses.replace(QUICK, batch=8), epochs=6)
+    assert history.best["valid_accuracy"] > 0.9
+    assert history.best["train_loss"] < history.epochs[0]["train_loss"]
+    assert not net.training
+    found = evaluate(net, stripes(32, 1))
+    assert found.accuracy.value == pytest.approx(history.best["valid_accuracy"])
+    assert history.stopped == "all 6 epochs done"
+
+
+def test_the_same_seed_gives_the_same_weights():
+    first, again, other = small_net(), small_net(), small_net()
+    run(first, seed=1), run(again, seed=1), run(other, seed=2)
+    assert torch.equal(weights(first), weights(again))
+    assert not torch.equal(weights(first), weights(other))
+
+
+@pytest.mark.parametrize("how", [QUICK, EVERYTHING, dataclasses.replace(QUICK, optimiser="sgd")])
+def test_an_interrupted_run_resumes_to_the_same_numbers(how, tmp_path, monkeypatch):
+    straight = small_net()
+    expected = run(straight, how, out=tmp_path / "straight")
+
+    stopped = small_net()
+    one_epoch = train.Run.one_epoch
+
+    def interrupt_third(self, epoch, bar):
+        if epoch == 3:
+            raise KeyboardInterrupt
+        return one_epoch(self, epoch, bar)
+
+    monkeypatch.setattr(train.Run, "one_epoch", interrupt_third)
+    history = run(stopped, how, out=tmp_path / "cut")
+    assert history.stopped == "interrupted after 2 of 4 epochs"
+    assert len(history.epochs) == 2
+    monkeypatch.undo()
+
+    resumed = small_net(seed=9)  # its own first weights must not matter
+    history = run(resumed, how, out=tmp_path / "cut")
+    assert torch.equal(weights(straight), weights(resumed))
+    for a, b in zip(expected.epochs, history.epochs, strict=True):
+        assert {**a, "seconds": 0} == {**b, "seconds": 0}
+    names = sorted(p.name for p in (tmp_path / "cut").iterdir())
+    assert names == ["best.safetensors", "history.json", "last.pt"]
+    assert len(json.loads((tmp_path / "cut" / "history.json").read_text())["epochs"]) == 4
+
+
+def test_a_folder_with_another_run_is_not_written_over(tmp_path):
+    run(small_net(), out=tmp_path)
+    with pytest.raises(FerError, match="another run"):
+        run(small_net(), out=tmp_path, seed=3)
+    history = run(small_net(), out=tmp_path, seed=3, resume=False)
+    assert history.stopped == "all 4 epochs done"
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_best(monkeypatch):
+    net = small_net()
+    one_step = train.Run.one_step
+    steps = []
+
+    def poisoned(self, rows):
+        steps.append(rows)
+        loss, logits = one_step(self, rows)
+        return (loss * float("nan"), logits) if len(steps) == 10 else (loss, logits)
+
+    monkeypatch.setattr(train.Run, "one_step", poisoned)
+    history = run(net)  # 4 steps an epoch: the tenth is in epoch 3
+    assert "epoch 3" in history.stopped and "lower learning rate" in history.stopped
+    assert len(history.epochs) == 2
+    assert torch.isfinite(weights(net)).all()
+    found = evaluate(net, stripes(32, 1))
+    assert found.accuracy.value == pytest.approx(history.best["valid_accuracy"])
+
+
+def test_a_real_divergence_is_noticed():
+    net = small_net()
+    history = run(net, dataclasses.replace(QUICK, learning_rate=1e30, optimiser="sgd"))
+    assert "NaN or infinite" in history.stopped
+    assert torch.isfinite(weights(net)).all()
+    if not history.epochs:
+        with pytest.raises(FerError, match="no epoch"):
+            _ = history.best
+
+
+def test_l2_pulls_on_the_weights_the_paper_names():
+    deep = models.create("deep_emotion", seed=0)
+    shapes = [tuple(w.shape) for w in optimise.penalised_weights(deep, "last two linear layers")]
+    assert shapes == [(50, 810), (7, 50)]
+    assert len(optimise.penalised_weights(small_net(), "convolutions")) == 23
+    free, held = small_net(), small_net()
+    run(free)
+    run(held, dataclasses.replace(QUICK, l2=1.0))
+    assert held.trunk.head.weight.norm() < 0.9 * free.trunk.head.weight.norm()
+
+
+def test_l2_is_added_to_the_loss_as_minaee_writes_it():
+    """L = cross-entropy + lambda * ||w||^2: one plain SGD step worked out by hand."""
+
+    class Two(nn.Module):
+        classes = CLASSES
+
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(1, 2)
+            nn.init.constant_(self.layer.weight, 0.5)
+            nn.init.zeros_(self.layer.bias)
+
+        def forward(self, pictures):
+            return self.layer(torch.zeros(len(pictures), 1))  # the picture has no say
+
+    net = Two()
+    how = Recipe("test", "sgd", 0.1, batch=64, epochs=1, l2=0.3, l2_on="last two linear layers")
+    run(net, how)
+    # gradient 2 * lambda * w = 0.3; Nesterov's first step is (1 + 0.9) times as long
+    assert net.layer.weight.flatten().tolist() == pytest.approx([0.5 - 0.1 * 1.9 * 0.3] * 2)
+
+
+def test_batch_norm_starts_as_a_plain_average_and_ends_with_its_own_momentum():
+    norm = nn.BatchNorm2d(1, momentum=0.01)
+    norms = [(norm, norm.momentum)]
+    for step, value in enumerate((2.0, 4.0, 9.0)):
+        optimise.warm_up_batch_norm(norms, step)
+        norm(torch.full((2, 1, 4, 4), value))
+    assert norm.running_mean.item() == pytest.approx(5.0)
+    optimise.warm_up_batch_norm(norms, 1000)
+    assert norm.momentum == 0.01
+
+
+def test_the_moving_average_by_hand():
+    """Step n keeps min(decay, (1 + n) / (10 + n)) of what it had."""
+    averaged, update = [torch.zeros(1)], optimise.moving_average(0.5)
+    for n, value in enumerate((1.0, 2.0)):
+        update(averaged, [torch.tensor([value])], n)
+    first = 0.9 * 1.0
+    assert averaged[0].item() == pytest.approx(2 / 11 * first + 9 / 11 * 2.0)
+    update(averaged, [torch.zeros(1)], 1000)
+    assert averaged[0].item() == pytest.approx(0.5 * (2 / 11 * first + 9 / 11 * 2.0))
+
+
+def test_recipes_carry_the_papers_numbers():
+    alessi = RECIPES["alessi2019"]
+    assert (alessi.batch, alessi.epochs, alessi.learning_rate) == (32, 80, 1e-3)
+    assert (alessi.decay, alessi.l2, alessi.optimiser) == (0.95, 0.01, "adam")
+    minaee = RECIPES["minaee2019"]
+    assert (minaee.learning_rate, minaee.epochs) == (0.005, 500)
+    assert minaee.l2_on == "last two linear layers" and minaee.l2 > 0
+    assert all(r.notes for r in RECIPES.values())
+
+
+def test_exponential_rate_falls_every_epoch():
+    how = dataclasses.replace(QUICK, schedule="exponential", decay=0.5)
+    rates = [row["learning_rate"] for row in run(small_net(), how, epochs=3).epochs]
+    assert rates == pytest.approx([3e-3, 1.5e-3, 0.75e-3])
+
+
+@pytest.mark.parametrize(
+    ("learn", "check", "says"),
+    [
+        (stripes(0, 0), stripes(8, 1), "training split is empty"),
+        (stripes(8, 0), stripes(0, 1), "validation split is empty"),
+        (stripes(8, 0).where(label="lying"), stripes(8, 1), "class standing"),
+    ],
+)
+def test_splits_one_cannot_train_on(learn, check, says):
+    with pytest.raises(FerError, match=says):
+        train.fit(small_net(), learn, check, QUICK, progress=False)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"optimiser": "lion"}, {"schedule": "step"}, {"batch": 1}, {"epochs": 0}]
+)
+def test_recipes_refuse_what_fit_does_not_know(wrong):
+    with pytest.raises(FerError):
+        dataclasses.replace(QUICK, **wrong)
+
+
+def test_unknown_recipe_names_the_nearest():
+    with pytest.raises(FerError, match="alessi2019"):
+        recipe("alessi2018")
