@@ -5,8 +5,11 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check -c constraints.txt
 
-# As root (a container) Jupyter wants to be told so; without a screen it must not look for a browser.
-LAB_FLAGS := $(if $(filter 0,$(shell id -u)),--allow-root) \
+# The address Jupyter prints leads to the first notebook. As root (a container) it wants to be told
+# so; without a screen it must not look for a browser.
+LAB_FLAGS := --ServerApp.root_dir="$(CURDIR)" --ServerApp.log_level=WARN \
+  --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
+  $(if $(filter 0,$(shell id -u)),--allow-root) \
   $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),,--no-browser)
 
 .PHONY: help lab tour test notebooks figures clean
@@ -21,10 +24,10 @@ help:
 	@echo "make clean      remove $(VENV) and everything built"
 
 lab: $(VENV)/lab.stamp
-	$(PY) -m jupyterlab $(LAB_FLAGS) $(ARGS) notebooks/00_start_here.ipynb
+	$(PY) -m jupyterlab $(LAB_FLAGS) $(ARGS)
 
 tour: $(VENV)/lab.stamp
-	$(PY) scripts/notebooks.py --run-only --out tour $(ARGS) 00
+	$(PY) scripts/notebooks.py --execute-only --out tour $(ARGS) 00
 
 test: $(VENV)/test.stamp
 	$(PY) -m ruff check .

@@ -44,9 +44,7 @@ class Accuracy:
 
     def __str__(self) -> str:
         """E.g. `0.653 (2344 of 3589; 95 % 0.637-0.669)`."""
-        return (
-            f"{self.value:.3f} ({self.correct} of {self.n}; 95 % {self.low:.3f}-{self.high:.3f})"
-        )
+        return f"{self.value:.3f} ({self.correct} of {self.n}; 95 % {self.low:.3f}-{self.high:.3f})"
 
 
 @dataclass(frozen=True)
@@ -86,9 +84,7 @@ class Evaluation:
         if normalize not in (None, "true", "pred"):
             raise FerError(f"normalize={normalize!r}: choose None, 'true' or 'pred'.")
         everyone = np.arange(len(self.classes))
-        return confusion_matrix(
-            self.labels, self.predictions, labels=everyone, normalize=normalize
-        )
+        return confusion_matrix(self.labels, self.predictions, labels=everyone, normalize=normalize)
 
     def per_class(self) -> list[dict]:
         """Return name, precision, recall, f1 and support of each class.

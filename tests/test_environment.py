@@ -11,6 +11,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+import fer_utils
+
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ("pyproject.toml", "constraints.txt", "environment.yml", "Makefile")
 ONE_PLATFORM_ONLY = re.compile(r"^(nvidia-|cuda-|triton|pywin|appnope|colorama)", re.IGNORECASE)
@@ -131,6 +133,6 @@ def test_the_environment_at_work_is_the_one_described():
     assert installed == {name: pinned[canonicalize_name(name)] for name in installed}
 
 
-def test_the_package_says_its_version_once():
+def test_package_and_metadata_say_the_same_version():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert metadata.version("fer_utils") == project["version"]
+    assert metadata.version("fer_utils") == fer_utils.__version__ == project["version"]

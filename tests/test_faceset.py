@@ -128,6 +128,8 @@ CASES = [
     ([4, 0, 0, 4, 1, 0, 1, 0, 0, 0], "", "neutral", "neutral", "neutral"),
     # four answers come in, three at most are allowed; none but the first has 30 %
     ([4, 2, 2, 2, 0, 0, 0, 0, 0, 0], "", "", "", "neutral"),
+    # 3 of 10 is just 30 %, and the two together are over half
+    ([3, 3, 2, 2, 0, 0, 0, 0, 0, 0], "", "", "neutral", "neutral"),
     # "not a face" wins outright
     ([2, 0, 0, 0, 0, 0, 0, 0, 0, 8], "", "", "", ""),
     # "unknown" has most votes: it ends the probability rule alone
@@ -155,11 +157,11 @@ def test_relabel_keeps_usable_faces_and_prints_how_many(capsys):
     faces = with_votes([case[0] for case in CASES])
     new = faces.relabel("majority")
     assert capsys.readouterr().out == (
-        "made, rule majority: kept train 2 of 3, valid 0 of 2, test 1 of 5\n"
+        "made, rule majority: kept train 2 of 3, valid 0 of 2, test 1 of 6\n"
     )
     assert new.classes == FER8
     assert [new.classes[label] for label in new.labels] == ["happy", "neutral", "contempt"]
-    assert new.images[:, 0, 0, 0].tolist() == [0, 4, 36]
+    assert new.images[:, 0, 0, 0].tolist() == [0, 4, 40]
     assert new.label_rule == "majority"
 
 

@@ -28,12 +28,14 @@ def test_notebooks_are_numbered_without_gaps():
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
 def test_template(path):
-    assert nbtemplate.problems(read(path), path, NAMES) == []
+    problems = nbtemplate.problems(read(path), path, NAMES)
+    assert not problems, "\n".join(problems)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
 def test_comparable(path):
-    assert nbcompare.notebook_problems(read(path), path) == []
+    problems = nbcompare.notebook_problems(read(path), path)
+    assert not problems, "\n".join(problems)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=NAMES)
@@ -41,8 +43,10 @@ def test_normalised(path):
     """Ids follow from the position, and nothing of the machine or the hour is kept."""
     notebook = read(path)
     again = notebooks.normalise(from_dict(notebook), path.stem)
-    assert nbformat.writes(again) + "\n" == path.read_text(encoding="utf-8")
-    assert not re.search(r"/home/|/root/|/tmp/|[A-Z]:\\\\Users", path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    assert nbformat.writes(again) + "\n" == text
+    without_pictures = re.sub(r'"[\w+/=\\]{200,}"', '""', text)
+    assert not re.search(r"/home/|/root/|/tmp/|[A-Z]:\\\\Users", without_pictures)
 
 
 def test_few_cells_go_uncompared():

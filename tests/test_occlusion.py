@@ -349,7 +349,7 @@ def cases(draw):
     return inputs, window, strides, baselines, target, draw(st.sampled_from([None, 1, 5]))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(cases())
 def test_same_numbers_as_captum(case):
     inputs, window, strides, baselines, target, per_pass = case

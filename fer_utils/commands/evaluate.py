@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from fer_utils import data, models
+from fer_utils import data, models, plots
 from fer_utils.evaluate import Evaluation, evaluate
 
 
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score the network and print the tables."""
-    net = models.load_file(args.model) if is_path(args.model) else models.pretrained(args.model)
+    net = models.load(args.model)
     faces = data.load(args.data, args.root, split=args.split)
     if args.relabel:
         faces = faces.relabel(args.relabel)
@@ -33,16 +33,9 @@ def run(args: argparse.Namespace) -> int:
     print()
     print(found.table())
     if args.out:
-        from fer_utils import plots
-
         plots.save(plots.confusion(found), args.out)
         print(f"wrote {args.out}")
     return 0
-
-
-def is_path(model: str) -> bool:
-    """Tell a file of one's own from the name of weights that come with the kit."""
-    return model.endswith(".safetensors") or Path(model).exists()
 
 
 def confusion_text(found: Evaluation) -> str:

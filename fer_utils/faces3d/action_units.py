@@ -41,32 +41,33 @@ NAMES = {
 # any other target is cut in two halves at the middle of the face, so that every unit can act on
 # one side. "own:" targets are the displacement fields of shapes.py.
 SHAPES = {
-    1: {"unit:browInnerUp": 1.0, "expression:eyebrows-*-inner-up": 0.4},
-    2: {"unit:browOuterUp*": 1.0, "expression:eyebrows-*-extern-up": 0.35},
-    4: {"unit:browDown*": 0.8, "expression:eyebrows-*-down": 0.55},
-    5: {"unit:eyeWide*": 0.75},
-    6: {"unit:cheekSquint*": 1.2, "unit:eyeSquint*": 0.35},
+    1: {"unit:browInnerUp": 0.9, "expression:eyebrows-*-inner-up": 0.6},
+    2: {"unit:browOuterUp*": 0.9, "expression:eyebrows-*-extern-up": 0.3},
+    4: {"unit:browDown*": 0.9, "expression:eyebrows-*-down": 0.8, "own:browTogether": 0.8},
+    5: {"unit:eyeWide*": 0.85},
+    6: {"unit:cheekSquint*": 1.0, "unit:eyeSquint*": 0.5, "own:cheekRaise": 1.0},
     7: {"unit:eyeSquint*": 0.9},
     9: {"unit:noseSneer*": 0.8, "expression:nose-*-elevation": 0.8},
-    10: {"unit:mouthUpperUp*": 0.6, "expression:mouth-elevation": 0.6},
-    12: {"unit:mouthSmile*": 0.6, "expression:mouth-corner-puller": 0.7},
+    10: {"unit:mouthUpperUp*": 0.7, "expression:mouth-elevation": 0.4},
+    12: {"unit:mouthSmile*": 0.85, "unit:mouthStretch*": 0.2},
     14: {"unit:mouthDimple*": 1.0},
-    15: {"unit:mouthFrown*": 0.8, "expression:mouth-depression": 0.6},
+    15: {"unit:mouthFrown*": 0.9, "expression:mouth-depression": 0.5},
     16: {"unit:mouthLowerDown*": 0.9},
-    17: {"unit:mouthShrugLower": 1.0},
-    20: {"unit:mouthStretch*": 0.7, "expression:mouth-retraction": 0.7},
+    17: {"unit:mouthShrugLower": 1.0, "own:chinBoss": 1.0},
+    20: {"unit:mouthStretch*": 0.9, "expression:mouth-retraction": 0.4},
     22: {"unit:mouthFunnel": 0.8},
     23: {"unit:mouthRollUpper": 0.5, "unit:mouthRollLower": 0.5},
     24: {"unit:mouthPress*": 0.7, "unit:mouthRollUpper": 0.5, "unit:mouthRollLower": 0.5},
-    25: {"unit:mouthUpperUp*": 0.35, "unit:mouthLowerDown*": 0.45},
-    26: {"unit:jawOpen": 0.85},
+    25: {"unit:mouthUpperUp*": 0.25, "unit:mouthLowerDown*": 0.3, "unit:jawOpen": 0.05},
+    26: {"unit:jawOpen": 0.9},
     43: {"unit:eyeBlink*": 1.0},
 }
 
 # Shapes that appear only where two units act together, weighted by the product of their values.
 COMBINATIONS = {
-    (12, 25): {"expression:mouth-upward-retraction": 0.55, "expression:mouth-part-later": 0.35},
-    (20, 25): {"expression:mouth-depression-retraction": 0.7},
+    (1, 4): {"own:browOblique": 1.3, "expression:eyebrows-*-inner-up": 0.7},
+    (12, 25): {"expression:mouth-part-later": 0.40, "unit:mouthStretch*": 0.3},
+    (20, 25): {"expression:mouth-depression-retraction": 0.6, "unit:mouthFrown*": 0.35},
     (10, 25): {"expression:mouth-elevation": 0.3},
 }
 
@@ -74,32 +75,34 @@ COMBINATIONS = {
 # shows. Sides: "12L" acts on the person's left only. After EMFACS-7.
 PROTOTYPES = {
     "angry": (
-        {4: 1.0, 5: 0.4, 7: 0.7, 23: 0.7, 24: 0.5, 17: 0.4},
-        {4: 1.0, 5: 0.5, 7: 0.6, 9: 0.2, 10: 0.7, 16: 0.8, 20: 0.3, 25: 0.9, 26: 0.25},
+        {4: 1.2, 5: 0.7, 7: 0.4, 9: 0.3, 15: 0.5, 17: 0.5, 23: 0.8, 24: 0.7},
+        {4: 1.0, 5: 0.7, 7: 0.4, 10: 0.6, 16: 0.7, 20: 0.4, 25: 0.9, 26: 0.25},
+        {4: 1.0, 5: 0.7, 7: 0.4, 10: 0.5, 16: 0.6, 25: 0.8, 26: 0.7},
     ),
     "disgust": (
-        {4: 0.5, 6: 0.4, 7: 0.5, 9: 1.0, 10: 0.8, 17: 0.5, 15: 0.4},
-        {4: 0.5, 6: 0.4, 7: 0.5, 9: 1.0, 10: 1.0, 16: 0.5, 25: 0.6},
+        {4: 0.35, 6: 0.7, 7: 0.8, 9: 1.0, 10: 1.0, 15: 0.4, 17: 0.7},
+        {4: 0.4, 6: 0.6, 7: 0.8, 9: 1.1, 10: 1.0, 15: 0.4, 16: 0.3, 25: 0.35},
     ),
     "fear": (
-        {1: 1.0, 2: 0.5, 4: 0.55, 5: 1.0, 20: 0.9, 25: 0.7, 26: 0.25},
-        {1: 1.0, 2: 0.5, 4: 0.55, 5: 1.0, 20: 0.6, 25: 0.5, 26: 0.5},
+        {1: 1.0, 2: 0.4, 4: 0.8, 5: 1.0, 20: 1.0, 25: 1.0},
+        {1: 1.0, 2: 0.4, 4: 0.8, 5: 1.0, 20: 1.0, 25: 0.8, 26: 0.35},
     ),
     "happy": (
-        {6: 0.8, 12: 0.95, 25: 1.0},
+        {6: 0.9, 12: 1.0, 25: 1.0},
         {6: 1.0, 12: 1.0, 25: 1.0, 26: 0.4},
-        {6: 0.6, 12: 0.9},
+        {6: 0.7, 12: 1.1},
     ),
     "sad": (
-        {1: 1.0, 4: 0.5, 15: 1.0, 17: 0.5, 43: 0.2},
-        {1: 1.0, 4: 0.5, 15: 0.9, 17: 0.9, 43: 0.3, 6: 0.3},
+        {1: 0.8, 4: 0.8, 15: 1.0, 17: 0.5, 43: 0.28},
+        {1: 0.7, 4: 0.6, 7: 0.4, 15: 1.0, 17: 0.8, 43: 0.35},
+        {1: 0.7, 4: 0.6, 15: 0.7, 43: 0.5},
     ),
     "surprise": (
-        {1: 1.0, 2: 1.0, 5: 0.8, 26: 0.8},
-        {1: 1.0, 2: 1.0, 5: 0.9, 26: 0.5, 22: 0.4, 25: 0.4},
+        {1: 1.0, 2: 1.0, 5: 0.8, 25: 0.3, 26: 0.9, 22: 0.15},
+        {1: 1.0, 2: 1.0, 5: 0.9, 22: 0.4, 25: 0.4, 26: 0.5},
     ),
     "neutral": ({},),
-    "contempt": ({"12R": 0.4, "14R": 0.9}, {"12L": 0.4, "14L": 0.9}),
+    "contempt": ({7: 0.15, "12L": 0.35, "14L": 1.0}, {7: 0.15, "12R": 0.35, "14R": 1.0}),
 }
 
 SIDES = "LR"

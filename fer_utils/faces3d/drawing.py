@@ -78,7 +78,8 @@ def draw(
         raise FerError(f"size={size!r}: give a whole number from {SMALLEST} to {LARGEST}")
     values = checked_units(expression, strength, action_units)
     view = checked_view(yaw, pitch, roll, light)
-    shown, cover, labels = render.render(person(int(identity)), values, view, int(size), oversample(size))
+    who, samples = person(int(identity)), oversample(size)
+    shown, cover, labels = render.render(who, values, view, int(size), samples)
     shown = shown + (1 - cover)[..., None] * BACKGROUND
     if not color:
         shown = shown @ scene.GREY
@@ -87,8 +88,8 @@ def draw(
 
 
 def oversample(size: int) -> int:
-    """Samples per pixel and axis: enough that wrinkles survive in small pictures."""
-    return 4 if size < 60 else 3 if size < 100 else 2
+    """Samples per pixel and axis: more where a wrinkle is thinner than a pixel."""
+    return 3 if size < 56 else 2
 
 
 def sheet(

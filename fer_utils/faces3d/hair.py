@@ -10,6 +10,7 @@ import functools
 import numpy as np
 
 from fer_utils.faces3d.head import BODY, load_head
+from fer_utils.faces3d.skin import noise, step
 
 AROUND, DOWN = 61, 34  # grid nodes; the seam is at the back of the head
 DOME = 18  # rows of the grid that lie on the skull, the others hang down
@@ -21,15 +22,15 @@ TEXTURE = (160, 256)  # rows and columns of the hair texture
 # to, and its thickness in decimetres at the top and at the sides.
 ANGLES = np.array([0, 25, 45, 58, 68, 78, 90, 105, 125, 180])
 CUTS = {
-    "short": ([7.98, 7.99, 7.95, 7.78, 7.45, 7.25, 7.45, 7.40, 6.9, 6.8], 0.07, 0.035),
-    "crop": ([7.93, 7.95, 7.92, 7.75, 7.40, 7.22, 7.45, 7.40, 6.9, 6.8], 0.12, 0.05),
+    "short": ([7.90, 7.91, 7.87, 7.70, 7.45, 7.25, 7.45, 7.40, 6.9, 6.8], 0.07, 0.035),
+    "crop": ([7.86, 7.88, 7.85, 7.68, 7.40, 7.22, 7.45, 7.40, 6.9, 6.8], 0.12, 0.05),
     "fringe": ([7.66, 7.68, 7.66, 7.5, 7.2, 7.0, 6.9, 6.8, 6.7, 6.6], 0.09, 0.09),
-    "bob": ([7.97, 7.95, 7.86, 7.55, 6.55, 6.45, 6.4, 6.4, 6.4, 6.4], 0.10, 0.10),
-    "long": ([8.0, 7.98, 7.85, 7.4, 5.6, 5.5, 5.5, 5.5, 5.5, 5.5], 0.09, 0.12),
+    "bob": ([7.90, 7.87, 7.76, 7.40, 6.55, 6.45, 6.4, 6.4, 6.4, 6.4], 0.10, 0.10),
+    "long": ([7.92, 7.90, 7.76, 7.25, 5.6, 5.5, 5.5, 5.5, 5.5, 5.5], 0.09, 0.12),
     "long_fringe": ([7.68, 7.70, 7.68, 7.4, 5.6, 5.5, 5.5, 5.5, 5.5, 5.5], 0.09, 0.11),
-    "tied": ([8.0, 8.0, 7.93, 7.75, 7.45, 7.35, 7.45, 7.42, 7.0, 6.9], 0.045, 0.03),
-    "curly": ([7.95, 7.94, 7.85, 7.65, 7.30, 7.1, 6.95, 6.8, 6.7, 6.7], 0.26, 0.22),
-    "buzz": ([7.99, 7.99, 7.93, 7.75, 7.45, 7.30, 7.45, 7.40, 6.9, 6.8], 0.015, 0.012),
+    "tied": ([7.92, 7.92, 7.86, 7.68, 7.45, 7.35, 7.45, 7.42, 7.0, 6.9], 0.045, 0.03),
+    "curly": ([7.88, 7.87, 7.78, 7.58, 7.30, 7.1, 6.95, 6.8, 6.7, 6.7], 0.26, 0.22),
+    "buzz": ([7.92, 7.92, 7.86, 7.75, 7.45, 7.30, 7.45, 7.40, 6.9, 6.8], 0.015, 0.012),
     "receding": ([8.22, 8.1, 7.95, 7.75, 7.45, 7.28, 7.45, 7.40, 6.9, 6.8], 0.03, 0.03),
     "bald": ([9.0] * 10, 0.01, 0.01),
     "scarf": ([7.86, 7.84, 7.74, 7.4, 5.9, 5.6, 5.5, 5.5, 5.5, 5.5], 0.06, 0.09),
@@ -54,9 +55,7 @@ def directions() -> tuple[np.ndarray, np.ndarray]:
     up = np.linspace(np.pi / 2, 0, DOME)[:, None]
     flat = np.cos(up)
     return (
-        np.stack(
-            [flat * np.sin(around), np.sin(up) + 0 * around, flat * np.cos(around)], -1
-        ),
+        np.stack([flat * np.sin(around), np.sin(up) + 0 * around, flat * np.cos(around)], -1),
         around,
     )
 
@@ -86,9 +85,7 @@ def grid() -> tuple[np.ndarray, np.ndarray]:
         [np.stack([a, a + AROUND, a + 1], 1), np.stack([a + 1, a + AROUND, a + AROUND + 1], 1)]
     )
     v, u = np.mgrid[0:DOWN, 0:AROUND]
-    uv = np.stack(
-        [u / (AROUND - 1) * TEXTURE[1], v / (DOWN - 1) * TEXTURE[0]], -1
-    ).reshape(-1, 2)
+    uv = np.stack([u / (AROUND - 1) * TEXTURE[1], v / (DOWN - 1) * TEXTURE[0]], -1).reshape(-1, 2)
     return triangles.astype(np.int32), uv.astype(np.float32)
 
 
@@ -119,8 +116,6 @@ def shell(vertices: np.ndarray, cut: str, random: np.random.Generator) -> np.nda
 
 def texture(cut: str, color: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Hair texture (rows, columns, 4) float32: linear-light colour and cover (hole below 0.5)."""
-    from fer_utils.faces3d.skin import noise, step
-
     rows, columns = TEXTURE
     around = np.linspace(-np.pi, np.pi, columns)[None]
     v = np.linspace(0, 1, rows)[:, None] * (DOWN - 1)
@@ -129,8 +124,12 @@ def texture(cut: str, color: np.ndarray, random: np.random.Generator) -> np.ndar
     index, weight = anchors()
     skull = (load_head().reference[index] * weight[:, :, None]).sum(1).reshape(DOME, AROUND, 3)
     node_y = np.concatenate(
-        [skull[..., 1], np.repeat(np.linspace(0, 1, DOWN - DOME + 1)[1:, None], AROUND, 1)
-         * (LOWEST - CENTER[1]) + skull[-1:, :, 1]]
+        [
+            skull[..., 1],
+            np.repeat(np.linspace(0, 1, DOWN - DOME + 1)[1:, None], AROUND, 1)
+            * (LOWEST - CENTER[1])
+            + skull[-1:, :, 1],
+        ]
     )
     node_row = np.clip(v[:, 0], 0, DOWN - 1.001)
     low = node_row.astype(int)

@@ -7,15 +7,14 @@ the skin when the face moves.
 """
 
 import functools
-import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from fer_utils.errors import FerError
 from fer_utils.faces3d import raster
+from fer_utils.packed import read_checked
 
 HEAD_FILE = Path(__file__).with_name("head.npz")
 HEAD_SHA256 = "9e5d594978ecced693e714b8bd2a47b1885aa7b8ea9441b29859b49768f39b84"
@@ -48,20 +47,6 @@ class Head:
         return np.zeros_like(self.vertices) if found is None else found
 
 
-def read_checked(path: Path, sha256: str) -> bytes:
-    """Bytes of a packed file; FerError where it is missing or not the file that was released."""
-    if not path.is_file():
-        raise FerError(f"{path} is missing: reinstall fer_utils, or check the file out again")
-    data = path.read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
-        raise FerError(
-            f"{path} is damaged: its SHA-256 is {found[:12]}..., expected {sha256[:12]}...; "
-            "check the file out again"
-        )
-    return data
-
-
 def map_coordinates(position: np.ndarray) -> np.ndarray:
     """Column and row (float32, in texels) on the reference map of reference positions (..., 3)."""
     angle = np.arctan2(position[..., 0], position[..., 2] - AXIS_Z)
@@ -75,9 +60,7 @@ def load_head(path: Path = HEAD_FILE) -> Head:
     """The head of head.npz (checked by SHA-256, loaded without pickle)."""
     archive = np.load(io.BytesIO(read_checked(path, HEAD_SHA256)), allow_pickle=False)
     vertices, triangles, part = archive["vertices"], archive["triangles"], archive["part"]
-    which, where, value = (
-        archive[k] for k in ("target", "target_vertex", "target_thousandths")
-    )
+    which, where, value = (archive[k] for k in ("target", "target_vertex", "target_thousandths"))
     targets = {}
     for number, name in enumerate(archive["target_names"]):
         dense = np.zeros_like(vertices)

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fer_utils.faces3d import hair, skin
-from fer_utils.faces3d.head import EYE, PEOPLES, SEXES, Head, load_head
+from fer_utils.faces3d import glasses, hair, skin
+from fer_utils.faces3d.head import EYE, PEOPLES, SEXES, TEETH, TONGUE, Head, load_head
 
 SPREAD = 0.20  # standard deviation of a local target's weight: kept low, no caricatures
 LARGEST = 0.45
 # Targets that change how an expression reads, or that look ill even at low weight.
 NOT_VARIED = ("age-", "nubian", "laugh-lines", "dimples", "ears/", "scale-depth", "eye-push",
-              "septum", "height1", "height3", "corner", "cupidsbow", "eye-bag-height")
+              "septum", "height1", "height3", "corner", "cupidsbow", "eye-bag-height")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,19 @@ class Person:
     vertices: np.ndarray
     eye_centers: np.ndarray
     face_height: float
+    skin_tone: np.ndarray  # linear-light colour
     skin_map: np.ndarray
     colors: np.ndarray
     hair_vertices: np.ndarray
     hair_map: np.ndarray
+    frame: np.ndarray  # vertices of the spectacles
 
 
 def draw_traits(random: np.random.Generator) -> Traits:
     """Traits of a random adult."""
     ancestry = random.dirichlet([0.55, 0.55, 0.55])
     male = float(random.choice([random.uniform(0, 0.25), random.uniform(0.75, 1)]))
-    age = float(np.clip(random.beta(1.2, 2.0), 0, 0.95))
+    age = float(np.clip(random.beta(1.2, 2.0), 0, 0.9))
     melanin = float(np.clip(ancestry @ [0.15, 0.82, 0.33] + random.normal(0, 0.08), 0.02, 1))
     fair = ancestry[0] > 0.55 and random.random() < 0.6
     browns = np.array([[0.012, 0.010, 0.009], [0.035, 0.022, 0.014]])
@@ -77,17 +79,19 @@ def draw_traits(random: np.random.Generator) -> Traits:
         beard=float(random.uniform(0.15, 0.7)) if man and random.random() < 0.45 else 0.0,
         brow_thickness=float(random.uniform(0.75, 1.25) * (0.85 + 0.35 * male)),
         brow_arch=float(random.normal(0.018 - 0.012 * male, 0.008)),
-        brow_density=float(random.uniform(0.65, 0.95)),
+        brow_density=float(random.uniform(0.75, 1.0)),
         lip_strength=float(random.uniform(0.45, 0.8) * (1 - 0.35 * male)),
         haircut=hair.choose(random, man, age),
-        glasses=str(random.choice(["none", "thin", "thick"], p=[0.88, 0.07, 0.05])),
+        glasses=str(random.choice(["none", "thin", "thick"], p=[0.87, 0.07, 0.06])),
     )
 
 
 def build_shape(head: Head, traits: Traits, random: np.random.Generator) -> np.ndarray:
     """Rest vertices: macro targets averaged by the traits, local ones with moderate weights."""
     vertices = head.vertices.copy()
-    ages = {"young": 1 - traits.age, "old": traits.age}
+    # The old macro targets sag into a sad face; wrinkles tell the rest of the age.
+    old = 0.6 * traits.age
+    ages = {"young": 1 - old, "old": old}
     for sex, sex_share in zip(SEXES, (1 - traits.male, traits.male), strict=True):
         for age, age_share in ages.items():
             share = sex_share * age_share
@@ -106,9 +110,21 @@ def build_shape(head: Head, traits: Traits, random: np.random.Generator) -> np.n
                 continue
             vertices += amount * head.target(name)
             if "/l-" in name:
-                vertices += amount * random.uniform(0.9, 1.1) * head.target(
-                    name.replace("/l-", "/r-")
+                vertices += (
+                    amount * random.uniform(0.9, 1.1) * head.target(name.replace("/l-", "/r-"))
                 )
+    # Nobody's lids rest as wide open as the base mesh's.
+    lids = random.uniform(0.03, 0.10)
+    for side in ("Left", "Right"):
+        vertices += lids * head.target(f"unit:eyeBlink{side}")
+        vertices += random.uniform(0.0, 0.2) * head.target(f"unit:eyeSquint{side}")
+    # The base mesh's mouth hangs a little at the corners.
+    lift = random.normal(0.10, 0.04) + 0.08 * traits.age
+    vertices += lift * head.target("expression:mouth-corner-puller")
+    # Lower teeth and tongue of the base mesh stand too high: they would fill every open mouth.
+    vertices[lower_teeth()] += [0.0, -0.05, -0.03]
+    vertices[head.vertex_part == TONGUE] += [0.0, -0.06, -0.08]
+    vertices[(head.vertex_part == TEETH) & ~lower_teeth()] += [0.0, -0.012, 0.0]
     return vertices.astype(np.float32)
 
 
@@ -127,7 +143,7 @@ def person(number: int) -> Person:
     tone = skin.skin_color(traits.melanin)
     colors = np.array(
         [
-            np.array([0.60, 0.56, 0.53]) * (1 - 0.12 * traits.melanin),
+            np.array([0.44, 0.41, 0.39]) * (1 - 0.12 * traits.melanin),
             traits.iris_color,
             tooth,
             [0.30, 0.10, 0.09],
@@ -142,11 +158,20 @@ def person(number: int) -> Person:
         vertices=vertices,
         eye_centers=eye_centers,
         face_height=float(eye_centers[:, 1].mean() - vertices[chin_vertex(), 1]),
+        skin_tone=tone,
         skin_map=skin.paint(traits, tone, random),
         colors=colors,
         hair_vertices=hair_vertices,
         hair_map=hair_map,
+        frame=glasses.frame(eye_centers, traits.glasses),
     )
+
+
+@functools.lru_cache(maxsize=1)
+def lower_teeth() -> np.ndarray:
+    """True for the teeth that move with the jaw (vertices,)."""
+    head = load_head()
+    return (head.vertex_part == TEETH) & (head.target("unit:jawOpen")[:, 1] < -0.05)
 
 
 @functools.lru_cache(maxsize=1)

@@ -8,10 +8,11 @@ from fer_utils.faces3d import action_units
 from fer_utils.faces3d.head import MAP_HEIGHT, MAP_WIDTH, map_mask
 from fer_utils.faces3d.skin import places
 
+# An occluder is a pair of spectacles, or a hand or an object before the face.
 PARTS = (
     "background", "skin", "brows", "eyes", "nose", "cheeks", "mouth", "jaw", "forehead", "ears",
-    "hair", "neck",
-)
+    "hair", "neck", "occluder",
+)  # fmt: skip
 
 # The parts that an action unit visibly changes (after FACS's appearance changes).
 UNIT_PARTS = {
@@ -20,7 +21,7 @@ UNIT_PARTS = {
     12: ("mouth", "cheeks"), 14: ("mouth",), 15: ("mouth",), 16: ("mouth",), 17: ("mouth", "jaw"),
     20: ("mouth",), 22: ("mouth",), 23: ("mouth",), 24: ("mouth",), 25: ("mouth",),
     26: ("mouth", "jaw"), 43: ("eyes",),
-}
+}  # fmt: skip
 
 
 def carriers(expression: str) -> tuple[str, ...]:
@@ -46,7 +47,8 @@ def label_map() -> np.ndarray:
     put("forehead", front & (y > 7.62))
     put("jaw", front & (y < 6.52) & (y > 6.2))
     put("cheeks", front & (y <= 7.22) & (y >= 6.75) & (ax > 0.15))
-    put("nose", front & (ax < 0.06 + 0.10 * np.clip((7.45 - y) / 0.5, 0, 1)) & (y < 7.45) & (y > 6.86))
+    half_nose = 0.06 + 0.10 * np.clip((7.45 - y) / 0.5, 0, 1)
+    put("nose", front & (ax < half_nose) & (y < 7.45) & (y > 6.86))
     put("mouth", front & ((ax / 0.30) ** 2 + ((y - 6.68) / 0.16) ** 2 < 1))
     put("eyes", front & (((ax - 0.29) / 0.19) ** 2 + ((y - 7.36) / 0.105) ** 2 < 1))
     put("brows", front & (ax < 0.50) & (y > 7.48) & (y <= 7.64))

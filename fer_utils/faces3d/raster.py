@@ -13,16 +13,24 @@ FAR = np.float32(1e9)
 
 
 @njit(cache=True, fastmath=True)
-def bilinear(picture, column, row, channel):
-    """One channel of picture (h, w, c) between its texel centres; edges are repeated."""
-    height, width = picture.shape[0], picture.shape[1]
+def texel(height, width, column, row):
+    """Where to read a picture between its texel centres: corner and fractions; edges repeat."""
     x = min(max(column - 0.5, 0.0), width - 1.001)
     y = min(max(row - 0.5, 0.0), height - 1.001)
     x0, y0 = int(x), int(y)
-    fx, fy = x - x0, y - y0
-    upper = picture[y0, x0, channel] * (1 - fx) + picture[y0, x0 + 1, channel] * fx
-    lower = picture[y0 + 1, x0, channel] * (1 - fx) + picture[y0 + 1, x0 + 1, channel] * fx
-    return upper * (1 - fy) + lower * fy
+    return x0, y0, np.float32(x - x0), np.float32(y - y0)
+
+
+@njit(cache=True, fastmath=True)
+def fetch(picture, spot, channel):
+    """One channel of picture (h, w, c), bilinear at a spot made by texel."""
+    x, y, fx, fy = spot
+    upper = picture[y, x, channel] + (picture[y, x + 1, channel] - picture[y, x, channel]) * fx
+    low = y + 1
+    lower = (
+        picture[low, x, channel] + (picture[low, x + 1, channel] - picture[low, x, channel]) * fx
+    )
+    return upper + (lower - upper) * fy
 
 
 @njit(cache=True, fastmath=True)
@@ -98,7 +106,8 @@ def rasterise(p, triangles, one_sided, height, width, first_cut, uv, cut_map):
                     if t >= first_cut:
                         u = w0 * uv[a, 0] + w1 * uv[b, 0] + w2 * uv[c, 0]
                         v = w0 * uv[a, 1] + w1 * uv[b, 1] + w2 * uv[c, 1]
-                        if bilinear(cut_map, u, v, 3) < 0.5:
+                        spot = texel(cut_map.shape[0], cut_map.shape[1], u, v)
+                        if fetch(cut_map, spot, 3) < 0.5:
                             continue
                     depth[y, x] = z
                     found[y, x] = t

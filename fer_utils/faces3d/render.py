@@ -6,15 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fer_utils.faces3d import face_shape, hair, parts, raster, shading, wrinkles
+from fer_utils.faces3d import face_shape, glasses, hair, parts, raster, shading, wrinkles
 from fer_utils.faces3d.head import load_head
-from fer_utils.faces3d.identity import Person
+from fer_utils.faces3d.identity import Person, lower_teeth
 
 CAMERA = 9.0  # decimetres from the face: a mild portrait perspective
-FRAME = 1.66  # picture height in units of the distance from the eyes to the chin
+FRAME = 1.55  # picture height in units of the distance from the eyes to the chin
 EYE_LEVEL = 0.385  # height of the eyes in the picture, from the top
-IRIS_RADIUS, PUPIL = 0.058, 0.42
-AXES = np.eye(3)
+IRIS_RADIUS, PUPIL = 0.066, 0.40
 
 
 @dataclass(frozen=True)
@@ -53,21 +52,28 @@ def rotation(view: View) -> np.ndarray:
 
 @functools.lru_cache(maxsize=1)
 def scene_mesh() -> dict[str, np.ndarray]:
-    """Head and hair shell as one mesh: triangles, their part, map coordinates, masks."""
+    """Head, spectacles and hair as one mesh: triangles, their part, map coordinates, masks."""
     head = load_head()
     hair_triangles, hair_uv = hair.grid()
-    count, extra = len(head.vertices), len(hair_uv)
+    frame = glasses.triangles()
+    count, frame_count = len(head.vertices), int(frame.max()) + 1
+    extra = frame_count + len(hair_uv)
+    inside = np.where(lower_teeth(), np.float32(1), head.masks["inside_mouth"])
     front = head.reference[head.triangles][..., 2].max(1) > -0.1
     kept = head.triangles[front]
-    part = np.concatenate([head.part[front], np.full(len(hair_triangles), 4, np.uint8)])
+    pieces = [kept, frame + count, hair_triangles + count + frame_count]
+    numbers = [head.part[front], np.full(len(frame), shading.FRAME)]
+    numbers.append(np.full(len(hair_triangles), shading.HAIR))
+    part = np.concatenate(numbers).astype(np.uint8)
+    nothing = np.zeros((frame_count, 2), np.float32)
     return {
-        "triangles": np.ascontiguousarray(np.concatenate([kept, hair_triangles + count])),
+        "triangles": np.ascontiguousarray(np.concatenate(pieces)),
         "part": part,
         "one_sided": (part <= 1).astype(np.uint8),
-        "first_hair": len(kept),
-        "uv": np.concatenate([head.map_uv, hair_uv]),
+        "first_hair": len(kept) + len(frame),
+        "uv": np.concatenate([head.map_uv, nothing, hair_uv]),
         "reference": np.concatenate([head.reference, np.zeros((extra, 3), np.float32)]),
-        "inside": np.concatenate([head.masks["inside_mouth"], np.zeros(extra, np.float32)]),
+        "inside": np.concatenate([inside, np.zeros(extra, np.float32)])[:, None],
     }
 
 
@@ -107,22 +113,22 @@ def render(person: Person, unit_values: np.ndarray, view: View, size: int, overs
     mesh, samples = scene_mesh(), size * oversample
     _, stack = face_shape.target_stack()
     face = raster.blend(person.vertices, stack, face_shape.stack_weights(unit_values))
-    vertices = np.concatenate([face, person.hair_vertices])
+    vertices = np.concatenate([face, person.frame, person.hair_vertices])
     turn = rotation(view)
     turned, points = project(person, vertices, turn, view, samples)
     normals = raster.vertex_normals(turned, mesh["triangles"])
     found, weights, depth = raster.rasterise(
         points, mesh["triangles"], mesh["one_sided"], samples, samples,
         mesh["first_hair"], mesh["uv"], person.hair_map,
-    )
-    hollow = raster.cavity(depth, max(1, round(samples * 0.045)), np.float32(6.0))
+    )  # fmt: skip
+    hollow = raster.cavity(depth, max(1, round(samples * 0.05)), np.float32(7.0))
     lamp, half = lamps(view)
     color, label = shading.shade(
         found, weights, hollow, mesh["triangles"], mesh["part"], mesh["uv"], mesh["reference"],
         mesh["inside"], normals, np.ascontiguousarray(turn[:, 1]), person.skin_map,
         wrinkles.relief(unit_values, person.traits.age), parts.label_map(), person.hair_map,
         eyes(view), person.colors, lamp, half,
-    )
+    )  # fmt: skip
     return shading.shrink(color, found, label, oversample, len(parts.PARTS), view.exposure)
 
 

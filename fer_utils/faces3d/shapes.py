@@ -23,6 +23,11 @@ def own_target(name: str) -> np.ndarray:
         weight = bump(place, 0.13, 7.53, 0.10, 0.10)
         field[:, 0] = 0.045 * weight * inward
         field[:, 2] = 0.02 * bump(place, 0.09, 7.53, 0.07, 0.08)
+    elif name == "own:browOblique":
+        inner = bump(place, 0.13, 7.56, 0.11, 0.12)
+        outer = bump(place, 0.44, 7.52, 0.12, 0.10)
+        field[:, 1] = 0.055 * inner - 0.045 * outer
+        field[:, 0] = 0.02 * inner * inward
     elif name == "own:cheekRaise":
         weight = bump(place, 0.34, 7.03, 0.15, 0.14)
         field[:, 1] = 0.05 * weight

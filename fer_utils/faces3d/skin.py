@@ -61,11 +61,11 @@ def brow_cover(thickness: float, arch: float, density: float, random: np.random.
     ax, y, z = places()
     along = (ax - 0.105) / 0.36
     u = np.clip(along, 0, 1)
-    middle = 7.545 + (0.030 + arch) * np.sin(np.pi * u**1.2 * 0.9) - 0.03 * u**3
-    half = 0.034 * thickness * (0.75 + 0.6 * u - 1.05 * u**2)
-    band = step(half + 0.006 - np.abs(y - middle), 0.0, 0.016)
-    ends = step(along, -0.08, 0.08) * step(1.0 - along, -0.06, 0.16)
-    hairs = 0.85 + 0.30 * noise(random, 150)
+    middle = 7.532 + (0.026 + arch) * np.sin(np.pi * u**1.2 * 0.9) - 0.018 * u**3
+    half = 0.036 * thickness * (0.75 + 0.6 * u - 1.05 * u**2)
+    band = step(half + 0.006 - np.abs(y - middle), 0.0, 0.018)
+    ends = step(along, -0.08, 0.10) * step(1.0 - along, -0.06, 0.16)
+    hairs = 0.95 + 0.16 * noise(random, 220)
     return np.clip(band * ends * (z > 0.7) * density * hairs, 0, 0.97)
 
 
@@ -79,6 +79,23 @@ def stubble(random: np.random.Generator) -> np.ndarray:
     return np.clip(cover * (0.85 + 0.3 * noise(random, 120)), 0, 1)
 
 
+@functools.lru_cache(maxsize=1)
+def lash_line() -> np.ndarray:
+    """The dark rim of lashes and their shadow around the eyes (0..1), stronger on the upper lid."""
+    _, y, _ = places()
+    margin = map_mask("lid_margin")
+    wide = margin.copy()
+    for axis in (0, 1):
+        for step_by in (1, -1):
+            wide = np.maximum(wide, 0.75 * np.roll(margin, step_by, axis))
+    return np.clip(wide * (0.45 + 0.75 * step(y, 7.33, 7.36)), 0, 1)
+
+
+def nostrils() -> np.ndarray:
+    """The openings of the nose seen from the front (0..1)."""
+    return spot(0.062, 6.895, 0.028, 0.014)
+
+
 def paint(traits, tone: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Skin map (rows, columns, 4) float32: linear-light colour and gloss."""
     lips = map_mask("lips") * random.uniform(0.9, 1.0)
@@ -88,23 +105,24 @@ def paint(traits, tone: np.ndarray, random: np.random.Generator) -> np.ndarray:
     blush = np.array([0.05, 0.22, 0.22]) * random.uniform(0.4, 1.1)
     flush = spot(0.33, 7.02, 0.16, 0.12) + 0.7 * spot(0.0, 6.98, 0.08, 0.08)
     color *= 1 - flush[..., None] * blush
-    socket = spot(0.29, 7.40, 0.17, 0.07) * 0.14 + spot(0.24, 7.24, 0.12, 0.05) * (
-        0.08 + 0.12 * traits.age
+    socket = spot(0.27, 7.415, 0.17, 0.075) * 0.26 + spot(0.24, 7.24, 0.12, 0.05) * (
+        0.10 + 0.12 * traits.age
     )
+    color *= (1 - 0.75 * nostrils())[..., None]
     color *= (1 - socket)[..., None]
-    lip_color = tone * np.array([0.80, 0.42, 0.44])
+    lip_color = tone * np.array([0.66, 0.32, 0.34])
     mix = (lips * (0.35 + 0.6 * traits.lip_strength))[..., None]
     color = color * (1 - mix) + lip_color * mix
     if traits.beard:
         cover = (stubble(random) * (1 - lips) * traits.beard * 0.75)[..., None]
         color = color * (1 - cover) + (traits.hair_color * 1.2 + 0.02) * cover
-    lashes = np.clip(map_mask("lid_margin") * (0.95 - 0.35 * traits.male), 0, 1)[..., None]
-    color = color * (1 - lashes) + 0.02 * lashes
+    lashes = (lash_line() * (0.95 - 0.25 * traits.male))[..., None]
+    color = color * (1 - lashes) + 0.015 * lashes
     brow = brow_cover(traits.brow_thickness, traits.brow_arch, traits.brow_density, random)
-    brow_color = np.minimum(traits.hair_color, 0.16) * 0.8
+    brow_color = np.minimum(traits.hair_color, 0.10) * 0.7
     color = color * (1 - brow[..., None]) + brow_color * brow[..., None]
     color = clothes(color, random)
-    gloss = 0.035 + 0.04 * spot(0.0, 7.05, 0.10, 0.35) + 0.03 * spot(0.0, 7.75, 0.3, 0.15)
+    gloss = 0.05 + 0.04 * spot(0.0, 7.05, 0.10, 0.35) + 0.03 * spot(0.0, 7.75, 0.3, 0.15)
     gloss = gloss * (1 - 0.5 * brow) + 0.10 * lips
     return np.concatenate([color, gloss[..., None]], -1).astype(np.float32)
 

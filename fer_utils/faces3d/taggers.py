@@ -13,13 +13,16 @@ from fer_utils.emotions import FERPLUS_VOTES
 from fer_utils.faces3d import action_units
 
 TAGGERS = 10
-SEEN_NOISE = 0.13  # standard deviation of what a tagger sees of one action unit
-CHANCE = 0.16  # temperature of the choice, in the same unit as distances
+SEEN_NOISE = 0.20  # spread of what taggers see, for a unit at 0.7
+CHANCE = 0.24  # temperature of the choice, in the same unit as distances
 UNCLEAR = 1.55  # distance to every prototype from which on a tagger says "unknown"
 LEVELS = (0.4, 0.7, 1.0)
+UNNOTICED = 0.10  # movements weaker than this are taken for the face's own shape
+# Taggers seldom think of contempt, and take a face without clear signs for neutral.
+RELUCTANCE = {"contempt": 0.18, "disgust": 0.05, "neutral": -0.10}
 # How much a unit counts for a viewer: small movements of lids and chin are easily missed.
 SALIENCE = {1: 1.1, 4: 1.1, 5: 1.0, 7: 0.5, 9: 1.2, 12: 1.4, 15: 1.2, 17: 0.6, 23: 0.7, 24: 0.7,
-            25: 0.8, 26: 1.0, 43: 0.7}
+            25: 0.8, 26: 1.0, 43: 0.7}  # fmt: skip
 
 
 @functools.lru_cache(maxsize=1)
@@ -44,13 +47,15 @@ def vote(unit_values: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Votes (len(FERPLUS_VOTES),) uint8 of ten taggers for one face; they sum to ten."""
     rows, columns = templates()
     out = np.zeros(len(FERPLUS_VOTES), np.uint8)
-    view = seen(unit_values)
+    view = seen(np.maximum(unit_values - UNNOTICED, 0.0))
+    reluctance = np.array([RELUCTANCE.get(name, 0.0) for name in FERPLUS_VOTES])
     for _ in range(TAGGERS):
-        noisy = view + random.normal(0, SEEN_NOISE, view.shape) * (view > 0.02)
+        noisy = view + random.normal(0, SEEN_NOISE, view.shape) * (0.3 + view)
         gap = np.sqrt(((rows - noisy) ** 2).sum(1))
         nearest = np.array(
             [gap[columns == c].min(initial=np.inf) for c in range(len(FERPLUS_VOTES))]
         )
+        nearest += reluctance
         if nearest.min() > UNCLEAR:
             out[FERPLUS_VOTES.index("unknown")] += 1
         else:

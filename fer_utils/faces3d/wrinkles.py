@@ -14,11 +14,13 @@ from numba import njit
 
 from fer_utils.faces3d import action_units
 from fer_utils.faces3d.head import MAP_BOTTOM, MAP_HEIGHT, MAP_TOP, MAP_WIDTH, map_positions
+from fer_utils.faces3d.skin import noise
 
 # Layer -> lines of (x, y) points in reference decimetres on the person's left (x > 0), the half
 # width of the groove, its depth, and how dark it is. Mirrored for the right side.
 LINES = {
-    "furrow": (([(0.050, 7.40), (0.042, 7.48), (0.058, 7.60)],), 0.017, 0.016, 0.55),
+    "furrow": (([(0.050, 7.40), (0.042, 7.48), (0.058, 7.60)],), 0.020, 0.018, 0.70),
+    "hood": (([(0.09, 7.46), (0.20, 7.475), (0.34, 7.48)],), 0.036, 0.008, 0.55),
     "root": (
         ([(0.0, 7.39), (0.075, 7.375)], [(0.0, 7.33), (0.08, 7.31)]),
         0.013, 0.010, 0.40,
@@ -46,22 +48,23 @@ LINES = {
     "under_eye": (([(0.15, 7.27), (0.28, 7.225), (0.43, 7.27)],), 0.016, 0.010, 0.35),
     "nasolabial": (
         ([(0.135, 7.00), (0.20, 6.93), (0.275, 6.80), (0.305, 6.69)],),
-        0.024, 0.026, 0.60,
+        0.026, 0.024, 0.45,
     ),
     "nasolabial_upper": (
         ([(0.11, 7.06), (0.165, 6.99), (0.225, 6.88)],),
-        0.022, 0.022, 0.50,
+        0.024, 0.020, 0.42,
     ),
-    "dimple": (([(0.262, 6.72), (0.272, 6.685), (0.262, 6.65)],), 0.018, 0.016, 0.60),
-    "marionette": (([(0.235, 6.655), (0.265, 6.60), (0.275, 6.52)],), 0.018, 0.014, 0.50),
+    "dimple": (([(0.262, 6.73), (0.274, 6.685), (0.262, 6.64)],), 0.018, 0.014, 0.32),
+    "marionette": (([(0.235, 6.655), (0.265, 6.60), (0.275, 6.52)],), 0.022, 0.012, 0.15),
     "chin_crease": (([(0.0, 6.515), (0.09, 6.505), (0.15, 6.475)],), 0.020, 0.016, 0.45),
     "parenthesis": (([(0.33, 6.80), (0.36, 6.70), (0.35, 6.60)],), 0.020, 0.012, 0.30),
     "upper_lid": (([(0.16, 7.40), (0.28, 7.445), (0.41, 7.40)],), 0.012, 0.008, 0.25),
-}
+}  # fmt: skip
 
 # Layer -> {AU: share}; the strength of a layer is the sum, at most 1.
 DRIVERS = {
     "furrow": {4: 1.0},
+    "hood": {4: 0.9, 9: 0.3, 1: -0.6},
     "root": {9: 1.0, 4: 0.15},
     "bunny": {9: 1.0},
     "forehead_middle": {1: 0.8, 2: 0.3},
@@ -78,9 +81,9 @@ DRIVERS = {
 }
 
 AGE = {  # how much of a layer an old face shows at rest
-    "furrow": 0.35, "forehead_middle": 0.4, "forehead_side": 0.35, "crow": 0.4, "under_eye": 0.6,
-    "nasolabial": 0.55, "marionette": 0.4, "chin_crease": 0.2, "upper_lid": 0.5, "root": 0.15,
-}
+    "furrow": 0.2, "forehead_middle": 0.2, "forehead_side": 0.25, "crow": 0.4, "under_eye": 0.6,
+    "nasolabial": 0.55, "marionette": 0.3, "chin_crease": 0.2, "upper_lid": 0.5, "root": 0.15,
+}  # fmt: skip
 REST = {"upper_lid": 0.5, "nasolabial": 0.12, "under_eye": 0.15, "chin_crease": 0.15}
 
 
@@ -127,11 +130,15 @@ def paint(name: str, side: int) -> Layer:
     x = place[..., 0] * (1 if side == 0 else -1)
     y, front = place[..., 1], place[..., 2] > 0.55
     height, shade = np.zeros(x.shape), np.zeros(x.shape)
+    random = np.random.default_rng([len(name), side, ord(name[0])])
+    waver = 0.008 * noise(random, 40)  # nobody's wrinkles are drawn with a ruler
+    uneven = np.clip(0.85 + 0.5 * noise(random, 30), 0.3, 1.2)
+    y = y + waver
     for line in lines:
         gap, along = distance(x, y, curved(line))
         touches_middle = line[0][0] == 0.0
         start = 1.0 if touches_middle else np.clip(along / 0.25, 0, 1)
-        taper = start * np.clip((1 - along) / 0.3, 0, 1)
+        taper = uneven * start * np.clip((1 - along) / 0.3, 0, 1)
         groove = np.exp(-((gap / width) ** 2)) * taper
         # Skin that folds piles up beside the groove.
         pile = np.exp(-(((gap - 2.2 * width) / (1.4 * width)) ** 2)) * taper
@@ -166,7 +173,7 @@ def strength(layer: Layer, unit_values: np.ndarray, age: float) -> float:
         for unit, share in DRIVERS[layer.name].items()
     )
     at_rest = REST.get(layer.name, 0.0) + age * AGE.get(layer.name, 0.0)
-    return float(min(1.25, at_rest + (1.0 + 0.25 * age) * drawn))
+    return float(np.clip(at_rest + (0.65 + 0.5 * age) * drawn, 0.0, 1.25))
 
 
 @njit(cache=True, fastmath=True)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
@@ -10,11 +9,12 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file as load_tensors
-from safetensors.torch import save_file as save_tensors
+from safetensors.torch import save as tensors_to_bytes
 from torch import nn
 
 from fer_utils.emotions import FER7, FER8, nearest
 from fer_utils.errors import FerError
+from fer_utils.files import write
 from fer_utils.inputs import channel_count
 from fer_utils.models.deep_emotion import SIDE, deep_emotion
 from fer_utils.models.facenet import FaceNet
@@ -153,14 +153,15 @@ def save(net: FaceNet, path: str | Path, card: dict | None = None) -> dict:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
-    temporary = path.with_name(path.name + ".part")
-    save_tensors(tensors, temporary)
-    digest = hashlib.sha256(temporary.read_bytes()).hexdigest()
-    card = {**(card or {}), "net": net.config, "parameters": count(net), "sha256": digest}
-    card_part = path.with_name(path.stem + ".json.part")
-    card_part.write_text(json.dumps(card, indent=2) + "\n")
-    os.replace(temporary, path)
-    os.replace(card_part, path.with_suffix(".json"))
+    content = tensors_to_bytes(tensors)
+    card = {
+        **(card or {}),
+        "net": net.config,
+        "parameters": count(net),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    write(path, content)
+    write(path.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
     return card
 
 
@@ -201,6 +202,16 @@ def pretrained(name: str) -> FaceNet:
     if name not in pretrained_names():
         raise FerError(f"no weights called {name!r}.{nearest(name, pretrained_names())}")
     return load_file(_weights_folder() / f"{name}.safetensors")
+
+
+def load(name: str | Path) -> FaceNet:
+    """Return a trained net by an entry of `pretrained_names()`, or by a .safetensors file's path.
+
+    Raises:
+        FerError: neither; see `pretrained` and `load_file`.
+    """
+    is_file = str(name).endswith(".safetensors") or Path(name).exists()
+    return load_file(name) if is_file else pretrained(str(name))
 
 
 def card(name: str) -> dict:

@@ -1,24 +1,28 @@
 """Figures: data in, matplotlib Figure out.
 
 In a notebook, end the cell with the figure (`plots.faces(images)`), or write
-`plots.show(figure)` in the middle of one; either way it is shown once, with its description
-as the picture's alt text. Figures made with `matplotlib.pyplot` get theirs by
-`plots.show(figure, alt="...")`. The description is in `figure.alt`.
+`plots.show(figure)` anywhere; either way it is shown once, with its description as the
+picture's alt text (`metadata["image/png"]["alt"]` of the output). The description is in
+`figure.alt`; a figure made with `matplotlib.pyplot` gets one by `plots.show(figure, alt="...")`.
 
 The colours can be told apart by the colour-blind and on a grey print.
 """
 
+from fer_utils.plots.blocks import blocks
 from fer_utils.plots.grids import counts, faces
 from fer_utils.plots.maps import occluded, occlusion, saliency
+from fer_utils.plots.panels import heats
 from fer_utils.plots.picture import Picture, png, save, show
 from fer_utils.plots.scores import bars, confusion, history
 
 __all__ = [
     "Picture",
     "bars",
+    "blocks",
     "confusion",
     "counts",
     "faces",
+    "heats",
     "history",
     "occluded",
     "occlusion",

@@ -5,6 +5,7 @@ from math import ceil
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from fer_utils.data.faceset import SPLITS, FaceSet
 from fer_utils.errors import FerError
@@ -25,19 +26,16 @@ def faces(
     titles: Sequence[str] | None = None,
     columns: int = 8,
     scale: float = 1.0,
-    *,
-    signed: bool = False,
 ) -> Picture:
     """Draw faces in rows.
 
     Args:
         images: a FaceSet, or pictures (N, C, H, W), (N, H, W), or a list of them; uint8, or
-            float in [0, 1].
+            float in [0, 1]. Float pictures that go beyond are taken for derivatives: with a
+            common scale, 0 is drawn mid-grey where there are negative values, black otherwise.
         titles: a word for each; None takes a FaceSet's labels.
         columns: faces per row, at most.
         scale: size of a face, 1 being 1.2 inches; smaller where a row would be too wide.
-        signed: the pictures are derivatives: 0 is drawn mid-grey, and the largest magnitude of
-            each picture black or white.
 
     Raises:
         FerError: no pictures, more than 200, or another number of titles.
@@ -50,7 +48,7 @@ def faces(
         raise FerError(f"{len(images)} faces to draw; choose 1 to {MOST_FACES} with faces.take().")
     if titles is not None and len(titles) != len(images):
         raise FerError(f"{len(titles)} titles for {len(images)} faces.")
-    images = [_around_gray(image) for image in images] if signed else images
+    images, zero = _into_range([np.asarray(image) for image in images])
     columns = max(1, min(columns, len(images)))
     rows = ceil(len(images) / columns)
     side = min(1.2 * scale, WIDEST / columns)
@@ -68,7 +66,7 @@ def faces(
             center = column + 0.5
             axes.text(center, top, titles[i], ha="center", va="bottom", size=size)
     axes.set_aspect("auto")
-    figure.alt = _describe_faces(len(images), rows, titles)
+    figure.alt = _describe_faces(len(images), rows, titles, zero)
     return figure
 
 
@@ -83,9 +81,16 @@ def draw_face(axes: Axes, image: np.ndarray, corner: tuple[float, float]) -> Non
     axes.imshow(pixels, extent=extent, interpolation="nearest")
 
 
-def _around_gray(values: np.ndarray) -> np.ndarray:
-    values = np.asarray(values, np.float32)
-    return 0.5 + values / max(2 * float(np.abs(values).max()), 1e-12)
+def _into_range(images: list[np.ndarray]) -> tuple[list[np.ndarray], str]:
+    """Bring derivatives into [0, 1]; say what 0 became, or nothing for ordinary pictures."""
+    low = min(float(image.min()) for image in images)
+    high = max(float(image.max()) for image in images)
+    if any(image.dtype == np.uint8 for image in images) or (low >= 0 and high <= 1):
+        return images, ""
+    if low >= 0:
+        return [image / high for image in images], "0 is black"
+    largest = 2 * max(high, -low)
+    return [0.5 + image / largest for image in images], "0 is mid-grey"
 
 
 def to_pixels(image: np.ndarray) -> np.ndarray:
@@ -94,14 +99,15 @@ def to_pixels(image: np.ndarray) -> np.ndarray:
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
 
 
-def _describe_faces(count: int, rows: int, titles: Sequence[str] | None) -> str:
-    what = "One face" if count == 1 else f"{count} faces"
-    where = "" if rows == 1 else f" in {rows} rows"
+def _describe_faces(count: int, rows: int, titles: Sequence[str] | None, zero: str) -> str:
+    what = "A picture of one face" if count == 1 else f"Pictures of {count} faces"
+    what += f" in {rows} rows" if rows > 1 else ""
+    what += f" ({zero})" if zero else ""
     if titles is None:
-        return f"{what}{where}."
+        return f"{what}."
     seen = [" ".join(str(title).split()) for title in titles]
     first = ", ".join(seen[:24]) + (", and so on" if count > 24 else "")
-    return f"{what}{where}: {first}."
+    return f"{what}: {first}."
 
 
 @styled
@@ -123,6 +129,7 @@ def counts(faceset: FaceSet) -> Picture:
         axes.text(end + 0.01 * max(ends.max(), 1), row, f"{end:,}", va="center", size=9)
     axes.invert_yaxis()
     axes.set(xlim=(0, max(ends.max(), 1) * 1.1), xlabel="faces")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="x", color=FAINT)

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from torch import nn
 
 from fer_utils.errors import FerError
@@ -153,7 +154,7 @@ def _square(axes: Axes, box: tuple[int, int, int, int]) -> None:
     top, left, bottom, right = box
     for color, width in ((INK, 3.5), ("white", 1.5)):  # seen on dark and on light
         outline = Rectangle((left - 0.5, top - 0.5), right - left, bottom - top)
-        outline.set(fill=False, edgecolor=color, linewidth=width)
+        outline.set(clip_on=False, fill=False, edgecolor=color, linewidth=width)
         axes.add_patch(outline)
 
 
@@ -174,21 +175,15 @@ def _heat(axes: Axes, image: np.ndarray, heat: np.ndarray, label: str) -> None:
     axes.axis("off")
     bar = axes.figure.colorbar(ScalarMappable(scale, SIGNED), ax=axes, shrink=0.85, label=label)
     bar.outline.set_visible(False)
-    bar.locator = _ticks(largest)
+    bar.locator = MaxNLocator(5)
     bar.update_ticks()
-
-
-def _ticks(largest: float):
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(5, symmetric=True)
 
 
 def _flips(axes: Axes, image: np.ndarray, omap: OcclusionMap) -> None:
     changed = torch.from_numpy(omap.flips()).float()
-    share = omap.windows.spread(changed).numpy()[..., None]
-    faint = 0.90 + 0.10 * _gray(image)
-    axes.imshow(np.repeat(share * _gray(image) + (1 - share) * faint, 3, -1), vmin=0, vmax=1)
+    seen = np.sqrt(omap.windows.spread(changed).numpy())[..., None]  # a single square shows too
+    faint = 0.88 + 0.12 * _gray(image)
+    axes.imshow(np.repeat(seen * _gray(image) + (1 - seen) * faint, 3, -1), vmin=0, vmax=1)
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(visible=True, color="#cccccc")

@@ -1,12 +1,11 @@
 """A figure that carries its own description, and how it is shown and saved.
 
-JupyterLab and nbconvert's default template drop the alt text that the metadata of an
-`image/png` output may carry, so a figure is also handed over as HTML, where they keep it.
+The description goes where notebooks keep it: `metadata["image/png"]["alt"]` of the output, and
+its plain text. JupyterLab itself and nbconvert's default template do not show it from there.
 """
 
 import base64
 import os
-from html import escape
 from io import BytesIO
 from pathlib import Path
 
@@ -67,25 +66,21 @@ def new(width: float, height: float, **options: object) -> Picture:
 
 
 def png(figure: Figure) -> bytes:
-    """Return a figure as PNG, in a palette of 256 colours, which halves it or better."""
-    drawn = BytesIO()
+    """Return a figure as PNG, without colour channels where it is grey."""
+    drawn, small = BytesIO(), BytesIO()
     with matplotlib.rc_context(STYLE):
         figure.savefig(drawn, format="png", dpi=DPI)
-    small = BytesIO()
     picture = Image.open(drawn).convert("RGB")
-    picture.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-        small, "PNG", optimize=True
-    )
+    red, green, blue = (channel.tobytes() for channel in picture.split())
+    picture.convert("L" if red == green == blue else "RGB").save(small, "PNG", optimize=True)
     return small.getvalue()
 
 
 def bundle(figure: Figure, alt: str) -> tuple[dict, dict]:
     """Return a figure in the forms a notebook may want, and their metadata."""
+    width, height = (round(96 * side) for side in figure.get_size_inches())  # CSS pixels
     data = base64.b64encode(png(figure)).decode("ascii")
-    width, height = (round(96 * side) for side in figure.get_size_inches())
-    source = f"data:image/png;base64,{data}"
-    tag = f'<img alt="{escape(alt)}" width="{width}" height="{height}" src="{source}">'
-    forms = {"image/png": data, "text/html": tag, "text/plain": f"Figure: {alt}"}
+    forms = {"image/png": data, "text/plain": f"Figure: {alt}"}
     return forms, {"image/png": {"alt": alt, "width": width, "height": height}}
 
 

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from fer_utils.errors import FerError
 from fer_utils.evaluate import Evaluation
 from fer_utils.plots.maps import percent
-from fer_utils.plots.picture import FAINT, INK, Picture, new, styled
+from fer_utils.plots.picture import FAINT, Picture, new, styled
 from fer_utils.train import History
 
 SEQUENTIAL = colormaps["Blues"]
@@ -29,23 +29,31 @@ def confusion(evaluation: Evaluation, normalize: str | None = "true") -> Picture
         evaluation: from `evaluate.evaluate`.
         normalize: "true" (rows sum to 100 %), "pred" (columns do) or None (numbers of faces).
     """
+    import seaborn  # brings pandas, a second: only who draws a matrix waits for it
+
     names = evaluation.classes
     count = evaluation.confusion()
     share = count if normalize is None else evaluation.confusion(normalize)
-    figure = new(1.9 + 0.6 * len(names), 1.4 + 0.5 * len(names))
+    figure = new(max(4.8, 1.9 + 0.6 * len(names)), 1.4 + 0.5 * len(names))
     axes = figure.subplots()
     top = max(float(share.max()), 1e-9)
-    axes.imshow(share / top, cmap=SEQUENTIAL, vmin=0, vmax=1.15, aspect="auto")
-    for (row, column), value in np.ndenumerate(share):
-        text = f"{value:,}" if normalize is None else f"{100 * value:.0f}"
-        dark = value / top > 0.55
-        weight = "bold" if row == column else "normal"
-        style = {"ha": "center", "va": "center", "weight": weight}
-        axes.text(column, row, text, color="white" if dark else INK, **style)
-    everyone = range(len(names))
-    axes.set_xticks(everyone, names, rotation=35, ha="right", rotation_mode="anchor")
+    text = share if normalize is None else 100 * share
+    seaborn.heatmap(
+        share / top,
+        ax=axes,
+        cmap=SEQUENTIAL,
+        vmin=0,
+        vmax=1.15,
+        cbar=False,
+        annot=text,
+        fmt=",d" if normalize is None else ".0f",
+    )
+    for label in axes.texts[:: len(names) + 1]:  # the diagonal
+        label.set_weight("bold")
     labels = [f"{name} ({n:,})" for name, n in zip(names, count.sum(1), strict=True)]
-    axes.set_yticks(everyone, labels)
+    middles = np.arange(len(names)) + 0.5
+    axes.set_xticks(middles, names, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_yticks(middles, labels, rotation=0)
     axes.set(xlabel="predicted", ylabel="labelled (faces)")
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -1,0 +1,247 @@
+# %% [markdown]
+# # Start here
+#
+# **You will be able to**
+#
+# - ask a trained network what it sees in a face, and read its seven probabilities;
+# - cover parts of the face to find out what the answer rests on, and read a saliency map;
+# - turn an expression up and down, and say where the network changes its mind.
+#
+# **Read first:** nothing. If you can read a line of Python, you are ready.
+#
+# **Time:** 5 minutes on a laptop CPU.
+
+# %% [markdown]
+# ## Set-up
+#
+# Run the cells one after the other with Shift + Enter. This first one opens every notebook of the
+# course: it loads the kit and chooses the faces. `"facs3d"` are faces that the kit draws itself, so
+# there is nothing to download and nobody's picture is shown.
+
+# %%
+from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets
+
+DATASET = setup(dataset="facs3d", seed=0)
+
+# %% [markdown]
+# ## A face, and seven numbers
+#
+# Here is a face that the network has never seen: it was not among the pictures it
+# was trained on.
+
+# %%
+split = "test" if DATASET == "facs3d" else "valid"
+faces = data.load(DATASET, split=split, progress=False).where(label="happy")
+face = faces.images[2]
+plots.show(plots.faces([face], scale=2.2))
+
+# %% [markdown]
+# The network answers with one score for each of seven expressions. Scores can be any numbers. To
+# turn them into probabilities, each is put into the exponential function and divided by the sum of
+# all seven, so that they are positive and add up to 1. That is the *softmax*.
+#
+# **Predict.** The label of the face is "happy". How sure will the network be? And will the other six
+# probabilities be exactly zero?
+#
+# **Run** the next two cells.
+
+# %%
+import numpy as np
+import torch
+
+net = models.pretrained(f"mini_xception_{DATASET}")
+with torch.no_grad():
+    scores = net(torch.tensor(face)[None] / 255)[0]
+powers = np.exp(scores.numpy())
+probabilities = powers / powers.sum()
+print("add up to one:", np.isclose(probabilities.sum(), 1))
+print("all larger than zero:", (probabilities > 0).all())
+print("torch's softmax agrees:", np.allclose(probabilities, scores.softmax(0)))
+
+# %% [markdown]
+# Seven bars for the seven numbers, the longest one in dark:
+
+# %%
+plots.show(plots.bars(net.classes, probabilities))
+
+# %% [markdown]
+# **Interpret.** The longest bar is the prediction, and its length is how sure the network is *of
+# the word*, compared with the six other words it knows. A bar marked 0 % is only rounded to zero:
+# an exponential is never exactly zero, so the network never rules a word out. Nor can it say "none
+# of these". Show it a teapot, and the seven bars will still add up to one.
+#
+# ## What did it look at?
+#
+# A network does not explain itself, but we can ask a question that it must answer: *what do you
+# say if I cover this?*
+#
+# **Predict.** Paint the upper half of the face black, then the lower half. Which of the two will
+# cost "happy" more of its probability: losing the eyes, or losing the mouth?
+#
+# **Run.** First by hand: two black rectangles and two questions.
+
+# %%
+no_eyes, no_mouth = face.copy(), face.copy()
+no_eyes[:, :28] = 0
+no_mouth[:, 28:] = 0
+three = torch.tensor(np.stack([face, no_eyes, no_mouth])) / 255
+with torch.no_grad():
+    answers = net(three).softmax(1)
+happy = answers[:, net.classes.index("happy")]
+titles = [f"happy {100 * p:.0f} %" for p in happy]
+plots.show(plots.faces(three.numpy(), titles=titles, scale=1.8))
+
+# %% [markdown]
+# Now the same with a small black square that slides over the whole face, two pixels at a time. For
+# every position the network is asked again, some 440 times in all, and we note how much
+# probability was lost.
+
+# %%
+found = saliency.occlusion(net, face, window=8, stride=2)
+print("positions of the square:", found.flips().size)
+plots.show(plots.occlusion(face, found))
+
+# %% [markdown]
+# **Interpret.** The map in the middle is a *saliency map*. Where it is red, the network needs
+# what is there: covering it costs probability, and inside the solid line it costs most. Where it
+# is blue (if it is anywhere), covering even helps. White means that the network does not care. On the left, the square
+# marks the one position that costs most; on the right, the face stays visible only where the square
+# makes the network change its word. Hold the map against your own eyes: did you look there? What
+# the map does *not* say is that the network is right, or that it "understands" a smile. It says
+# which pixels this answer of this network depends on, when they are painted black.
+#
+# ## A face with a slider
+#
+# The drawn faces have muscles. Psychologists number visible muscle movements as *action units*:
+# number 12 pulls the corners of the lips, 6 lifts the cheeks, 4 lowers the brows. An expression is
+# a handful of them. Here are seven, large and in colour.
+
+# %%
+from fer_utils import faces3d
+from fer_utils.emotions import FER7
+
+portraits = [faces3d.draw(name, identity=5, size=128, color=True) for name in FER7]
+plots.show(plots.faces(portraits, titles=FER7, columns=7, scale=1.2))
+
+# %% [markdown]
+# Each comes with a strength from 0 (no muscle moves) to 1. That is a slider, and below it is moved
+# in steps of a tenth.
+#
+# **Predict.** From strength 0 to 1, will the probability of "happy" grow evenly, like the smile? Or
+# jump?
+#
+# **Run.** The row shows the faces, the figure below it what the network says to each.
+
+# %%
+strengths = np.linspace(0, 1, 11)
+smiles = np.stack([faces3d.draw("happy", identity=5, strength=s) for s in strengths])
+plots.show(plots.faces(smiles, titles=[f"{s:.1f}" for s in strengths], columns=11))
+
+# %% [markdown]
+# The network is the one trained on drawn faces. Two of its seven probabilities are drawn in dark,
+# the other five in grey.
+
+# %%
+from matplotlib.figure import Figure
+
+reader = models.pretrained("mini_xception_facs3d")
+with torch.no_grad():
+    answers = reader(torch.tensor(smiles)[:, None] / 255).softmax(1).numpy()
+figure = Figure(figsize=(7, 2.8), layout="constrained")
+axes = figure.subplots()
+axes.plot(strengths, answers, color="#c4c4c4")
+for name, style in (("neutral", "s--"), ("happy", "o-")):
+    axes.plot(strengths, answers[:, FER7.index(name)], style, color="#20457c", label=name)
+axes.set(xlabel="strength of the smile", ylabel="probability", ylim=(0, 1.05))
+axes.legend()
+plots.show(figure, alt="The network's probabilities for a smile of growing strength.")
+
+# %% [markdown]
+# **Interpret.** The smile grows evenly, the answer does not. Over part of the range the curve
+# hardly moves, and then a small change of the face changes the answer a lot. A network draws a
+# border between two words, and near that border its answer is steep. Weak expressions live near
+# borders. People do not agree on them either, as the next notebook shows.
+#
+# ## Your turn
+#
+# Here is the square again, this time with controls: choose an expression and a face, change the
+# size of the square, its step, and what it is filled with. Let go of a slider, and the map is
+# computed anew. (On a web page the controls are dead; they need a running notebook, `make lab`.)
+
+# %%
+everyone = data.load(DATASET, split=split, progress=False)
+widgets.occlusion_explorer(everyone, {f"mini_xception_{DATASET}": net})
+
+# %% [markdown]
+# ## Where to go from here
+#
+# | notebook | the question it answers |
+# |---|---|
+# | [01 Datasets](01_datasets.ipynb) | Who says that a face is "fear", and how far can you trust it? |
+# | [02 Gradient and Laplacian](02_gradient_and_laplacian.ipynb) | What are edges, and does a network need them served? |
+# | [03 Two architectures](03_two_architectures.ipynb) | What is inside the network you just asked, parameter by parameter? |
+# | [04 Training](04_training.ipynb) | How did it learn, and when should one stop? |
+# | [05 Confusion and precision](05_confusion_and_precision.ipynb) | Which expressions does it mix up, and how good is "good"? |
+# | [06 Occlusion saliency](06_occlusion_saliency.ipynb) | What did the square really measure, and can it be wrong? |
+#
+# Take them in this order; each ends with exercises. One sentence goes with all of them: **an
+# expression is not an emotion.** The network learned which word people choose for a picture. It
+# does not know what anybody feels, and nor does its accuracy.
+#
+# ### Exercise 1: an honest mistake
+#
+# Go back to the cell that picks `face` and change `faces.images[2]` to another number, or the label
+# to another expression, until the network is wrong or unsure. Run the cells below it again. Does
+# the map show what it fell for?
+#
+# <details><summary>Solution</summary>
+#
+# Try "fear" or "disgust". To find mistakes without guessing:
+#
+# ```python
+# judged = evaluate.evaluate(net, everyone)
+# wrong = np.flatnonzero(judged.predictions != judged.labels)
+# print(len(wrong), "of", len(everyone), "wrong; the first:", wrong[:10])
+# face = everyone.images[wrong[0]]
+# ```
+#
+# Often there is no culprit to be seen: the expression is weak, the picture blurred, a hand lies
+# over the mouth, and the map is pale everywhere because no single square decides. Sometimes the map
+# is red on hair or background. That is the interesting case.
+#
+# </details>
+#
+# ### Exercise 2: build a face
+#
+# `action_units` moves single muscles, from 0 to 1: 1 and 2 raise the brows, 4 lowers them, 5 opens
+# the eyes, 9 wrinkles the nose, 12 and 15 pull the corners of the lips up and down, 25 parts the
+# lips, 26 drops the jaw. Build a face that the network calls "surprise", with as few units as you
+# can.
+
+# %%
+mine = faces3d.draw(action_units={12: 0.6, 4: 0.8}, identity=5)
+with torch.no_grad():
+    answer = reader(torch.tensor(mine)[None, None] / 255).softmax(1)[0]
+print("the network says:", FER7[answer.argmax()])
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# Start from the full expression, `{1: 1.0, 2: 1.0, 5: 0.8, 26: 0.8}`, and take units away one by
+# one while the answer stays. See which single unit carries most of it, and compare with the map
+# of a surprised face in the explorer above: is it the same part of the face?
+#
+# </details>
+
+# %% [markdown]
+# ## Recap
+#
+# - A network gives seven scores; the softmax makes them seven probabilities that add up to one,
+#   even where none of the seven words fits.
+# - Cover a part and ask again: where probability is lost, the answer rested on it. A saliency map
+#   is that, for every position of a small square.
+# - A smile that grows evenly does not move the answer evenly: it is flat far from the border
+#   between two words and steep near it.
+
+# %% [markdown]
+# Next: [01 Datasets](01_datasets.ipynb)

@@ -1,0 +1,509 @@
+# %% [markdown]
+# # Data sets of faces
+#
+# **You will be able to**
+#
+# - say what a labelled expression data set holds, and find your way around a `FaceSet`;
+# - compute the accuracy that a model reaches without looking, and say what accuracy hides;
+# - turn the votes of ten people into labels by several rules, and say why the rule changes the
+#   test set;
+# - check a data set before you trust it: people on both sides of a split, copies, black pictures.
+#
+# **Read first:** [00 Start here](00_start_here.ipynb).
+#
+# **Time:** 30 minutes on a laptop CPU.
+
+# %% [markdown]
+# ## Set-up
+#
+# The same cell opens every notebook. Change `dataset` to `"fer2013"` to run this one on real
+# faces, once you have that data set (the last table of this notebook says how to get it).
+
+# %%
+from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets
+
+DATASET = setup(dataset="facs3d", seed=0)
+
+# %% [markdown]
+# ## What is in the box
+#
+# A labelled expression data set is a pile of pictures of faces, and for each picture one word that
+# somebody chose. Everything else (who is shown, who chose the word, how sure they were) may or may
+# not come with it. The kit reads every data set into the same object, a `FaceSet`.
+#
+# **Predict.** A picture of the data set is 48 pixels wide and 48 high, grey. How many numbers is
+# that, and what is the smallest and the largest that a pixel can hold? (A tempting answer is
+# "0 to 1".)
+#
+# **Run** the next cell.
+
+# %%
+faces = data.load(DATASET, progress=False)
+print(faces)
+print("images:", faces.images.shape, faces.images.dtype)
+print("numbers in one picture:", faces.images[0].size)
+print("smallest and largest:", faces.images.min(), faces.images.max())
+
+# %% [markdown]
+# **Interpret.** The four sides of `images` are faces, channels, height, width: (N, C, H, W), the
+# order that torch expects. Grey means one channel, so a picture is 48 x 48 = 2,304 whole numbers
+# of eight bits, which can run from 0 (black) to 255 (white). The numbers from 0 to 1 come later:
+# `faces.pictures()` divides by 255 and hands out float tensors. The network never sees "a face".
+# It sees these 2,304 numbers.
+#
+# The label is a whole number too, an index into `faces.classes`. Which number means which word is
+# a convention; this kit keeps FER2013's.
+
+# %%
+print(list(enumerate(faces.classes)))
+print("the first ten labels:", faces.labels[:10])
+print("the first ten words: ", [faces.classes[label] for label in faces.labels[:10]])
+
+# %% [markdown]
+# A `FaceSet` is read-only. You take parts of it, by split, by label or by position, and each part
+# is a `FaceSet` again. Here are seven faces of every class, one class per row.
+
+# %%
+rows = [faces.where(split="train", label=name).take(slice(0, 7)) for name in faces.classes]
+pictures = [picture for row in rows for picture in row.images]
+words = [row.classes[label] for row in rows for label in row.labels]
+plots.show(plots.faces(pictures, titles=words, columns=7, scale=0.85))
+
+# %% [markdown]
+# Cover the words with your hand and name a few faces yourself. If you hesitate between two words,
+# remember which two: [notebook 05](05_confusion_and_precision.ipynb) shows whether a network
+# hesitates at the same place.
+#
+# ## How many of each?
+#
+# **Predict.** Think of a model that never opens its eyes and gives the same answer to every
+# picture. It may choose that answer. With seven classes, how often will it be right on the
+# validation faces? (One in seven?)
+#
+# **Run** the two cells below: first the counts, then the blind model, written out.
+
+# %%
+plots.show(plots.counts(faces))
+
+# %% [markdown]
+# The blind model looks at the training labels once, notes the most frequent one, and repeats it.
+
+# %%
+import numpy as np
+
+valid = faces.where(split="valid")
+often = np.bincount(faces.where(split="train").labels).argmax()
+answers = np.full(len(valid), often)
+accuracy = (answers == valid.labels).sum() / len(valid)
+print(f"always {faces.classes[often]!r}: right {100 * accuracy:.1f} % of the time")
+print(f"one in {len(faces.classes)} would be {100 / len(faces.classes):.1f} %")
+
+# %% [markdown]
+# **Interpret.** The blind model beats one in seven, because the classes are not equally large: its
+# accuracy is simply the share of the largest class. So "my network reaches 25 %" says very little.
+# The first number to put beside any accuracy is this one, the *majority baseline*.
+#
+# The reverse is worse. The rarest class is so small that a network can give it up entirely and
+# hardly lose anything. `alessi2019` reports a precision of about zero for disgust on FER2013, where
+# disgust is 547 faces of 35,887. Its overall accuracy barely notices.
+#
+# The module computes accuracy from probabilities. A blind model's probabilities are 1 for its word
+# and 0 for the rest. Do the two ways agree?
+
+# %%
+certain = np.eye(len(faces.classes), dtype=np.float32)[answers]
+blind = evaluate.Evaluation(certain, valid.labels, faces.classes)
+print("the module says:", blind.accuracy)
+print("by hand it is the same:", blind.accuracy.value == accuracy)
+
+# %% [markdown]
+# The bracket holds what the bare percentage hides: how many faces it was measured on, and the
+# 95 % interval that follows from that number. Accuracy hides one more thing. Ask for the share of
+# right answers *within each class* (the recall), and take the plain mean over the classes.
+
+# %%
+recall = [row["recall"] for row in blind.per_class()]
+for name, value in zip(faces.classes, recall, strict=True):
+    print(f"{name:9} {value:.2f}")
+print(f"mean over the classes: {np.mean(recall):.3f}")
+
+# %% [markdown]
+# One class perfect, all others lost, and a mean of exactly one in seven: this number was not
+# fooled. [Notebook 05](05_confusion_and_precision.ipynb) is about such numbers.
+#
+# ## The mean face
+#
+# **Predict.** Add up all training faces of a class, pixel by pixel, and divide by their number. Is
+# anything of the expression left, or only grey fog?
+#
+# **Run.** The upper row is the mean of each class. The lower row is what the class adds to or
+# takes from the mean of all faces (mid-grey is no difference), with its contrast raised.
+
+# %%
+known = faces.where(split="train")
+overall = known.images.mean(0)
+means = [known.where(label=name).images.mean(0) for name in faces.classes]
+extra = [mean - overall for mean in means]
+largest = max(np.abs(difference).max() for difference in extra)
+shown = [mean / 255 for mean in means] + [0.5 + difference / (2 * largest) for difference in extra]
+plots.show(plots.faces(shown, titles=list(faces.classes) * 2, columns=7))
+
+# %% [markdown]
+# **Interpret.** How foggy the upper row is depends on how well the faces lie on top of each other.
+# In FER2013 a face detector cut them out, so eyes mostly fall on eyes and the mean is a face. In
+# facs3d heads turn, tilt and shift, and the mean is hardly more than an oval. Even so the lower row
+# is not empty: what differs from person to person averages away, what a class shares stays. Look
+# at the mouth of happy and of surprise.
+#
+# Two warnings. A class with few faces has a noisy mean: patches outside the face, or a visible
+# outline of a head, are luck and not expression. And a mean shows only what survives adding. A
+# movement that happens on the left in one face and on the right in another is lost.
+#
+# ## Ten people, ten words
+#
+# Who says that a face is "fear"? In FER2013, a web search for the word did, and a person threw out
+# the worst. FERPlus later showed each of those pictures to ten people and kept all ten votes,
+# among them two that are no expressions: "unknown" and "NF" (not a face). facs3d has ten
+# *simulated* taggers, who each see the face's muscle movements with some noise.
+#
+# **Predict.** For how many faces of ten do all ten taggers choose the same word? More than half?
+#
+# **Run.** Where the data set at hand has no votes, the first line takes facs3d's.
+
+# %%
+voted = faces if faces.votes is not None else data.load("facs3d")
+counted = voted.votes.sum(1)
+agreement = voted.votes.max(1) / counted
+print("answers to choose from:", ", ".join(voted.vote_names))
+print(f"faces on which all agree: {100 * (agreement == 1).mean():.0f} %")
+half = (agreement <= 0.5).mean()
+print(f"faces on which the first word has half of the votes or less: {100 * half:.0f} %")
+
+# %% [markdown]
+# Now per class: how large is the share of the first word, on average?
+
+# %%
+for index, name in enumerate(voted.classes):
+    share = agreement[voted.labels == index].mean()
+    print(f"{name:9} {share:.2f}  {'#' * int(40 * share)}")
+
+# %% [markdown]
+# And in pictures: four faces that nobody doubts, and four that divide the taggers most (with the
+# three words that got most votes).
+
+# %%
+order = np.argsort(agreement, kind="stable")
+chosen = np.concatenate([order[-4:], order[:4]])
+titles = []
+for row in voted.votes[chosen]:
+    most = [k for k in np.argsort(-row.astype(int), kind="stable")[:3] if row[k]]
+    titles.append(", ".join(f"{row[k]} {voted.vote_names[k]}" for k in most))
+plots.show(plots.faces(voted.images[chosen], titles=titles, columns=4, scale=1.8))
+
+# %% [markdown]
+# **Interpret.** On a good part of the faces the ten do not agree, and on some they do not agree at
+# all. Those need not be bad pictures. They are weak or mixed expressions, or faces nearly at rest,
+# into which each tagger reads something else; any single word for them is partly wrong. A network
+# that answers such a face with 50 % "sad" and 50 % "neutral" may be the one that is right.
+#
+# Some classes have more agreement than others. That also puts a lid on how well a network *can*
+# score: where ten people do not find one word, no network will reliably find the one that happens
+# to be the label.
+#
+# ## One word from ten votes: the rule
+#
+# To train on one word per face, votes must become a label. FERPlus's rule **majority** is: drop
+# single votes as slips; the word with most votes must then have more than half of what is left, or
+# the face is thrown out. **probability** keeps faces with up to three words in play, **multi
+# target** every word with 30 % of the votes, **argmax** just takes the first word.
+#
+# **Predict.** Majority throws faces out. Does that make the remaining test set easier, harder, or
+# neither?
+#
+# **Run.** First the rule by hand; it must agree with the module's.
+
+# %%
+votes = np.where(voted.votes > 1, voted.votes, 0).astype(int)
+first = votes.argmax(1)
+is_word = np.array([name not in ("unknown", "NF") for name in voted.vote_names])
+usable = (votes.max(1) > 0.5 * votes.sum(1)) & is_word[first]
+majority = voted.relabel("majority")
+by_hand = [voted.vote_names[k] for k in first[usable]]
+print("same faces kept:", len(majority) == usable.sum())
+print("same words:", by_hand == [majority.classes[label] for label in majority.labels])
+
+# %% [markdown]
+# `relabel` prints how many faces it keeps, because nobody should quote a score without that
+# number. Now one network, never changed, is scored on the validation faces that each rule keeps.
+# (It knows seven words; faces that a rule calls "contempt" are left out.)
+
+# %%
+net = models.pretrained(f"mini_xception_{voted.name}")
+for rule in ("argmax", "probability", "multi_target", "majority"):
+    kept = voted.where(split="valid").relabel(rule)
+    kept = kept.take(np.flatnonzero(kept.labels < len(net.classes)))
+    print("    accuracy", evaluate.evaluate(net, kept).accuracy)
+
+# %% [markdown]
+# **Interpret.** One network, four accuracies, and the difference has nothing to do with the
+# network. The stricter the rule, the more doubtful faces leave the test set, and the easier it
+# gets. So an accuracy belongs to a *pair*: the network and the exact list of faces and labels.
+#
+# This happens in print. Deep-Emotion's 70.02 % on "FER2013" (`minaee2019`) stands beside a
+# confusion matrix of 3,573 faces, whose row sums are those of FERPlus labels; FER2013's own test
+# split has 3,589 faces and other labels. The number cannot be compared with FER2013 results,
+# though it often is.
+#
+# ## Nobody on both sides
+#
+# A network is tested on faces it was not trained on. But is it enough that the *pictures* are new?
+#
+# **Predict.** Shuffle all faces and put a fifth aside for testing. How many of the people in the
+# test part will also be in the training part? (A fifth? None?)
+#
+# **Run.** FER2013 does not say who is shown; there the first line takes facs3d.
+
+# %%
+people = faces if faces.subjects is not None else data.load("facs3d")
+shuffled = np.random.default_rng(0).permutation(people.subjects)
+cut = len(shuffled) // 5
+tested, trained = set(shuffled[:cut]), set(shuffled[cut:])
+print(f"random split: {len(tested & trained)} of {len(tested)} test people were in training")
+present = {split: set(people.subjects[people.split == split]) for split in data.SPLITS}
+print("published split, test and training:", len(present["test"] & present["train"]), "people in both")
+print("published split, validation and training:", len(present["valid"] & present["train"]))
+
+# %% [markdown]
+# **Interpret.** Every person has several pictures, so a random split puts nearly everybody on both
+# sides. A network may then recognise the person, the haircut or the light instead of the
+# expression, and the test rewards it. Split by person wherever people are known. `pandey2019`'s
+# Table I tests on 980 pictures of KDEF, a data set of 70 people; that none of them was trained on
+# is not stated, and the reader has to assume that most were.
+#
+# ## What no photograph has
+#
+# Nobody knows where in a photograph the expression is. In facs3d it is known, because every test
+# face was drawn twice: once as it is, once with all muscles at rest. The second one is its
+# *neutral twin*: same person, same pose, same light, same blur. Each test face also has a label
+# for every pixel: brows, eyes, mouth, and so on. (This section uses facs3d whatever `DATASET` is.)
+#
+# **Predict.** Subtract the twin from the face. Which part of the face changes most for surprise?
+# The brows, the eyes, or the mouth?
+#
+# **Run** both cells: first one face of each class with its twin and the size of the difference.
+
+# %%
+drawn = data.load("facs3d", split="test")
+one = drawn.take([int(np.flatnonzero(drawn.labels == k)[2]) for k in range(6)])
+change = np.abs(one.images.astype(int) - one.twins.astype(int))
+panels = [*one.images, *one.twins, *(change / change.max())]
+names = [one.classes[label] for label in one.labels]
+titles = names + ["neutral twin"] * 6 + ["difference"] * 6
+plots.show(plots.faces(panels, titles=titles, columns=6, scale=1.2))
+
+# %% [markdown]
+# Now all test faces: the share of the whole difference that lies in each part of the face. (Parts
+# that no muscle moves, such as hair and ears, are left out of the table.)
+
+# %%
+change = np.abs(drawn.images.astype(int) - drawn.twins.astype(int))[:, 0]
+left_out = ("background", "hair", "ears", "neck", "occluder")
+parts = [k for k, part in enumerate(drawn.region_names) if part not in left_out]
+print(" " * 9 + "".join(f"{drawn.region_names[k]:>10}" for k in parts))
+for index, name in enumerate(drawn.classes[:6]):
+    mine = drawn.labels == index
+    per_part = [change[mine][drawn.regions[mine] == k].sum() for k in parts]
+    share = np.array(per_part) / change[mine].sum()
+    print(f"{name:9}" + "".join(f"{100 * value:8.0f} %" for value in share))
+
+# %% [markdown]
+# **Interpret.** The mouth takes a large share almost everywhere, partly because it is large and
+# because teeth and a dark open mouth change many grey levels. Small movements, such as a lid that
+# rises, matter to people far more than their few pixels suggest. So this is the truth about where
+# the *picture* changes, which is not the same as where a person would look.
+#
+# It is still more than any photograph offers, and
+# [notebook 06](06_occlusion_saliency.ipynb) uses it: a saliency map can be compared with it. But mind what
+# facs3d is. It is one head, bent into many shapes by a program; its "fear" is what a handbook says
+# about fear. **Scores on facs3d are no claims about people.**
+#
+# ## Check before you trust
+#
+# Large data sets are collected by programs, and nobody has looked at every picture. Of FER2013 the
+# following is known: 12 pictures are completely black; of 35,887 rows only 34,034 are different
+# pictures; 280 validation and 288 test faces are copies of training faces; 57 groups of copies
+# carry labels that contradict each other.
+#
+# **Predict.** How would you find equal pictures among 30,000? Comparing every pair takes some 450
+# million comparisons. Is there a way that looks at each picture once?
+#
+# **Run.** A picture's bytes can be a key of a dictionary. Equal pictures have equal bytes.
+
+# %%
+def find_faults(images, split):
+    """Return positions of black pictures, groups of equal ones, and copies across splits."""
+    groups = {}
+    for position, image in enumerate(images):
+        groups.setdefault(image.tobytes(), []).append(position)
+    black = [position for position, image in enumerate(images) if image.max() == 0]
+    copies = [group for group in groups.values() if len(group) > 1]
+    across = [i for g in copies if "train" in split[g] for i in g if split[i] != "train"]
+    return black, copies, across
+
+# %% [markdown]
+# The function looks up each picture once. Python's dictionary turns the bytes into a short number,
+# a hash, and compares whole pictures only where hashes collide. Here is the answer for the data
+# set at hand:
+
+# %%
+black, copies, across = find_faults(faces.images, faces.split)
+disputed = [group for group in copies if len(set(faces.labels[group])) > 1]
+print("black pictures:", len(black))
+print("groups of equal pictures:", len(copies), "- of these with different labels:", len(disputed))
+print("validation and test faces that copy a training face:", len(across))
+
+# %% [markdown]
+# If a check finds nothing, either there is nothing, or the check is broken. Plant a fault
+# and see: here one validation face is painted black and another becomes a copy of the first
+# training face.
+
+# %%
+spoilt = faces.images.copy()
+here = np.flatnonzero(faces.split == "valid")[:2]
+spoilt[here[0]] = 0
+spoilt[here[1]] = spoilt[np.flatnonzero(faces.split == "train")[0]]
+found = find_faults(spoilt, faces.split)
+print("black pictures more than before:", len(found[0]) - len(black))
+print("copies of a training face more than before:", len(found[2]) - len(across))
+
+# %% [markdown]
+# **Interpret.** Both planted faults are found, so a zero above means that there was nothing to
+# find. (On FER2013 the numbers are not zero, and they agree with the list above as far as its splits
+# are on your disk. There a planted black picture counts twice, as it also copies the black ones in
+# training.) What such a check cannot find: a copy that was mirrored, brightened or
+# cut out a little differently. That is exercise 2. It cannot find wrong labels either, except
+# where two copies contradict each other.
+#
+# ## The data sets of the five papers
+#
+# The papers of this course use ten data sets. You cannot get them from here: all show people, and
+# most want a signature. The catalogue knows what they are, how their files lie, and how to ask.
+
+# %%
+for card in data.catalog.CARDS.values():
+    used = ", ".join(card.papers) or "this kit only"
+    print(f"{card.name:9}{card.title}\n{'':9}used by: {used}; opened by this version: {card.opened}")
+
+# %% [markdown]
+# The licence is part of a data set. In short, where the pictures show people: research only, do
+# not pass them on, and sometimes only certain people may be printed.
+
+# %%
+for card in data.catalog.CARDS.values():
+    print(f"{card.name:9}{card.licence}")
+
+# %% [markdown]
+# `data.catalog.CARDS["kdef"]` prints everything on one of them: layout, counts, citation, how to
+# get it. `python -m fer_utils data` prints the table with what was found on your disk.
+#
+# ## What a label is not
+#
+# **An expression is not an emotion.** The label says what an actor was asked to show, or what a
+# stranger believed to see. Neither is what the person felt. People smile out of politeness and cry
+# with joy, and how a feeling shows on a face differs from person to person and from place to
+# place. A network trained on such labels predicts *the word that taggers would choose for this
+# picture*, nothing more. It should not decide anything about anybody.
+#
+# **A data set is a choice of people.** Ask of each: who is shown, who is missing, who chose the
+# words? If nobody over sixty is in the training set, the test set will not complain, because
+# nobody over sixty is in there either.
+#
+# ### Exercise 1: how undecided?
+#
+# The share of the first word throws away most of the votes. The *entropy* uses them all: with
+# shares p of the words, it is the sum of -p log2(p); 0 bits if all agree, more the more the votes
+# are spread. Compute it for every face (`voted.vote_distribution()` has the shares) and print the
+# mean per class. Is the class with the lowest agreement the one with the highest entropy?
+
+# %%
+shares = voted.vote_distribution()
+print("shares of the first face:", shares[0])
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
+# entropy = -(shares * logs).sum(1)
+# for index, name in enumerate(voted.classes):
+#     print(f"{name:9} {entropy[voted.labels == index].mean():.2f} bits")
+# ```
+#
+# `where=` leaves out p = 0, whose logarithm does not exist and whose contribution is 0. The two
+# orders need not agree exactly: agreement only sees the largest share, entropy also sees whether
+# the rest is one rival or five.
+#
+# </details>
+#
+# ### Exercise 2: copies in the mirror
+#
+# A mirrored copy has other bytes. Change `find_faults` so that a picture and its mirror image get
+# the same key, and test it with a planted fault before you believe it.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def mirror_key(image):
+#     return min(image.tobytes(), image[..., ::-1].tobytes())
+# ```
+#
+# Of the two byte strings take the smaller one: both pictures then agree on it. Use
+# `groups.setdefault(mirror_key(image), [])`. To plant: `spoilt[here[1]] = spoilt[0][..., ::-1]`.
+#
+# </details>
+#
+# ### Exercise 3: how much does a random split flatter?
+#
+# The simplest recogniser of all stores the training pictures and answers with the label of the
+# most similar one (*nearest neighbour*). Score it on facs3d twice: on the published split by
+# people (train on `train`, test on `valid`), and on a random split of the same faces with the same
+# sizes. Which score is higher, and which one do you believe?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# both = people.take(np.flatnonzero(people.split != "test"))
+# flat = both.images.reshape(len(both), -1).astype(np.float32)
+# flat -= flat.mean(1, keepdims=True)
+#
+# def nearest_neighbour(train, test):
+#     squared = (flat[train] ** 2).sum(1) - 2 * flat[test] @ flat[train].T
+#     return (both.labels[train][squared.argmin(1)] == both.labels[test]).mean()
+#
+# by_person = both.split == "valid"
+# random = np.random.default_rng(0).permutation(by_person)
+# for is_test in (by_person, random):
+#     print(nearest_neighbour(np.flatnonzero(~is_test), np.flatnonzero(is_test)))
+# ```
+#
+# Both splits have equally many faces on each side. Believe the one by people: it asks the question
+# that matters, how the recogniser does on somebody it has never met. Run the random one with
+# several seeds before you say how large the difference is; on drawn faces with changing light and
+# pose it may be small, on photographs of few people in one studio it is large.
+#
+# </details>
+
+# %% [markdown]
+# ## Recap
+#
+# - A data set holds pictures (N, C, H, W), a label for each, a split, and sometimes votes and
+#   people; a `FaceSet` hands out parts of it with `where` and `take`.
+# - A blind model scores the share of the largest class. Accuracy hides rare classes, and how many
+#   faces it was measured on.
+# - Votes become labels by a rule, and the rule decides which doubtful faces stay in the test set:
+#   the same network scores differently. Quote the rule and N.
+# - Equal pictures have equal bytes, people should be on one side of a split only, and a check
+#   that finds nothing has to be tested with a planted fault.
+
+# %% [markdown]
+# Previous: [00 Start here](00_start_here.ipynb) | Next: [02 Gradient and Laplacian](02_gradient_and_laplacian.ipynb)

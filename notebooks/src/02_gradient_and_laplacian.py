@@ -1,0 +1,510 @@
+# %% [markdown]
+# # Gradient and Laplacian
+#
+# **You will be able to**
+#
+# - write the Sobel and Laplacian filters by hand, borders included, and check them against OpenCV
+#   and against the module;
+# - read gradient and Laplacian pictures of a face, and say why one blurs before taking second
+#   derivatives;
+# - work out what an extra input channel costs, and show that a convolution could have computed it
+#   by itself;
+# - say what a short training comparison with one seed is worth.
+#
+# **Read first:** [01 Data sets](01_datasets.ipynb); the paragraph on Sobel and Laplacian
+# operators in `pandey2019`.
+#
+# **Time:** 35 minutes on a laptop CPU.
+
+# %% [markdown]
+# ## Set-up
+#
+# The same cell opens every notebook. Change `dataset` to `"fer2013"` to run on real faces.
+
+# %%
+from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets
+
+DATASET = setup(dataset="facs3d", seed=0)
+
+# %% [markdown]
+# ## A derivative is a difference
+#
+# A row of pixels is a function: at every column it has a grey level. Its derivative asks how fast
+# the grey level changes from one column to the next. With pixels that is a subtraction.
+#
+# **Predict.** A line crosses a surprised face at the height of the open mouth. Where along it will
+# the difference of neighbours be largest: where the picture is brightest, where it is darkest, or
+# somewhere else?
+#
+# **Run.** The first cell draws a face and takes one row of it, the second shows row and
+# differences. (The kit draws this face on the spot, the same one for everybody. The faces of your
+# data set come further down.)
+
+# %%
+import numpy as np
+from matplotlib.figure import Figure
+
+from fer_utils import faces3d
+
+face = faces3d.draw("surprise", identity=2).astype(np.float32)
+row = face[40]
+difference = (row[2:] - row[:-2]) / 2
+print("a row of", row.size, "pixels has", difference.size, "such differences")
+
+# %% [markdown]
+# (The difference is taken between the right and the left neighbour and halved, so that it belongs
+# to the pixel in the middle. The two end pixels lack a neighbour. We come back to them.)
+
+# %%
+figure = Figure(figsize=(9, 2.8), layout="constrained")
+left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1.5, 1.5])
+left.imshow(face, cmap="gray", vmin=0, vmax=255)
+left.axhline(40, color="white", ls="--")
+left.axis("off")
+middle.plot(row, color="#20457c")
+middle.set(title="grey level along the line", xlabel="column")
+right.plot(np.arange(1, 47), difference, color="#20457c")
+right.axhline(0, color="#8c8c8c", lw=1)
+right.set(title="difference of neighbours", xlabel="column")
+plots.show(figure, alt="A face crossed by a line; the grey level along it; its differences.")
+
+# %% [markdown]
+# **Interpret.** The difference is near zero wherever the grey level is constant, bright or dark. It
+# has a peak where the curve climbs and a valley where it falls: at the rim of the face and at the
+# rim of the mouth. A derivative forgets how bright a place is and keeps where brightness
+# changes. That is why it is tried for faces: the same face in weaker light has another picture,
+# but edges in the same places.
+#
+# ## The Sobel filter by hand
+#
+# In two dimensions there are two directions, so two derivatives. A single row's difference is
+# noisy; the Sobel filter takes it in three rows at once and adds them with weights 1, 2, 1:
+#
+# $$ S_x = \begin{pmatrix} -1 & 0 & 1 \\ -2 & 0 & 2 \\ -1 & 0 & 1 \end{pmatrix}, \qquad
+# S_y = S_x^T. $$
+#
+# Lay the nine weights over a pixel and its eight neighbours, multiply, add up: that is the value
+# at this pixel. Then slide on by one.
+#
+# **Predict.** What does the filter do at the rim of the picture, where three of the nine pixels do
+# not exist? OpenCV continues the picture as if mirrored about its border pixel. What would go
+# wrong if we simply put zeros (black) there?
+#
+# **Run.** Here is the filter as two nested loops, and a padding of your choice.
+
+# %%
+def slide(picture, kernel, padding):
+    """Lay a 3x3 kernel over every pixel, multiply and add up."""
+    padded = np.pad(picture, 1, mode=padding)
+    result = np.zeros_like(picture)
+    for y in range(picture.shape[0]):
+        for x in range(picture.shape[1]):
+            result[y, x] = (padded[y : y + 3, x : x + 3] * kernel).sum()
+    return result
+
+
+sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32)
+
+# %% [markdown]
+# `mode="reflect"` is the mirror, `mode="constant"` puts zeros around. In the figure, mid-grey is 0,
+# lighter is brighter towards the right, darker is darker towards the right.
+
+# %%
+mirrored = slide(face, sobel, "reflect")
+zeros = slide(face, sobel, "constant")
+plots.show(plots.faces([mirrored, zeros], titles=["mirrored", "zeros around"], scale=2))
+print("largest value in the first column, mirrored:", np.abs(mirrored[:, 0]).max())
+print("largest value in the first column, zeros:   ", np.abs(zeros[:, 0]).max())
+print("largest value in the whole mirrored picture:", np.abs(mirrored).max())
+
+# %% [markdown]
+# **Interpret.** With zeros around, the picture seems to hang in a black room, and its rim becomes
+# an edge. It is no edge of the face; somebody cut the picture there. A network would see a frame in
+# every picture. In a mirror the left neighbour of the first column equals the right one, so the
+# horizontal derivative is exactly 0 there: the filter says "I do not know of any change", which is
+# the honest answer.
+#
+# Now the check. The loop, OpenCV and the module must agree, on every pixel, borders included.
+
+# %%
+import cv2
+import torch
+
+picture = torch.from_numpy(face)[None, None]
+module = inputs.sobel_x(picture)[0, 0].numpy()
+print("loop and OpenCV agree:", np.allclose(mirrored, cv2.Sobel(face, cv2.CV_32F, 1, 0)))
+print("loop and module agree:", np.allclose(mirrored, module))
+print("so does sobel_y:", np.allclose(slide(face, sobel.T, "reflect"), inputs.sobel_y(picture)[0, 0]))
+
+# %% [markdown]
+# Two pairs of words to keep apart. Sliding and multiplying as above is *cross-correlation*; a
+# convolution in the strict sense flips the kernel first. Deep learning says "convolution" for
+# both, and so do we. And the Sobel filter answers eight times the slope per pixel (the weights on
+# one side add up to 4, over a distance of 2): fine for a picture, but divide by 8 if you need units.
+#
+# ## How strong, and which way
+#
+# The two derivatives are the two components of an arrow, the *gradient*. It points to where the
+# picture gets brighter, and its length says how quickly.
+#
+# **Predict.** The open mouth is a dark hole. In which direction do the arrows on its rim point:
+# along the rim, into the hole, or out of it?
+#
+# **Run.** Left the length at every pixel, right the arrows around the mouth, where they are long.
+
+# %%
+across, down = (f(picture)[0, 0].numpy() for f in (inputs.sobel_x, inputs.sobel_y))
+length = np.hypot(across, down)
+figure = Figure(figsize=(9, 3.6), layout="constrained")
+left, right = figure.subplots(1, 2, width_ratios=[1, 1.6])
+left.imshow(length, cmap="gray")
+right.imshow(face, cmap="gray")
+right.set(xlim=(11.5, 35.5), ylim=(47.5, 32.5))
+rows, columns = np.nonzero(length > 60)
+arrows = across[rows, columns], -down[rows, columns]
+right.quiver(columns, rows, *arrows, color="#e3c44b", scale=3000, width=0.006)
+for axes, title in ((left, "length"), (right, "arrows around the mouth")):
+    axes.set_title(title)
+    axes.axis("off")
+plots.show(figure, alt="The length of the gradient over a face, and its arrows around the mouth.")
+
+# %% [markdown]
+# **Interpret.** Arrows stand at right angles to an edge and point to its brighter side, so around
+# the dark mouth they point away from it, out into the skin. Inside the mouth is a second, smaller
+# border: the tongue is lighter than the dark around it and collects arrows. The length has lost the direction: a
+# dark line on light skin and a light line on dark skin look alike in the left picture. The module
+# calls it `gradient_magnitude`:
+
+# %%
+magnitude = inputs.gradient_magnitude(picture)[0, 0].numpy()
+print("by hand and module agree:", np.allclose(length, magnitude))
+print("and OpenCV:", np.allclose(length, cv2.magnitude(across, down), atol=1e-3))
+
+# %% [markdown]
+# ## The Laplacian: the change of the change
+#
+# Take the difference of the differences, once across and once down, and add the two. Per row,
+# right minus middle and middle minus left give (right - middle) - (middle - left), which is the
+# kernel 1, -2, 1. Across plus down:
+#
+# $$ L = \begin{pmatrix} 0 & 1 & 0 \\ 1 & -4 & 1 \\ 0 & 1 & 0 \end{pmatrix}. $$
+#
+# **Predict.** Take a soft edge from dark to bright. The first derivative has one bump on it. What
+# does the second derivative look like: one bump as well, two bumps, or a bump and a dip?
+#
+# **Run.** First that the kernel is what it was built to be, then the edge.
+
+# %%
+second = np.array([[0, 0, 0], [1, -2, 1], [0, 0, 0]], np.float32)
+by_hand = slide(face, second, "reflect") + slide(face, second.T, "reflect")
+module = inputs.laplacian(picture)[0, 0].numpy()
+print("sum of two second derivatives is the module's Laplacian:", np.allclose(by_hand, module))
+print("and OpenCV's:", np.allclose(by_hand, cv2.Laplacian(face, cv2.CV_32F)))
+
+# %% [markdown]
+# The edge is a smooth step between dark (0) and bright (1); the dotted line marks its middle.
+
+# %%
+x = np.arange(-12, 13)
+edge = 1 / (1 + np.exp(-x / 1.5))
+first = np.convolve(edge, [0.5, 0, -0.5], mode="same")[1:-1]
+second = np.convolve(edge, [1, -2, 1], mode="same")[1:-1]
+figure = Figure(figsize=(9, 2.4), layout="constrained")
+curves = ((x, edge, "edge"), (x[1:-1], first, "first"), (x[1:-1], second, "second derivative"))
+for axes, (at, values, title) in zip(figure.subplots(1, 3), curves, strict=True):
+    axes.plot(at, values, color="#20457c", marker=".")
+    axes.axvline(0, color="#8c8c8c", ls=":")
+    axes.axhline(0, color="#8c8c8c", lw=0.8)
+    axes.set_title(title)
+plots.show(figure, alt="A soft edge, its first derivative (a bump), its second (a bump, a dip).")
+
+# %% [markdown]
+# **Interpret.** A bump and a dip, and between them the curve passes through zero exactly where the
+# edge is. That *zero crossing* finds an edge to a fraction of a pixel, whatever its height. In
+# pictures it gives every edge a bright and a dark seam.
+#
+# ## Why one blurs first
+#
+# Pictures carry noise: small random errors, different at every pixel. A filter adds up nine pixels
+# with weights, so it adds up nine errors too. Independent errors add up in squares: if the noise
+# has standard deviation s, the filter's answer has noise of s times the root of the sum of the
+# squared weights.
+#
+# **Predict.** For the Laplacian (weights 1, 1, 1, 1, -4), does the noise grow by a factor of 1, 4.5
+# or 20?
+#
+# **Run.** Noise of standard deviation 1 goes in; what comes out?
+
+# %% tags=["tolerance:5e-3"] reason="float32 sums over many pixels are added in another order elsewhere"
+noise = torch.randn(1, 1, 400, 400, generator=torch.Generator().manual_seed(0))
+expected = np.sqrt((inputs.LAPLACIAN**2).sum())
+print(f"expected factor: {expected:.2f}")
+print(f"measured factor: {inputs.laplacian(noise).std() / noise.std():.2f}")
+
+# %% [markdown]
+# Blurring takes a weighted mean of neighbours, in which independent errors partly cancel. Below,
+# noise is added to the face (standard deviation 8 grey levels). The two pictures on the
+# right were blurred with a small Gaussian before their Laplacian was taken.
+
+# %%
+generator = np.random.default_rng(0)
+noisy = face + generator.normal(0, 8, face.shape).astype(np.float32)
+sharp = [face, noisy]
+soft = [cv2.GaussianBlur(one, (0, 0), 1.0) for one in sharp]
+titles = ["Laplacian", "of the noisy face", "blurred first", "noisy, blurred first"]
+panels = [cv2.Laplacian(one, cv2.CV_32F) for one in sharp + soft]
+plots.show(plots.faces([np.clip(p, -60, 60) for p in panels], titles=titles, columns=4, scale=2))
+
+# %% [markdown]
+# **Interpret.** The noise that you hardly notice in a face covers its Laplacian like snow, because
+# an edge spreads its change over several pixels and the noise changes from one pixel to the next;
+# the second derivative prefers what changes quickly. Blurring costs fine detail and removes most
+# of the snow. Blur followed by Laplacian is an old pair with its own name, *Laplacian of Gaussian*.
+#
+# `pandey2019` does not blur, and neither do the models here: the fixed kernel is applied to the
+# picture as it is. Whoever trains on noisy pictures should keep this figure in mind.
+#
+# ## Seven expressions in three pictures
+#
+# **Predict.** Which expression will show the most edges around the mouth, and where else might an
+# expression leave edges that are not in the neutral face?
+#
+# **Run.** One face per class: grey, gradient length, Laplacian.
+
+# %%
+faces = data.load(DATASET, split="valid", progress=False)
+first = [faces.where(label=name).images[1] for name in faces.classes]
+seven = torch.from_numpy(np.stack(first)).float()
+lengths = inputs.gradient_magnitude(seven) / 400
+curvature = 0.5 + inputs.laplacian(seven) / 200
+shown = torch.cat([seven / 255, lengths, curvature]).clamp(0, 1).numpy()
+titles = [*faces.classes, *["gradient"] * 7, *["Laplacian"] * 7]
+plots.show(plots.faces(shown, titles=titles, columns=7))
+
+# %% [markdown]
+# One face proves little. The mean length over all validation faces of a class, minus the mean over
+# the neutral ones, shows what the class has in common (red: more edge than neutral, blue: less).
+
+# %%
+def mean_length(name):
+    """Return the mean gradient length (H, W) over the faces of a class."""
+    return inputs.gradient_magnitude(faces.where(label=name).pictures()).mean((0, 1)).numpy()
+
+
+figure = Figure(figsize=(10, 2.1), layout="constrained")
+for axes, name in zip(figure.subplots(1, 6), faces.classes[:6], strict=True):
+    extra = mean_length(name) - mean_length("neutral")
+    axes.imshow(extra, cmap="RdBu_r", vmin=-0.6, vmax=0.6)
+    axes.set_title(name)
+    axes.axis("off")
+plots.show(figure, alt="Maps of six expressions: mean gradient length minus that of neutral faces.")
+
+# %% [markdown]
+# **Interpret.** Open mouths and bared teeth add edges that no closed mouth has, so expressions
+# with them stand out. Expressions carried by brows and lids leave less ink. Coloured patches away
+# from eyes, brows and mouth need not mean anything: with few faces in a class, the outlines of
+# their heads do not average out. The rarest class is the most speckled.
+#
+# ## Could a network do this by itself?
+#
+# Sobel and Laplacian are convolutions with fixed weights, and a network's first layer is a
+# convolution with weights it learns. So what is gained by handing them over ready-made?
+#
+# **Predict.** A first layer with 3x3 kernels reads two channels, the grey picture and its
+# Laplacian. Is there a layer that reads the grey picture alone and gives the same answer? How large
+# must its kernels be?
+#
+# **Run.** A layer with random weights, and the single kernel that replaces its pair.
+
+# %%
+import torch.nn.functional as F
+
+weights = torch.randn(8, 2, 3, 3, generator=torch.Generator().manual_seed(0))
+both = torch.cat([picture, inputs.laplacian(picture)], dim=1) / 255
+answer = F.conv2d(both, weights)
+kernel = torch.from_numpy(inputs.LAPLACIAN)[None, None]
+merged = F.conv2d(weights[:, 1:], kernel, padding=2) + F.pad(weights[:, :1], (1, 1, 1, 1))
+print("the merged kernels are", tuple(merged.shape[-2:]))
+inside = F.conv2d(picture / 255, merged)
+print("same answer:", torch.allclose(answer[..., 1:-1, 1:-1], inside, atol=1e-4))
+
+# %% [markdown]
+# **Interpret.** A convolution after a convolution is again a convolution: 3x3 after 3x3 reaches
+# 5x5. The pair (picture, Laplacian) holds nothing that is not in the picture, and one layer with
+# 5x5 kernels, or two layers of 3x3, can compute all of it. (`padding=2` turns the small kernel
+# around the other; the Laplacian is symmetric, so flipping does not matter. The comparison leaves
+# out the rim, where the mirror would come in.)
+#
+# So the extra channel adds no *information*. What it may change is where training ends up: a
+# random start is far from a Laplacian, and the optimiser may never go there. `pandey2019` argues
+# from its results that the networks "are not able to compute these derived images internally".
+# Read that as a statement about what training *finds*, not about what the network *can* express.
+# (The gradient's length is another matter: a square root of squares is not linear.)
+#
+# ## How the channels get in
+#
+# `models.create(..., inputs=...)` puts the fixed filters into the network's own first step,
+# `prepare`, so whoever uses the network just hands it a picture.
+#
+# **Predict.** The first layer of mini-Xception has 8 filters of 3x3 and no bias. How many parameters
+# does the Laplacian channel add: 9, 72, or as many as the network has (a second copy)?
+#
+# **Run** and compare with your number.
+
+# %%
+plain = models.count(models.create("mini_xception"))
+for name in inputs.INPUTS:
+    net = models.create("mini_xception", inputs=name)
+    channels = net.prepare(picture / 255).shape[1]
+    more = models.count(net) - plain
+    print(f"{name:21} {channels} channels, {models.count(net):,} parameters, {more:3d} more")
+print("by hand: 8 filters x 3 x 3 =", 8 * 3 * 3, "for each channel added")
+
+# %% [markdown]
+# **Interpret.** Only the first layer sees the channels, so each adds 8 x 3 x 3 weights and nothing
+# else changes: about a tenth of a per cent. Sobel counts as two channels, x and y. `pandey2019`
+# also runs the derivatives through a *parallel* network of their own, which doubles most of the
+# parameters; that is another experiment.
+#
+# ## Does it help?
+#
+# **Predict.** Two networks, equal but for their inputs, are trained for a few epochs on 1,200
+# faces, once each. Suppose one ends three points above the other. Would you call it better?
+#
+# **Run.** Both trainings together take half a minute or so. The recipe is a short one of our own.
+
+# %%
+known = data.load(DATASET, split="train", progress=False)
+few = known.take(np.random.default_rng(0).permutation(len(known))[:1200])
+judges = faces.take(slice(0, 700))
+recipe = train.Recipe(source="this notebook", learning_rate=1e-3, batch=32)
+curves = {}
+for name in ("gray", "gray+sobel+laplacian"):
+    net = models.create("mini_xception", inputs=name, classes=faces.classes, seed=0)
+    history = train.fit(net, few, judges, recipe, epochs=5, progress=False, device="cpu")
+    curves[name] = [epoch["valid_accuracy"] for epoch in history.epochs]
+
+# %% [markdown]
+# The figure also draws how well a model does that always gives the most frequent answer. No
+# numbers are printed: a short training ends a little differently on every kind of machine.
+
+# %%
+figure = Figure(figsize=(6.5, 3), layout="constrained")
+axes = figure.subplots()
+for (name, values), style in zip(curves.items(), ("o--", "s-"), strict=True):
+    axes.plot(range(1, 6), [100 * value for value in values], style, color="#20457c", label=name)
+blind = max(judges.counts().values()) / len(judges)
+axes.axhline(100 * blind, color="#8c8c8c", ls=":", label="always the same answer")
+axes.set(xlabel="epoch", ylabel="validation accuracy, %", ylim=(0, 100), xticks=range(1, 6))
+axes.legend()
+plots.show(figure, alt="Validation accuracy over five epochs, for grey and for four channels.")
+
+# %% [markdown]
+# How far apart must two accuracies be before they say anything? Each is a share of n faces, with a
+# standard error of the root of p (1 - p) / n. The difference of two independent ones has the root
+# of twice that.
+
+# %%
+n, p = len(judges), 0.5
+error = np.sqrt(2 * p * (1 - p) / n)
+print(f"{n} faces, both near {100 * p:.0f} %: a difference has a standard error of")
+print(f"{100 * error:.1f} points; 95 % of the time luck alone stays within {196 * error:.1f} points")
+
+# %% [markdown]
+# **Interpret.** Whatever the two curves do in the figure above, hold their distance against that
+# number. And it is only the luck of *which faces* are in the validation split. Another seed (first
+# weights, order of the faces) moves each curve again, often by as much. If both curves leave the
+# dotted line, both inputs can be trained on; if they do not, five epochs on 1,200 faces were too
+# little for this data set. Which input is better, the figure cannot say. That takes full trainings,
+# several seeds each, and a number of epochs chosen in advance.
+# (That both were judged on the same faces helps: a paired test is sharper than this rule of thumb.)
+#
+# With this in mind, read Table IV of `pandey2019` again: 80.37 % for the base network, 82.83 % with
+# the Laplacian channel, means of four trainings that lie from 79.99 to 80.61 and from 82.33 to
+# 83.33. The two ranges do not overlap. That is far better evidence than one curve above another.
+#
+# ### Exercise 1: is a gain a gain?
+#
+# Table I of `pandey2019` gives single runs on KDEF; the percentages fit 980 test pictures. The
+# plain network has 815 right, with the parallel Laplacian 827, with three inputs 864. For each of
+# the three print `evaluate.Accuracy(correct, 980)` and look at the intervals. Which of the two
+# gains would you report?
+
+# %%
+print("plain:", evaluate.Accuracy(815, 980))
+
+# %% [markdown]
+# <details><summary>Solution</summary>
+#
+# ```python
+# for correct in (815, 827, 864):
+#     print(evaluate.Accuracy(correct, 980))
+# ```
+#
+# The intervals of 815 and 827 overlap almost entirely: 12 faces of 980. Those of 815 and 864 do
+# not overlap, so that gain is hardly luck of the draw of faces. It may still be luck of the seed,
+# as there was one run, and the last network has a spatial transformer and three times the
+# parameters as well. The table shows that the whole package is better; it cannot say which part of
+# it did the work.
+#
+# </details>
+#
+# ### Exercise 2: a blurred Sobel
+#
+# Show that the Sobel kernel contains its own small blur: it is the product of a column 1, 2, 1
+# (smooth) and a row -1, 0, 1 (differentiate). Then find the factor by which it lets noise grow,
+# first on paper, then with `inputs.sobel_x(noise)`. Divide by 8 to get slopes per pixel: is a slope
+# measured this way noisier or calmer than half the difference of two neighbours?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# smooth, differentiate = np.array([1, 2, 1]), np.array([-1, 0, 1])
+# print(np.array_equal(np.outer(smooth, differentiate), inputs.SOBEL_X))
+# print(np.sqrt((inputs.SOBEL_X**2).sum()), inputs.sobel_x(noise).std())
+# ```
+#
+# The squares add up to 12, so noise grows by the root of 12, about 3.46; per unit of slope that is
+# 3.46 / 8, about 0.43. Half the difference of two neighbours has the root of 2 divided by 2, about
+# 0.71. The smoothing across the edge pays off.
+#
+# </details>
+#
+# ### Exercise 3: find the edges by zero crossings
+#
+# Blur `face` with `cv2.GaussianBlur(face, (0, 0), 1.5)`, take the Laplacian, and mark the pixels
+# where its sign differs from that of the right or the lower neighbour. Why are there crossings in
+# flat skin, and how would you get rid of them?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# curved = cv2.Laplacian(cv2.GaussianBlur(face, (0, 0), 1.5), cv2.CV_32F)
+# sign = curved > 0
+# crossing = np.zeros_like(sign)
+# crossing[:, :-1] |= sign[:, :-1] != sign[:, 1:]
+# crossing[:-1] |= sign[:-1] != sign[1:]
+# strong = crossing & (magnitude > 60)
+# plots.show(plots.faces([crossing.astype(float), strong.astype(float)], scale=2))
+# ```
+#
+# In flat skin the Laplacian is nearly zero and any small noise gives it a sign. Keep the crossings
+# at which the gradient is long: an edge is a place where the first derivative is large *and* the
+# second one changes its sign.
+#
+# </details>
+
+# %% [markdown]
+# ## Recap
+#
+# - A filter lays nine weights over each pixel, multiplies and adds; at the border the picture is
+#   mirrored, and then loops, OpenCV and the module agree on every pixel.
+# - The gradient points across an edge to its brighter side, the Laplacian crosses zero on it; second
+#   derivatives multiply noise (by 4.5), so one blurs first.
+# - A channel costs 72 weights in mini-Xception, and a convolution could compute it itself; what
+#   the papers claim is about what training finds.
+# - A short comparison with one seed shows at best that both inputs can be trained on. Differences
+#   within the luck of the faces, or within the spread over seeds, say nothing.
+
+# %% [markdown]
+# Previous: [01 Datasets](01_datasets.ipynb) | Next: [03 Two architectures](03_two_architectures.ipynb)

@@ -1,0 +1,75 @@
+"""The command line, as a user would type it."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from fer_utils import __main__, data
+from fer_utils.commands import evaluate as evaluate_command
+
+
+def fer_utils(*words: str) -> int:
+    return __main__.main(list(words))
+
+
+@pytest.fixture
+def few_faces(monkeypatch):
+    """The embedded faces, thinned out so that an epoch takes a second."""
+    load = data.load
+
+    def thin(name, root=None, **options):
+        faces = load(name, root, **options)
+        return faces.take(np.arange(0, len(faces), 8))
+
+    monkeypatch.setattr(data, "load", thin)
+
+
+def test_train_then_evaluate_then_go_on(few_faces, tmp_path, capsys):
+    out = tmp_path / "run"
+    words = ["train", "--data", "facs3d", "--model", "mini_xception", "--out", str(out)]
+    assert fer_utils(*words, "--epochs", "2") == 0
+    said = capsys.readouterr().out
+    assert "56,951 parameters" in said and "recipe alessi2019, 2 epochs" in said
+    assert "best epoch" in said and "accuracy" in said
+
+    card = json.loads((out / "model.json").read_text())
+    assert card["command"].startswith("python -m fer_utils train --data facs3d")
+    assert str(tmp_path) not in json.dumps(card)
+
+    weights = str(out / "model.safetensors")
+    assert fer_utils("evaluate", "--model", weights, "--split", "valid") == 0
+    said = capsys.readouterr().out
+    assert f"{card['scores']['valid']['accuracy']:.3f}" in said
+    assert "precision  recall" in said and "label \\ said" in said
+
+    assert fer_utils(*words, "--epochs", "2") == 0  # all epochs are done: nothing is trained
+    assert json.loads((out / "model.json").read_text())["sha256"] == card["sha256"]
+    assert fer_utils(*words, "--epochs", "2", "--seed", "1") == 2
+    assert "another run" in capsys.readouterr().err
+
+
+def test_a_mistake_is_one_line_and_status_2(capsys):
+    assert fer_utils("evaluate", "--model", "mini_xception_fer") == 2
+    said = capsys.readouterr().err
+    assert said.startswith("fer_utils evaluate: no weights called 'mini_xception_fer'")
+    assert "Did you mean" in said and said.count("\n") == 1
+    assert fer_utils("train", "--data", "fer2014", "--out", "nowhere") == 2
+
+
+def test_help_names_every_command():
+    words = [sys.executable, "-m", "fer_utils", "--help"]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    for name in __main__.COMMANDS:
+        assert name in said
+
+
+def test_confusion_as_text():
+    probabilities = np.eye(2, dtype=np.float32)[[0, 0, 1]]
+    found = evaluate_command.Evaluation(probabilities, np.array([0, 1, 1]), ("yes", "no"))
+    lines = evaluate_command.confusion_text(found).splitlines()
+    assert lines[0].split() == ["label", "\\", "said", "yes", "no"]
+    assert lines[1].split() == ["yes", "1", "(100%)", "0", "(0%)"]
+    assert lines[2].split() == ["no", "1", "(50%)", "1", "(50%)"]
