@@ -32,9 +32,15 @@ def test_race_runs_all_in_turn():
     assert {name: len(each) for name, each in times.items()} == {"a": 2, "b": 2}
 
 
-def test_bench_occlusion(capsys):
-    assert main(["bench", "occlusion", "--repeats", "1", "--stride", "8", "--window", "10"]) == 0
+def test_bench_occlusion(capsys, tmp_path):
+    words = ["bench", "occlusion", "--repeats", "1", "--stride", "8", "--window", "10"]
+    assert main([*words, "--csv", str(tmp_path / "bench.csv")]) == 0
     said = capsys.readouterr().out
+    written = (tmp_path / "bench.csv").read_text()
+    assert "# made by: python -m fer_utils bench occlusion --model mini_xception" in written
+    rows = [line for line in written.splitlines() if not line.startswith("#")]
+    assert len(rows) == 1 + 6 and rows[1].startswith(f'"{bench.DEFAULT}"')
+    assert rows[1].endswith(",1.00")
     assert "window 10, stride 8: 36 positions" in said
     assert re.search(r"captum \d.*torch \d.*\d threads", said)
     difference = float(re.search(r"largest difference between the maps: (\S+)", said)[1])

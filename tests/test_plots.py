@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 from torch import nn
 
-from fer_utils import plots, saliency
+from fer_utils import files, plots, saliency
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.evaluate import Evaluation
@@ -163,11 +163,10 @@ def test_save_is_whole_or_nothing(tmp_path, figures, monkeypatch):
         plots.save(figures["bars"], tmp_path / "missing" / "bars.png")
     before = (tmp_path / "bars.pdf").read_bytes()
 
-    def fail(path, format):
-        path.write_bytes(b"half")
+    def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(figures["bars"], "savefig", fail)
+    monkeypatch.setattr(files.os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
         plots.save(figures["bars"], tmp_path / "bars.pdf")
     assert (tmp_path / "bars.pdf").read_bytes() == before

@@ -3,6 +3,7 @@
 import argparse
 import platform
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 from time import perf_counter
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from fer_utils import models, saliency
+from fer_utils.files import write
 
 PER_PASS = (16, 64, 256)
 OURS = "fer_utils, all classes"
@@ -31,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stride", type=int, default=2, help="its steps in pixels")
     parser.add_argument("--repeats", type=int, default=7, help="times each is run")
     parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own)")
+    parser.add_argument("--csv", type=Path, help="also write the table to this file")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,6 +51,9 @@ def run(args: argparse.Namespace) -> int:
     largest = (maps[OURS_CAPTUM] - expected).abs().max().item()
     print(f"\nlargest difference between the maps: {largest:.1e} ", end="")
     print(f"(captum's map spans {expected.min():.2e} to {expected.max():.2e})")
+    if args.csv:
+        write(args.csv, as_csv(args, net, times, largest))
+        print(f"wrote {args.csv}")
     return 0
 
 
@@ -107,6 +113,29 @@ def header(args: argparse.Namespace, net: torch.nn.Module) -> str:
         f"{torch.get_num_threads()} threads, {platform.machine()}, Python "
         f"{platform.python_version()}; {args.repeats} rounds, interleaved\n"
     )
+
+
+def as_csv(
+    args: argparse.Namespace,
+    net: torch.nn.Module,
+    times: dict[str, list[float]],
+    largest: float,
+) -> str:
+    """Return the measurement as a CSV file; lines with # say what was measured."""
+    default = median(times[DEFAULT])
+    lines = [f"# {line}" for line in header(args, net).splitlines() if line]
+    lines += [
+        f"# largest difference between the maps: {largest:.1e}",
+        f"# made by: python -m fer_utils bench occlusion --model {args.model} --size {args.size} "
+        f"--window {args.window} --stride {args.stride} --repeats {args.repeats} "
+        f"--threads {torch.get_num_threads()}",
+        "engine,median_ms,fastest_ms,slowest_ms,times_as_fast_as_default",
+    ]
+    for name, each in times.items():
+        value = median(each)
+        numbers = [1000 * value, 1000 * min(each), 1000 * max(each), default / value]
+        lines.append(f'"{name}",' + ",".join(f"{number:.2f}" for number in numbers))
+    return "\n".join(lines) + "\n"
 
 
 def table(times: dict[str, list[float]]) -> str:

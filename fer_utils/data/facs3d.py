@@ -13,7 +13,6 @@ import argparse
 import functools
 import hashlib
 import io
-import os
 import zipfile
 from pathlib import Path
 
@@ -24,10 +23,11 @@ from tqdm import tqdm
 from fer_utils.data.faceset import SPLITS, FaceSet
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES, nearest
 from fer_utils.errors import FerError
+from fer_utils.files import write
 from fer_utils.packed import read_checked
 
 PACKED = Path(__file__).with_name("facs3d.npz")
-SHA256 = "f20ac32dee33d12c81f593f2909e108148b42951cec6582e73e94733c05acac7"
+SHA256 = "9493c5aba2c68daf8e7468be86e1fd81a93cbe24c8654b250ff9b635b299ec11"
 SIZE = 48
 SUBJECTS = {"train": 420, "valid": 60, "test": 72}
 PER_SUBJECT = 13
@@ -196,16 +196,16 @@ def pack(out: str | Path, seed: int = 0, progress: bool = True) -> str:
 
 
 def _write(out: Path, arrays: dict[str, np.ndarray]) -> str:
-    """Save arrays as an npz without dates, by way of a temporary name; returns the SHA-256."""
-    temporary = out.with_name(out.name + ".part")
-    with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+    """Save arrays as an npz without dates, in one step; return the SHA-256."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             entry = io.BytesIO()
             np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
             info = zipfile.ZipInfo(name + ".npy", date_time=(1980, 1, 1, 0, 0, 0))
             archive.writestr(info, entry.getvalue(), zipfile.ZIP_DEFLATED)
-    os.replace(temporary, out)
-    return hashlib.sha256(out.read_bytes()).hexdigest()
+    write(out, packed.getvalue())
+    return hashlib.sha256(packed.getvalue()).hexdigest()
 
 
 def main() -> int:

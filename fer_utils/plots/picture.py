@@ -5,7 +5,6 @@ its plain text. JupyterLab itself and nbconvert's default template do not show i
 """
 
 import base64
-import os
 from io import BytesIO
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from fer_utils.errors import FerError
+from fer_utils.files import write
 
 DPI = 120
 WIDEST = 10.0  # inches, what a notebook has room for
@@ -117,13 +117,8 @@ def save(figure: Figure, path: str | Path) -> Path:
         raise FerError(f"{path.name} must end in one of: {', '.join(sorted(known))}.")
     if not path.parent.is_dir():
         raise FerError(f"there is no folder {path.parent} to write {path.name} in: make it first.")
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}.part")
-    try:
-        if ending == "png":
-            unfinished.write_bytes(png(figure))
-        else:
-            figure.savefig(unfinished, format=ending)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    return path
+    if ending == "png":
+        return write(path, png(figure))
+    drawn = BytesIO()
+    figure.savefig(drawn, format=ending)
+    return write(path, drawn.getvalue())

@@ -32,8 +32,8 @@ DATASET = setup(dataset="facs3d", seed=0)
 # %%
 split = "test" if DATASET == "facs3d" else "valid"
 faces = data.load(DATASET, split=split, progress=False).where(label="happy")
-face = faces.images[2]
-plots.show(plots.faces([face], scale=2.2))
+face = faces.images[14]
+plots.show(plots.faces([face], scale=2.8))
 
 # %% [markdown]
 # The network answers with one score for each of seven expressions. Scores can be any numbers. To
@@ -102,7 +102,11 @@ print("positions of the square:", found.flips().size)
 plots.show(plots.occlusion(face, found))
 
 # %% [markdown]
-# **Interpret.** The map in the middle is a *saliency map*. Where it is red, the network needs
+# **Interpret.** First the two rectangles: the half whose loss costs more is the half that this answer
+# needs more. But look at both numbers. Often neither half is enough on its own, and the network
+# puts a smile together from mouth, cheeks and eyes.
+#
+# The map in the middle is a *saliency map*. Where it is red, the network needs
 # what is there: covering it costs probability, and inside the solid line it costs most. Where it
 # is blue (if it is anywhere), covering even helps. White means that the network does not care. On the left, the square
 # marks the one position that costs most; on the right, the face stays visible only where the square
@@ -166,7 +170,8 @@ plots.show(figure, alt="The network's probabilities for a smile of growing stren
 #
 # Here is the square again, this time with controls: choose an expression and a face, change the
 # size of the square, its step, and what it is filled with. Let go of a slider, and the map is
-# computed anew. (On a web page the controls are dead; they need a running notebook, `make lab`.)
+# computed anew. (On a web page the controls are missing or dead: they need a running notebook, which
+# `make lab` opens.)
 
 # %%
 everyone = data.load(DATASET, split=split, progress=False)
@@ -190,7 +195,7 @@ widgets.occlusion_explorer(everyone, {f"mini_xception_{DATASET}": net})
 #
 # ### Exercise 1: an honest mistake
 #
-# Go back to the cell that picks `face` and change `faces.images[2]` to another number, or the label
+# Go back to the cell that picks `face` and change `faces.images[14]` to another number, or the label
 # to another expression, until the network is wrong or unsure. Run the cells below it again. Does
 # the map show what it fell for?
 #

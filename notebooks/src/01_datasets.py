@@ -270,8 +270,8 @@ cut = len(shuffled) // 5
 tested, trained = set(shuffled[:cut]), set(shuffled[cut:])
 print(f"random split: {len(tested & trained)} of {len(tested)} test people were in training")
 present = {split: set(people.subjects[people.split == split]) for split in data.SPLITS}
-print("published split, test and training:", len(present["test"] & present["train"]), "people in both")
-print("published split, validation and training:", len(present["valid"] & present["train"]))
+for other in ("valid", "test"):
+    print(f"published split: {len(present[other] & present['train'])} people in train and {other}")
 
 # %% [markdown]
 # **Interpret.** Every person has several pictures, so a random split puts nearly everybody on both
@@ -392,7 +392,7 @@ print("copies of a training face more than before:", len(found[2]) - len(across)
 # %%
 for card in data.catalog.CARDS.values():
     used = ", ".join(card.papers) or "this kit only"
-    print(f"{card.name:9}{card.title}\n{'':9}used by: {used}; opened by this version: {card.opened}")
+    print(f"{card.name:9}{card.title}\n{'':9}used by: {used}; opened here: {card.opened}")
 
 # %% [markdown]
 # The licence is part of a data set. In short, where the pictures show people: research only, do

@@ -36,16 +36,21 @@ DATASET = setup(dataset="facs3d", seed=0)
 # the difference of neighbours be largest: where the picture is brightest, where it is darkest, or
 # somewhere else?
 #
-# **Run.** The first cell draws a face and takes one row of it, the second shows row and
-# differences. (The kit draws this face on the spot, the same one for everybody. The faces of your
-# data set come further down.)
+# **Run.** First the tools of this notebook: numpy and torch to compute, OpenCV to compare with.
 
 # %%
+import cv2
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 
 from fer_utils import faces3d
 
+# %% [markdown]
+# Now a face, one row of it, and the differences. (The kit draws this face on the spot, the same one
+# for everybody. The faces of your data set come further down.)
+
+# %%
 face = faces3d.draw("surprise", identity=2).astype(np.float32)
 row = face[40]
 difference = (row[2:] - row[:-2]) / 2
@@ -102,14 +107,17 @@ def slide(picture, kernel, padding):
             result[y, x] = (padded[y : y + 3, x : x + 3] * kernel).sum()
     return result
 
+# %% [markdown]
+# The kernel is the matrix from above.
 
+# %%
 sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32)
 
 # %% [markdown]
 # `mode="reflect"` is the mirror, `mode="constant"` puts zeros around. In the figure, mid-grey is 0,
 # lighter is brighter towards the right, darker is darker towards the right.
 
-# %%
+# %% tags=["tolerance:5e-2"] reason="another kind of processor may draw a pixel one grey level lighter"
 mirrored = slide(face, sobel, "reflect")
 zeros = slide(face, sobel, "constant")
 plots.show(plots.faces([mirrored, zeros], titles=["mirrored", "zeros around"], scale=2))
@@ -127,14 +135,12 @@ print("largest value in the whole mirrored picture:", np.abs(mirrored).max())
 # Now the check. The loop, OpenCV and the module must agree, on every pixel, borders included.
 
 # %%
-import cv2
-import torch
-
 picture = torch.from_numpy(face)[None, None]
 module = inputs.sobel_x(picture)[0, 0].numpy()
 print("loop and OpenCV agree:", np.allclose(mirrored, cv2.Sobel(face, cv2.CV_32F, 1, 0)))
 print("loop and module agree:", np.allclose(mirrored, module))
-print("so does sobel_y:", np.allclose(slide(face, sobel.T, "reflect"), inputs.sobel_y(picture)[0, 0]))
+vertical = slide(face, sobel.T, "reflect")
+print("and vertically:", np.allclose(vertical, inputs.sobel_y(picture)[0, 0]))
 
 # %% [markdown]
 # Two pairs of words to keep apart. Sliding and multiplying as above is *cross-correlation*; a
@@ -249,11 +255,10 @@ print(f"measured factor: {inputs.laplacian(noise).std() / noise.std():.2f}")
 # %%
 generator = np.random.default_rng(0)
 noisy = face + generator.normal(0, 8, face.shape).astype(np.float32)
-sharp = [face, noisy]
-soft = [cv2.GaussianBlur(one, (0, 0), 1.0) for one in sharp]
-titles = ["Laplacian", "of the noisy face", "blurred first", "noisy, blurred first"]
-panels = [cv2.Laplacian(one, cv2.CV_32F) for one in sharp + soft]
-plots.show(plots.faces([np.clip(p, -60, 60) for p in panels], titles=titles, columns=4, scale=2))
+four = [face, noisy] + [cv2.GaussianBlur(one, (0, 0), 1.0) for one in (face, noisy)]
+titles = ["Laplacian", "of the noisy face", "blurred first", "noisy, but blurred first"]
+panels = [np.clip(cv2.Laplacian(one, cv2.CV_32F), -60, 60) for one in four]
+plots.show(plots.faces(panels, titles=titles, columns=4, scale=2))
 
 # %% [markdown]
 # **Interpret.** The noise that you hardly notice in a face covers its Laplacian like snow, because
@@ -317,15 +322,15 @@ plots.show(figure, alt="Maps of six expressions: mean gradient length minus that
 # **Run.** A layer with random weights, and the single kernel that replaces its pair.
 
 # %%
-import torch.nn.functional as F
-
+conv = torch.nn.functional.conv2d
 weights = torch.randn(8, 2, 3, 3, generator=torch.Generator().manual_seed(0))
 both = torch.cat([picture, inputs.laplacian(picture)], dim=1) / 255
-answer = F.conv2d(both, weights)
+answer = conv(both, weights)
 kernel = torch.from_numpy(inputs.LAPLACIAN)[None, None]
-merged = F.conv2d(weights[:, 1:], kernel, padding=2) + F.pad(weights[:, :1], (1, 1, 1, 1))
+alone = torch.nn.functional.pad(weights[:, :1], (1, 1, 1, 1))
+merged = conv(weights[:, 1:], kernel, padding=2) + alone
 print("the merged kernels are", tuple(merged.shape[-2:]))
-inside = F.conv2d(picture / 255, merged)
+inside = conv(picture / 255, merged)
 print("same answer:", torch.allclose(answer[..., 1:-1, 1:-1], inside, atol=1e-4))
 
 # %% [markdown]
@@ -355,9 +360,8 @@ print("same answer:", torch.allclose(answer[..., 1:-1, 1:-1], inside, atol=1e-4)
 plain = models.count(models.create("mini_xception"))
 for name in inputs.INPUTS:
     net = models.create("mini_xception", inputs=name)
-    channels = net.prepare(picture / 255).shape[1]
-    more = models.count(net) - plain
-    print(f"{name:21} {channels} channels, {models.count(net):,} parameters, {more:3d} more")
+    channels, count = net.prepare(picture / 255).shape[1], models.count(net)
+    print(f"{name:21} {channels} channels, {count:,} parameters, {count - plain:3d} more")
 print("by hand: 8 filters x 3 x 3 =", 8 * 3 * 3, "for each channel added")
 
 # %% [markdown]
@@ -407,8 +411,8 @@ plots.show(figure, alt="Validation accuracy over five epochs, for grey and for f
 # %%
 n, p = len(judges), 0.5
 error = np.sqrt(2 * p * (1 - p) / n)
-print(f"{n} faces, both near {100 * p:.0f} %: a difference has a standard error of")
-print(f"{100 * error:.1f} points; 95 % of the time luck alone stays within {196 * error:.1f} points")
+print(f"{n} faces, both near {100 * p:.0f} %: the standard error is {100 * error:.1f} points")
+print(f"95 % of the time luck alone stays within {196 * error:.1f} points")
 
 # %% [markdown]
 # **Interpret.** Whatever the two curves do in the figure above, hold their distance against that

@@ -129,13 +129,24 @@ plots.show(plots.blocks(["D x H x W"], [main, residual], "add", ["N x H/2\nx W/2
 # **Predict.** Keras reports 58,423 parameters for this network, torch 56,951. It is the same
 # network with the same answers. Which numbers does Keras count that torch leaves out?
 #
-# **Run** the cell. It adds up every layer by hand.
+# **Run** the cells. First one line for each kind of layer, then the sum over the network.
 
 # %%
-conv = lambda size, d, n: size * size * d * n
-separable = lambda d, n: 9 * d + d * n
-norm = lambda n: 2 * n  # scale and shift
+def conv(size, d, n):
+    return size * size * d * n
 
+
+def separable(d, n):
+    return 9 * d + d * n
+
+
+def norm(n):
+    return 2 * n  # scale and shift
+
+# %% [markdown]
+# Here `d -> n` is a module with d channels in and n out:
+
+# %%
 parts = {"stem": conv(3, 1, 8) + norm(8) + conv(3, 8, 8) + norm(8)}
 for d, n in ((8, 16), (16, 32), (32, 64), (64, 128)):
     two = separable(d, n) + norm(n) + separable(n, n) + norm(n)
@@ -597,8 +608,8 @@ plots.show(figure, alt="Dots: the probability of each of seven classes in 100 pa
            "with dropout on; a black bar for each class: the one answer with dropout off.")
 
 # %% [markdown]
-# **Interpret.** With dropout on, the answer is a lottery around the true one: each dot is the same
-# face and the same weights. An accuracy measured that way changes from run to run and is, on
+# **Interpret.** With dropout on, the answer is a lottery around that of the whole network: each dot is
+# the same face and the same weights. An accuracy measured that way changes from run to run and is, on
 # average, lower. `net.eval()` switches dropout off and batch normalisation to its running
 # statistics. `models.pretrained` and `evaluate.evaluate` do it for you; your own loop must.
 #
@@ -647,7 +658,7 @@ show_warps(three, thetas, warp(three, thetas), ["a", "b", "c"],
 #
 # <details><summary>Solution</summary>
 #
-# Replace `separable` in the hand count by `lambda d, n: 9 * d * n`. The separable ones cost 9d + dn,
+# Let `separable` in the hand count return `9 * d * n`. The separable ones cost 9d + dn,
 # the full ones 9dn:
 #
 # ```python

@@ -322,7 +322,8 @@ def told(i):
 label, said = np.unravel_index(mistakes.argmax(), mistakes.shape)
 found = result.mistakes(classes[label], classes[said])
 print(f"{len(found)} faces labelled {classes[label]} that the net calls {classes[said]}")
-plots.show(plots.faces(faces.images[found[:10]], [told(i) for i in found[:10]], columns=5, scale=1.5))
+votes = [told(i) for i in found[:10]]
+plots.show(plots.faces(faces.images[found[:10]], votes, columns=5, scale=1.5))
 
 # %% [markdown]
 # For all faces of that cell, not only the ten: which answer got the most votes?
@@ -477,10 +478,10 @@ print(f"{'all':10}{fig8.sum():8d}{sum(private_test.values()):9d}")
 
 # %%
 claimed = dict(happy=81.3, surprise=68.6, neutral=49.7, angry=48.1, sad=45.7, fear=43.5, disgust=0)
-fer2013 = dict(happy=8989, surprise=4002, neutral=6198, angry=4953, sad=6077, fear=5121, disgust=547)
+size = dict(happy=8989, surprise=4002, neutral=6198, angry=4953, sad=6077, fear=5121, disgust=547)
 for name, value in claimed.items():
-    print(f"{name:9}{value:6.1f} {fer2013[name]:6d} faces")
-mean = sum(claimed[name] * fer2013[name] for name in claimed) / sum(fer2013.values())
+    print(f"{name:9}{value:6.1f} {size[name]:6d} faces")
+mean = sum(claimed[name] * size[name] for name in claimed) / sum(size.values())
 print(f"if these are recalls, accuracy is their mean weighted by faces: {mean:.1f} %")
 
 # %% [markdown]
@@ -561,8 +562,8 @@ print(evaluate.Accuracy(65, 70))
 # print(evaluate.Accuracy(815, 980), evaluate.Accuracy(864, 980))
 # ```
 #
-# They do not overlap (they touch nearly). So drawing faces does not explain the 49 images. But it was
-# one training run of each, and another seed moves an accuracy too; and if faces of the same
+# They do not overlap, though only just: drawing faces hardly explains the 49 images. But it was one
+# training run of each, and another seed moves an accuracy too; and if faces of the same
 # people are in training and test, 980 faces are fewer than 980 independent draws.
 #
 # </details>

@@ -123,7 +123,8 @@ plots.show(plots.occluded(net, image, omap))
 # %%
 row, column = omap.peak()
 top, left, bottom, right = omap.box(row, column)
-print(f"rows {top}-{bottom - 1}, columns {left}-{right - 1}: happy falls by {omap.drop().max():.2f}")
+print(f"rows {top}-{bottom - 1}, columns {left}-{right - 1}")
+print(f"happy falls by {omap.drop().max():.2f}")
 print("the net then says", omap.classes[omap.probabilities[row, column].argmax()])
 
 # %% [markdown]
@@ -356,7 +357,8 @@ for name, parts in faces3d.CARRIERS.items():
 # program, not from any net. One face with its twin, the difference of the two, and the map:
 
 # %%
-i = np.flatnonzero((answers.predictions == happy) & (answers.labels == happy))[0]
+distance = np.abs(answers.probabilities[:, happy] - 0.9)
+i = np.where(answers.labels == happy, distance, np.inf).argmin()
 face, twin = (a[i, 0].astype(float) / 255 for a in (known.images, known.twins))
 found = saliency.occlusion(known_net, known.images[i])
 change = np.abs(face - twin)
@@ -423,7 +425,8 @@ print("            area  black   blur  difference")
 for name, row in zip(known.classes, table, strict=False):
     print(f"{name:9}" + "".join(f"{value:7.2f}" for value in row))
 area, black, blur, _ = np.transpose(table)
-print(f"black above area: {np.sum(black > area)} of 6, blur above black: {np.sum(blur > black)} of 6")
+print(f"black above area: {np.sum(black > area)} of 6")
+print(f"blur above black: {np.sum(blur > black)} of 6")
 
 # %% [markdown]
 # **Interpret.** Compare *black* with *area* first. Where it is hardly larger, the map points to the
@@ -466,13 +469,14 @@ def drops(i, paint):
 # Mean drops over 20 recognised faces of each expression:
 
 # %%
-print(f"{'':9}  painted black        neutral twin")
-print(f"{'':9}  upper lower  both    upper lower  both")
+print(f"{'':9}  painted black         neutral twin")
+print(f"{'':9}  upper lower  both     upper lower  both")
 for label, name in enumerate(known.classes[:6]):
     chosen = recognised(label, 20)
     black = np.mean([drops(i, np.uint8(0)) for i in chosen], axis=0)
     twin = np.mean([drops(i, known.twins[i]) for i in chosen], axis=0)
-    print(f"{name:9} " + "".join(f"{v:6.2f}" for v in black) + "  " + "".join(f"{v:6.2f}" for v in twin))
+    left, right = ("".join(f"{value:6.2f}" for value in row) for row in (black, twin))
+    print(f"{name:9} {left}   {right}")
 
 # %% [markdown]
 # The second warning: what does the net say of pictures without any face?
