@@ -109,7 +109,8 @@ class Channels(nn.Module):
     """The first layer of every network here: intensity (N, 1, H, W) to channels (N, k, H, W).
 
     Order: intensity, Sobel x, Sobel y, Laplacian, as far as `inputs` asks for them.
-    Source: pandey2019, section III (the derivatives are concatenated to the picture).
+    Source: pandey2019, "Sobel and Laplacian operators" and Fig. 2; concatenated to the picture
+    as in its Tables II and IV.
     """
 
     def __init__(self, inputs: str = "gray"):

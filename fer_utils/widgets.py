@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from time import perf_counter
 
 import ipywidgets as ui
 import numpy as np
@@ -107,13 +106,12 @@ class OcclusionExplorer(ui.VBox):
             return
         self._busy = True
         self._say("drawing ...")
-        start = perf_counter()
         try:
             self._adjust(moved)
             figure = occlusion_figure(self.state)
             self.picture.value = plots.png(figure)
             self.picture.layout.display = None
-            self._say(f"{figure.alt} ({1000 * (perf_counter() - start):.0f} ms)")
+            self._say(figure.alt)
         except FerError as error:
             self._fail(str(error))
         except Exception as error:  # a widget has nowhere to put a traceback

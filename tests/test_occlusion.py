@@ -13,7 +13,7 @@ from torch import nn
 from fer_utils import models, saliency
 from fer_utils.errors import FerError
 from fer_utils.saliency.engines import batched, fold
-from fer_utils.saliency.windows import Windows
+from fer_utils.saliency.windows import Windows, highest
 
 
 class Corner(nn.Module):
@@ -406,3 +406,10 @@ def test_captum_arguments_that_do_not_fit_are_refused(arguments, message):
     arguments = {"sliding_window_shapes": (1, 3, 3), "target": 0, **arguments}
     with pytest.raises(FerError, match=message):
         saliency.captum_occlusion(Small(), torch.rand(2, 1, 8, 8), **arguments)
+
+
+def test_highest_takes_the_first_of_equals():
+    values = np.array([[0.1, 0.5], [0.50005, 0.2]])
+    assert highest(values) == (0, 1)
+    values[1, 0] = 0.51
+    assert highest(values) == (1, 0)

@@ -16,6 +16,7 @@ from fer_utils.errors import FerError
 from fer_utils.plots.grids import faces, to_pixels
 from fer_utils.plots.picture import INK, Picture, new, styled
 from fer_utils.saliency import OcclusionMap
+from fer_utils.saliency.windows import highest
 
 # red where covering costs the target, blue where it helps; white, and so nothing, at 0
 SIGNED = colormaps["RdBu_r"]
@@ -40,7 +41,7 @@ def saliency(image: np.ndarray, heat: np.ndarray, title: str | None = None) -> P
     _face(left, image)
     _heat(right, image, heat, "")
     right.set_title(title or "")
-    top, middle = np.unravel_index(np.argmax(heat), (height, width))
+    top, middle = highest(heat)
     spot = place((top, middle), (height, width))
     figure.alt = f"A face, and beside it a map{f' ({title})' if title else ''}, highest {spot}."
     return figure

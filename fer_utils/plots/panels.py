@@ -12,6 +12,7 @@ from fer_utils.errors import FerError
 from fer_utils.plots.grids import to_pixels
 from fer_utils.plots.maps import SIGNED, place
 from fer_utils.plots.picture import WIDEST, Picture, new, styled
+from fer_utils.saliency.windows import highest
 
 
 @styled
@@ -60,12 +61,6 @@ def heats(
 
 
 def _describe(maps: Sequence[np.ndarray], titles: Sequence[str]) -> str:
-    spots = [place(_highest(np.asarray(heat)), np.shape(heat)) for heat in maps]
+    spots = [place(highest(np.asarray(heat)), np.shape(heat)) for heat in maps]
     each = "; ".join(f"{title}: highest {spot}" for title, spot in zip(titles, spots, strict=True))
     return f"{len(maps)} maps over faces, on one colour scale. {each}."
-
-
-def _highest(heat: np.ndarray) -> tuple[int, int]:
-    """Return the first of the highest pixels; those a rounding error lower count as well."""
-    row, column = np.unravel_index(np.argmax(heat >= heat.max() - 1e-4), heat.shape)
-    return int(row), int(column)

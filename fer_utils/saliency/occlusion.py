@@ -27,7 +27,7 @@ from fer_utils.errors import FerError
 from fer_utils.pictures import as_picture
 from fer_utils.saliency.engines import Progress, batched
 from fer_utils.saliency.fills import painted
-from fer_utils.saliency.windows import Windows, pair
+from fer_utils.saliency.windows import Windows, highest, pair
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -126,9 +126,7 @@ class OcclusionMap:
 
     def peak(self, target: int | str | None = None) -> tuple[int, int]:
         """Return the position (row, column) whose covering costs the target most."""
-        drop = self.drop(target)
-        row, column = np.unravel_index(drop.argmax(), drop.shape)
-        return int(row), int(column)
+        return highest(self.drop(target))
 
     def box(self, row: int, column: int) -> tuple[int, int, int, int]:
         """Return (top, left, bottom, right) of the square at a position, in pixels."""

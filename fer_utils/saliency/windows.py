@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, prod
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -99,6 +100,16 @@ class Windows:
             mean = cover / cover.sum(0)
             values = torch.tensordot(values, mean, dims=([0], [0]))
         return values
+
+
+def highest(values: np.ndarray, tie: float = 1e-4) -> tuple[int, int]:
+    """Return (row, column) of the highest value of a 2-D array.
+
+    Of values within `tie` of it the first is taken: which of two equals is larger by a
+    rounding error depends on the processor.
+    """
+    row, column = np.unravel_index(np.argmax(values >= values.max() - tie), values.shape)
+    return int(row), int(column)
 
 
 def _by(sides: tuple[int, ...]) -> str:

@@ -153,7 +153,8 @@ for d, n in ((8, 16), (16, 32), (32, 64), (64, 128)):
     parts[f"module {d} -> {n}"] = two + conv(1, d, n) + norm(n)
 parts["head"] = conv(3, 128, 7) + 7
 running = 2 * (8 + 8 + 3 * (16 + 32 + 64 + 128))  # a mean and a variance per channel
-print(parts)
+for name, number in parts.items():
+    print(f"{name:16} {number:7,}")
 print(sum(parts.values()), "+", running, "=", sum(parts.values()) + running)
 
 # %% [markdown]
@@ -170,7 +171,7 @@ print(models.describe(net))
 # Read the output column from top to bottom: 48 pixels become 46 and 44 (two 3 x 3 convolutions
 # without padding), then 22, 11, 6 and 3. The last but one line is a 3 x 3 map for each class.
 #
-# ## Half a pixel matters: "same" padding
+# ## One pixel matters: "same" padding
 #
 # A pooling of size 3 and stride 2 over 8 pixels gives 4 numbers, but the windows do not fit exactly:
 # one pixel of padding is missing. Keras's rule "same" puts half of it in front, **rounded down**.
@@ -370,7 +371,7 @@ def show_warps(pictures, thetas, warped, titles, alt):
         axes[0, column].plot(*((theta @ corners + 1) * 24 - 0.5), color="black", lw=3.5)
         axes[0, column].plot(*((theta @ corners + 1) * 24 - 0.5), color="gold", lw=1.8)
         axes[1, column].imshow(warped[column, 0], cmap="gray", vmin=0, vmax=1)
-        axes[0, column].set(title=titles[column], xlim=(-6, 53), ylim=(53, -6))
+        axes[0, column].set(title=titles[column], xlim=(-10, 57), ylim=(57, -10))
     for ax in axes.flat:
         ax.axis("off")
     figure.tight_layout(pad=0.3)
@@ -464,11 +465,14 @@ print("hidden units that answer to any face:", int((hidden > 0).any(0).sum()), "
 
 # %% [markdown]
 # **Interpret.** A spread of 0.04 in the third or the sixth number is one pixel, for 48 pixels are 2
-# units. Where all six spreads are 0.00, theta is a constant: every face gets the same crop, and the
-# last line says why. The 32 hidden units end in a ReLU. A unit whose input is negative for every
-# face answers 0, gets no gradient, and never comes back; when all of them have died, only the bias
-# of the last layer is left, and that is one theta for everybody. The network trains on without a
-# warning. A figure with seven good-looking crops would have told you nothing about it.
+# units. Where a spread is larger than that, the frame does follow something in the picture. Where all
+# six are 0.00, theta is a constant: every face gets the same crop. (An untrained transformer is
+# constant too, because its last weights are zero.)
+#
+# The last line shows how that can happen. The 32 hidden units end in a ReLU. A unit whose input is
+# negative for every face answers 0, gets no gradient, and never comes back: it has died. When all of
+# them have, only the bias of the last layer is left, one theta for everybody, and the network trains
+# on without a warning. A figure of seven good-looking crops tells you nothing about it.
 #
 # What is the crop worth? Give every face the mean theta, then the identity.
 #
@@ -555,13 +559,13 @@ for ax, (name, rows) in zip(axes, table.items(), strict=True):
 axes[0].legend(frameon=False)
 figure.tight_layout()
 plots.show(figure, alt="Bars for the parts of each network: share of its parameters and of its "
-           "MACs. mini-Xception: most parameters in module 4, most MACs in stem and module 1. "
+           "MACs. mini-Xception: most parameters in module 4, the most MACs in the stem. "
            "Deep-Emotion: most parameters in the fully connected layers, most MACs before them.")
 
 # %% [markdown]
 # **Interpret.** Weights gather where there are many channels and few pixels, work where there are
-# many pixels. mini-Xception's last module holds the larger part of the weights and does little; the
-# stem has hardly any weights and does a great deal. In Deep-Emotion one layer, 810 -> 50, has 40,550
+# many pixels. mini-Xception's last module holds more than half of the weights and does less than a
+# fifth of the work; the stem, with hardly any weights, does more than any other part. In Deep-Emotion one layer, 810 -> 50, has 40,550
 # of the weights, and 50 outputs need only 40,500 multiplications for it. So "small network" may mean
 # small on disk or small in work. Say which.
 #
@@ -674,14 +678,15 @@ show_warps(three, thetas, warp(three, thetas), ["a", "b", "c"],
 #
 # ### Exercise 4: a smaller receptive field
 #
-# Copy `gradient_of_middle` and put `one_each.pictures()` in the place of the noise. Which pixels have
-# no gradient although they lie inside the field? Why?
+# Copy `gradient_of_middle`, put one face, `picture.clone().requires_grad_()`, in the place of the
+# noise, and draw the result for stage 2. Which pixels have no gradient although they lie inside the
+# field? Why?
 #
 # <details><summary>Solution</summary>
 #
 # Where a ReLU is at zero, or a pixel never wins a maximum, its paths are closed for that picture.
-# With 64 different pictures of noise nearly every path is open at least once; with seven faces,
-# whose background is flat, some stay closed. The formula gives what is possible; the gradient shows
+# With 64 different pictures of noise nearly every path is open at least once; with one face some stay
+# closed, and pixels at the rim of the field, which have few paths, go dark first. The formula gives what is possible; the gradient shows
 # what happens.
 #
 # </details>

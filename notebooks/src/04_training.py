@@ -109,18 +109,18 @@ print("torch agrees:", np.allclose(gradient, weights.grad, atol=1e-10))
 # %% [markdown]
 # A step goes against the gradient: W - rate x gradient.
 #
-# **Predict.** A step with rate 0.01 lowers the loss a little. What does a rate a hundred times as
-# large do: lower it a hundred times as much?
+# **Predict.** A step with rate 0.01 lowers the loss a little. What does a rate a thousand times as
+# large do: lower it a thousand times as much, or at least more?
 #
 # **Run** the cell.
 
 # %%
-rates = np.geomspace(1e-3, 2, 40)
+rates = np.geomspace(1e-3, 10, 60)
 after = [loss_of(W - rate * gradient) for rate in rates]
 figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
 ax.semilogx(rates, after, color="#20457c")
 ax.axhline(loss_of(W), color="#8c8c8c", ls=":")
-ax.set(xlabel="learning rate of the one step", ylabel="loss after it", ylim=(1.85, 2.25))
+ax.set(xlabel="learning rate of the one step", ylabel="loss after it", ylim=(min(after) - 0.05, 2.5))
 plots.show(figure, alt="Line: the loss after one step against the learning rate. It falls slightly "
            "below the dotted starting value, then climbs steeply above it.")
 
@@ -339,7 +339,7 @@ for name, net in (("alessi2019", mini), ("minaee2019", deep)):
 
 # %% [markdown]
 # **Interpret.** In alessi2019's recipe the L2 term is at first **larger** than the loss it is added
-# to, so the first epochs spend much of their force on making weights smaller. In minaee2019's it is
+# to, so a good part of the first steps goes into making weights smaller. In minaee2019's it is
 # a tenth or less of the loss (with the kit's lambda; the paper does not state its own). One word,
 # "L2", two different treatments: without lambda and the list of layers it says little.
 #
@@ -371,14 +371,14 @@ print("with L2, smaller than at the start:   ", squares(with_l2) < 0.95 * start)
 print("without L2, smaller than at the start:", squares(without) < 0.95 * start)
 
 # %% [markdown]
-# **Interpret.** Without the term the sum hardly moves in three epochs; with it the weights shrink
-# from the first step on. Whether that helps on new faces is another question, which a run of three
+# **Interpret.** Without the term the sum hardly moves in three epochs; with it the weights
+# shrink. Whether that helps on new faces is another question, which a run of three
 # epochs cannot answer.
 #
 # ## Which epoch do we keep?
 #
-# `fit` ends with the weights of the best **validation** epoch. alessi2019 computes the accuracy on its
-# test set after each epoch, and reports from that curve. Is that a difference?
+# `fit` ends with the weights of the best **validation** epoch. alessi2019 has two sets only, and looks
+# at its test set after each of 80 epochs. Does that make a difference?
 #
 # **Predict.** Imagine a network that does not improve at all: in every one of 80 epochs it is right
 # with probability 0.60 on each face. We look at 500 faces after each epoch and report the best. What
@@ -456,16 +456,17 @@ plots.show(figure, alt="Two line charts over three epochs, training loss and val
            "each with three lines for seeds 0, 1 and 2 that differ.")
 
 # %% [markdown]
-# Part of the spread is the small validation set. If the true accuracy were 30 %, 300 faces would show
+# How precisely do 300 faces measure an accuracy near 30 %?
 
 # %%
 print(evaluate.Accuracy(correct=90, n=300))
 
 # %% [markdown]
-# **Interpret.** The interval is ten points wide, before any seed has had its say. The rest of the
-# difference between the curves is the seed: other first weights, another order. So "method A has
-# 31 %, method B 33 %" from one run each is no result. pandey2019 reports average, minimum and maximum
-# of four runs; that is the least one should do.
+# **Interpret.** The interval is ten points wide: compare it with the differences in the right-hand
+# chart. The left-hand chart has no such excuse, every run learns from the same 600 faces; what differs
+# there is the seed alone, other first weights and another order. So "method A has 31 %, method B
+# 33 %" from one run each is no result. pandey2019 reports average, minimum and maximum of four runs;
+# that is the least one should do.
 #
 # ## Interrupt and resume
 #
