@@ -676,18 +676,17 @@ show_warps(three, thetas, warp(three, thetas), ["a", "b", "c"],
 #
 # </details>
 #
-# ### Exercise 4: a smaller receptive field
+# ### Exercise 4: Deep-Emotion's receptive field
 #
-# Copy `gradient_of_middle`, put one face, `picture.clone().requires_grad_()`, in the place of the
-# noise, and draw the result for stage 2. Which pixels have no gradient although they lie inside the
-# field? Why?
+# Its convolutions are 3 x 3, 3 x 3, pool 2 with stride 2, and the same once more. How wide is the field
+# of a unit after the second pool? Is there any way for a pixel outside that square to change the unit?
 #
 # <details><summary>Solution</summary>
 #
-# Where a ReLU is at zero, or a pixel never wins a maximum, its paths are closed for that picture.
-# With 64 different pictures of noise nearly every path is open at least once; with one face some stay
-# closed, and pixels at the rim of the field, which have few paths, go dark first. The formula gives what is possible; the gradient shows
-# what happens.
+# Put `[(3, 1), (3, 1), (2, 2), (3, 1), (3, 1), (2, 2)]` into the loop of "What a unit can see": the
+# field is 16 pixels, with a jump of 4. These are pixels of the **warped** picture. A pixel anywhere in
+# the face may change theta, and with it what is warped into those 16; so once the transformer is
+# alive, every pixel can change every unit. With a constant theta, none outside can.
 #
 # </details>
 

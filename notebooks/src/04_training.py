@@ -120,7 +120,7 @@ after = [loss_of(W - rate * gradient) for rate in rates]
 figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
 ax.semilogx(rates, after, color="#20457c")
 ax.axhline(loss_of(W), color="#8c8c8c", ls=":")
-ax.set(xlabel="learning rate of the one step", ylabel="loss after it", ylim=(min(after) - 0.05, 2.5))
+ax.set(xlabel="rate of the one step", ylabel="loss after it", ylim=(min(after) - 0.05, 2.5))
 plots.show(figure, alt="Line: the loss after one step against the learning rate. It falls slightly "
            "below the dotted starting value, then climbs steeply above it.")
 
