@@ -8,6 +8,7 @@ from fer_utils.errors import FerError
 
 COMMANDS = {
     "data": "which data sets are here, and how to get the others",
+    "models": "which networks there are, and their published numbers of parameters",
     "train": "train a network and keep its best epoch",
     "evaluate": "score a network: confusion matrix, precision, recall, F1",
     "explain": "draw what a network looked at in one picture",

@@ -6,6 +6,7 @@ random numbers come from one generator, so that a seed gives the same pictures a
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import torch
@@ -26,6 +27,11 @@ class Augmentation:
         flip: mirror left and right with probability 1/2.
         erase: probability of painting one rectangle (2 to 20 % of the area) with noise
             (Zhong et al., "Random erasing data augmentation", 2020).
+        skew: shear, both directions: a row moves sideways by up to this share of its distance
+            from the middle, a column up or down likewise (FERPlus's `max_skew`).
+        blur: largest standard deviation of a Gaussian blur, in pixels; drawn from 0 up to it.
+        noise: largest standard deviation of added Gaussian noise, black being 0 and white 1;
+            drawn from 0 up to it.
     """
 
     rotation: float = 0.0
@@ -33,6 +39,9 @@ class Augmentation:
     zoom: float = 0.0
     flip: bool = False
     erase: float = 0.0
+    skew: float = 0.0
+    blur: float = 0.0
+    noise: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse values that make no picture."""
@@ -40,11 +49,15 @@ class Augmentation:
             raise FerError(f"zoom={self.zoom}: expected 0 <= zoom < 1 (0.1 draws 0.9 to 1.1).")
         if not 0 <= self.erase <= 1:
             raise FerError(f"erase={self.erase}: expected a probability from 0 to 1.")
+        if not 0 <= self.skew < 1:
+            raise FerError(f"skew={self.skew}: expected 0 <= skew < 1 (0.05 shears by up to 5 %).")
+        if self.blur < 0 or self.noise < 0:
+            raise FerError(f"blur={self.blur}, noise={self.noise}: expected 0 or more.")
 
     @property
     def warps(self) -> bool:
         """Whether any change moves pixels."""
-        return bool(self.rotation or self.shift or self.zoom or self.flip)
+        return bool(self.rotation or self.shift or self.zoom or self.flip or self.skew)
 
     def __str__(self) -> str:
         """Name the changes that are switched on."""
@@ -64,6 +77,10 @@ def augment(pictures: Tensor, how: Augmentation, generator: torch.Generator) -> 
         theta = affine_matrices(len(pictures), how, generator)
         grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
         pictures = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+    if how.blur:
+        pictures = blur(pictures, how.blur, generator)
+    if how.noise:
+        pictures = add_noise(pictures, how.noise, generator)
     if how.erase:
         pictures = erase(pictures, how.erase, generator)
     return pictures
@@ -85,7 +102,41 @@ def affine_matrices(count: int, how: Augmentation, generator: torch.Generator) -
     # a shift of one whole side is 2 in grid coordinates
     across, down = uniform(2 * how.shift), uniform(2 * how.shift)
     rows = torch.stack([mirror * cosine, -sine, across, mirror * sine, cosine, down], dim=1)
-    return rows.view(count, 2, 3)
+    theta = rows.view(count, 2, 3)
+    if how.skew:
+        theta = torch.cat([theta[:, :, :2] @ shears(uniform, how.skew), theta[:, :, 2:]], dim=2)
+    return theta
+
+
+def shears(uniform: Callable[[float], Tensor], limit: float) -> Tensor:
+    """Draw a shear along x times a shear along y for each picture, float (N, 2, 2)."""
+    across, down = uniform(limit), uniform(limit)
+    one = torch.ones_like(across)
+    return torch.stack([one + across * down, across, down, one], dim=1).view(-1, 2, 2)
+
+
+def blur(pictures: Tensor, widest: float, generator: torch.Generator) -> Tensor:
+    """Blur each picture by a Gaussian of its own width; pixels beyond the rim repeat it."""
+    count, channels, height, width = pictures.shape
+    device = pictures.device
+    sigma = widest * torch.rand(count, 1, generator=generator, device=device).clamp(min=1e-3)
+    radius = math.ceil(3 * widest)
+    distance = torch.arange(-radius, radius + 1, device=device)
+    bell = torch.exp(-((distance / sigma).square()) / 2)
+    kernel = (bell / bell.sum(1, keepdim=True)).repeat_interleave(channels, 0)[:, None]
+    planes = pictures.reshape(1, count * channels, height, width)
+    planes = F.pad(planes, [radius] * 4, mode="replicate")
+    planes = F.conv2d(planes, kernel[..., None], groups=count * channels)
+    planes = F.conv2d(planes, kernel[..., None, :], groups=count * channels)
+    return planes.view_as(pictures)
+
+
+def add_noise(pictures: Tensor, strongest: float, generator: torch.Generator) -> Tensor:
+    """Add Gaussian noise of a strength of its own to each picture; stays in [0, 1]."""
+    device = pictures.device
+    strength = strongest * torch.rand(len(pictures), 1, 1, 1, generator=generator, device=device)
+    noise = torch.randn(pictures.shape, generator=generator, device=device)
+    return (pictures + strength * noise).clamp(0, 1)
 
 
 def erase(pictures: Tensor, probability: float, generator: torch.Generator) -> Tensor:

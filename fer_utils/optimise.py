@@ -1,18 +1,39 @@
 """From the words of a recipe to what torch needs for a step."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
+from fer_utils.errors import FerError
 from fer_utils.recipes import Recipe
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 def make_optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return the recipe's optimiser over all parameters of `net`."""
+    """Return the recipe's optimiser over the parameters of `net` that are not frozen.
+
+    Raises:
+        FerError: all of them are frozen.
+    """
+    learning = [p for p in net.parameters() if p.requires_grad]
+    if not learning:
+        raise FerError(
+            "every parameter of the net is frozen: leave those that should learn, e.g. the "
+            "head, with requires_grad=True."
+        )
     common = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay}
     if recipe.optimiser == "sgd":
-        return torch.optim.SGD(net.parameters(), momentum=0.9, nesterov=True, **common)
+        return torch.optim.SGD(
+            learning,
+            momentum=recipe.momentum,
+            dampening=recipe.dampening,
+            nesterov=recipe.nesterov,
+            **common,
+        )
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]
-    return kind(net.parameters(), **common)
+    return kind(learning, betas=recipe.betas, eps=recipe.epsilon, **common)
 
 
 def make_scheduler(optimiser, recipe: Recipe, epochs: int, steps: int):
@@ -20,6 +41,15 @@ def make_scheduler(optimiser, recipe: Recipe, epochs: int, steps: int):
     schedules = torch.optim.lr_scheduler
     if recipe.schedule == "exponential":
         return schedules.ExponentialLR(optimiser, recipe.decay)
+    if recipe.schedule == "steps":
+        return schedules.LambdaLR(
+            optimiser, lambda done: math.prod(by for after, by in recipe.steps if after <= done)
+        )
+    if recipe.schedule == "plateau":
+        # torch's patience is how many bad epochs it puts up with; ours is when it acts
+        return schedules.ReduceLROnPlateau(
+            optimiser, mode="max", factor=recipe.decay, patience=recipe.plateau - 1, threshold=0
+        )
     if recipe.schedule == "one_cycle":
         # one step more than there are: the schedule may be asked once after the last
         return schedules.OneCycleLR(
@@ -28,7 +58,39 @@ def make_scheduler(optimiser, recipe: Recipe, epochs: int, steps: int):
     return None
 
 
-def warm_up_batch_norm(norms: list[tuple[nn.BatchNorm2d, float]], step: int) -> None:
+def step_after_epoch(scheduler, recipe: Recipe, valid_accuracy: float) -> None:
+    """Move a schedule that changes the rate between epochs."""
+    if recipe.schedule == "plateau":
+        scheduler.step(valid_accuracy)
+    elif recipe.schedule in ("exponential", "steps"):
+        scheduler.step()
+
+
+def train_mode(net: nn.Module) -> None:
+    """Put `net` in training mode, batch norms of frozen parts in evaluation mode.
+
+    A part is frozen when none of its parameters learns. In training mode its batch norms would
+    go on to adapt their running mean and variance, and the part would change all the same.
+    """
+    net.train()
+    for part in net.modules():
+        if is_frozen(part):
+            for norm in batch_norms(part):
+                norm.eval()
+
+
+def is_frozen(part: nn.Module) -> bool:
+    """Return whether `part` has parameters and none of them learns."""
+    learns = [p.requires_grad for p in part.parameters()]
+    return bool(learns) and not any(learns)
+
+
+def batch_norms(net: nn.Module) -> list[nn.Module]:
+    """Return the batch norms of `net`."""
+    return [m for m in net.modules() if isinstance(m, BATCH_NORMS)]
+
+
+def warm_up_batch_norm(norms: list[tuple[nn.Module, float]], step: int) -> None:
     """Make the running mean and variance a plain average over the first steps.
 
     With Keras's momentum of 0.99 they would otherwise remember their start, variance 1, for
@@ -56,7 +118,9 @@ def moving_average(decay: float):
 
 
 def penalised_weights(net: nn.Module, target: str) -> list[nn.Parameter]:
-    """Return the weights (no biases) whose squares the loss adds up."""
+    """Return the weights (no biases) whose squares the loss adds up; frozen ones are left out."""
     if target == "convolutions":
-        return [m.weight for m in net.modules() if isinstance(m, nn.Conv2d)]
-    return [m.weight for m in net.modules() if isinstance(m, nn.Linear)][-2:]
+        weights = [m.weight for m in net.modules() if isinstance(m, nn.Conv2d)]
+    else:
+        weights = [m.weight for m in net.modules() if isinstance(m, nn.Linear)][-2:]
+    return [weight for weight in weights if weight.requires_grad]

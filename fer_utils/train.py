@@ -4,7 +4,6 @@ import io
 import json
 import math
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +19,15 @@ from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for, predict
 from fer_utils.files import write
+from fer_utils.history import History
 from fer_utils.optimise import (
+    batch_norms,
     make_optimiser,
     make_scheduler,
     moving_average,
     penalised_weights,
+    step_after_epoch,
+    train_mode,
     warm_up_batch_norm,
 )
 from fer_utils.recipes import RECIPES, Recipe, recipe
@@ -33,36 +36,6 @@ __all__ = ["RECIPES", "History", "Recipe", "fit", "recipe"]
 
 STATE = "last.pt"
 CHECK_EVERY = 20
-
-
-@dataclass
-class History:
-    """The course of a training.
-
-    Attributes:
-        epochs: one dict per epoch: epoch, learning_rate, train_loss, train_accuracy (both on
-            the augmented pictures, while the weights change), valid_loss, valid_accuracy, seconds.
-        stopped: why the training ended.
-    """
-
-    epochs: list[dict] = field(default_factory=list)
-    stopped: str = "not started"
-
-    @property
-    def best(self) -> dict:
-        """The epoch with the highest validation accuracy; of equals, the lower loss.
-
-        Raises:
-            FerError: no epoch was finished.
-        """
-        if not self.epochs:
-            raise FerError(f"no epoch was finished ({self.stopped}).")
-        return max(self.epochs, key=lambda row: (row["valid_accuracy"], -row["valid_loss"]))
-
-    @property
-    def best_epoch(self) -> int:
-        """Number of the best epoch, from 1."""
-        return self.best["epoch"]
 
 
 def fit(
@@ -81,11 +54,13 @@ def fit(
     """Train `net` in place; it ends with the weights of its best validation epoch.
 
     Args:
-        net: a net with `.classes`, from pictures in [0, 1] to logits.
+        net: a net with `.classes`, from pictures in [0, 1] to logits. Parameters with
+            requires_grad=False are frozen: they keep their values to the bit, and a batch norm
+            in a part that is wholly frozen works as in evaluation and keeps its statistics.
         train: faces to learn from.
         valid: faces that choose the epoch to keep; never used for learning.
         recipe: an entry of `RECIPES`, or one's own.
-        epochs: overrides the recipe's.
+        epochs: overrides the recipe's; early stopping may still end the run before.
         seed: order of the faces, augmentation and dropout; the same seed gives the same
             weights on the same machine.
         device: None takes a GPU where there is one.
@@ -95,12 +70,12 @@ def fit(
         progress: show a bar.
 
     Returns:
-        The History. Ctrl-C and a loss that is no number any more stop the run, keep the best
-        epoch so far, and say so in `History.stopped`.
+        The History. Early stopping, Ctrl-C and a loss that is no number any more end the run,
+        keep the best epoch so far, and say so in `History.stopped`.
 
     Raises:
-        FerError: an empty split, a class without faces to learn from, or an `out` that holds
-            another run.
+        FerError: an empty split, a class without faces to learn from, a net whose parameters
+            are all frozen, or an `out` that holds another run.
     """
     check_splits(net, train, valid)
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -138,8 +113,7 @@ class Run:
         if recipe.average:
             average = moving_average(recipe.average)
             self.average = AveragedModel(net, multi_avg_fn=average, use_buffers=True)
-        norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
-        self.norms = [(norm, norm.momentum) for norm in norms]
+        self.norms = [(norm, norm.momentum) for norm in batch_norms(net)]
         self.best_weights = snapshot(net)
         self.identity = {
             "recipe": recipe.as_dict(),
@@ -148,6 +122,7 @@ class Run:
             "train": [train.name, len(train)],
             "valid": [valid.name, len(valid)],
             "net": getattr(net, "config", type(net).__name__),
+            "frozen parameters": sum(not p.requires_grad for p in net.parameters()),
         }
 
     def loop(self, folder: Path | None, progress: bool) -> None:
@@ -157,12 +132,14 @@ class Run:
             bar.update(done * self.steps)
             try:
                 for epoch in range(done + 1, self.epochs + 1):
+                    if self.history.is_stale(self.recipe.patience):
+                        break
                     row = self.one_epoch(epoch, bar)
                     self.keep(row)
                     if folder is not None:
                         self.save(folder)
                     bar.set_postfix_str(f"epoch {epoch}: valid {row['valid_accuracy']:.3f}")
-                self.history.stopped = f"all {self.epochs} epochs done"
+                self.history.say_why_it_ended(self.epochs, self.recipe.patience)
             except Diverged as problem:
                 self.history.stopped = str(problem)
             except KeyboardInterrupt:
@@ -172,7 +149,7 @@ class Run:
     def one_epoch(self, epoch: int, bar: tqdm) -> dict:
         """Learn from every training face once, then validate."""
         started = time.perf_counter()
-        self.net.train()
+        train_mode(self.net)
         rate = self.optimiser.param_groups[0]["lr"]
         device = self.images.device
         order = torch.randperm(len(self.images), generator=self.generator, device=device)
@@ -190,9 +167,8 @@ class Run:
             bar.update()
         if not torch.isfinite(loss_sum):
             raise Diverged(epoch, rate)
-        if self.recipe.schedule == "exponential":
-            self.scheduler.step()
         valid_loss, valid_accuracy = self.validate()
+        step_after_epoch(self.scheduler, self.recipe, valid_accuracy)
         return {
             "epoch": epoch,
             "learning_rate": rate,
@@ -265,8 +241,8 @@ class Run:
         state = torch.load(path, map_location=self.images.device, weights_only=True)
         if state["identity"] != json.dumps(self.identity, sort_keys=True):
             raise FerError(
-                f"{path.parent} holds another run (other recipe, seed, epochs, data or net). "
-                "Choose another folder, or pass resume=False to write over it."
+                f"{path.parent} holds another run (other recipe, seed, epochs, data, net or "
+                "frozen parts). Choose another folder, or pass resume=False to write over it."
             )
         self.net.load_state_dict(state["net"])
         self.best_weights = state["best"]

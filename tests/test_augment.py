@@ -1,5 +1,7 @@
 """Augmentation: each change by itself on a picture where its effect can be seen."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -62,15 +64,67 @@ def test_erase_paints_one_rectangle_on_its_share_of_the_pictures():
     assert changed.max() < 0.25
 
 
+def test_skew_shears_by_up_to_its_limit_in_both_directions():
+    theta = affine_matrices(500, Augmentation(skew=0.05), generator())
+    across, down = theta[:, 0, 1], theta[:, 1, 0]
+    for shear in (across, down):
+        assert 0.045 < shear.abs().max() <= 0.05
+        assert (shear > 0).any() and (shear < 0).any()
+    # a shear along x times a shear along y keeps every area and has 1 in the lower corner
+    assert torch.allclose(torch.linalg.det(theta[:, :, :2]), torch.ones(500), atol=1e-5)
+    assert torch.equal(theta[:, 1, 1], torch.ones(500))
+    assert not theta[:, :, 2].any()
+
+
+def test_skew_leans_an_upright_line():
+    line = torch.zeros(64, 1, 40, 40)
+    line[..., 19:21] = 1
+    leaning = augment(line, Augmentation(skew=0.2), generator())
+    columns = torch.arange(40) + 0.5
+    at = (leaning[:, 0] * columns).sum(2) / leaning[:, 0].sum(2)  # where each row is bright
+    lean = (at[:, 30] - at[:, 10]) / 20
+    assert 0.15 < lean.abs().max() < 0.21
+    assert torch.allclose(at[:, 10] + at[:, 30], torch.full((64,), 40.0), atol=0.5)
+
+
+def test_switching_skew_on_leaves_the_other_draws_as_they_were():
+    how = Augmentation(rotation=10, shift=0.1, zoom=0.1, flip=True)
+    plain = affine_matrices(8, how, generator())
+    skewed = affine_matrices(8, dataclasses.replace(how, skew=0.05), generator())
+    assert torch.equal(plain[:, :, 2], skewed[:, :, 2])
+    assert torch.allclose(
+        torch.linalg.det(plain[:, :, :2]), torch.linalg.det(skewed[:, :, :2]), atol=1e-5
+    )
+
+
+def test_blur_spreads_a_point_and_keeps_its_light():
+    point = torch.zeros(64, 2, 40, 40)
+    point[..., 20, 20] = 1
+    soft = augment(point, Augmentation(blur=2.0), generator())
+    assert torch.allclose(soft.sum((2, 3)), torch.ones(64, 2), atol=1e-5)
+    assert torch.equal(soft[:, 0], soft[:, 1])
+    distance = torch.arange(40) - 20.0
+    sigma = (soft[:, 0].sum(1) * distance.square()).sum(1).sqrt()
+    assert 1.8 < sigma.max() <= 2.0 and sigma.min() < 0.2
+
+
+def test_noise_has_a_strength_per_picture_and_stays_in_range():
+    grey = torch.full((64, 1, 40, 40), 0.5)
+    strength = augment(grey, Augmentation(noise=0.1), generator()).std((1, 2, 3))
+    assert 0.09 < strength.max() < 0.11 and strength.min() < 0.01
+    white = augment(torch.ones(8, 1, 40, 40), Augmentation(noise=0.5), generator())
+    assert white.max() == 1 and 0 <= white.min() < 1
+
+
 def test_the_same_seed_gives_the_same_pictures(dot):
-    how = Augmentation(rotation=10, shift=0.1, zoom=0.1, flip=True, erase=0.5)
+    how = Augmentation(10, 0.1, 0.1, flip=True, erase=0.5, skew=0.05, blur=1.0, noise=0.1)
     first, again = augment(dot, how, generator(1)), augment(dot, how, generator(1))
     assert torch.equal(first, again)
     assert not torch.equal(first, augment(dot, how, generator(2)))
     assert str(Augmentation(flip=True, shift=0.1)) == "shift 0.1, flip True"
 
 
-@pytest.mark.parametrize("wrong", [{"zoom": 1.0}, {"erase": 2.0}])
+@pytest.mark.parametrize("wrong", [{"zoom": 1.0}, {"erase": 2.0}, {"skew": 1.0}, {"blur": -1}])
 def test_impossible_ranges_are_refused(wrong):
     with pytest.raises(FerError, match="expected"):
         Augmentation(**wrong)

@@ -117,7 +117,7 @@ def test_same_pooling_pads_at_the_end_first(side):
     assert pooled.tolist() == [[y * side + x for x in ends] for y in ends]
 
 
-@pytest.mark.parametrize("name", models.names())
+@pytest.mark.parametrize("name", ["bottleneck_065m", "deep_emotion", "mini_xception", "vgg13"])
 @pytest.mark.parametrize("inputs", ["gray", "gray+laplacian", "gray+sobel+laplacian"])
 def test_any_picture_goes_in_and_gradients_come_back(name, inputs):
     net = models.create(name, inputs=inputs, seed=0)
@@ -217,11 +217,11 @@ def test_describe_lists_every_layer():
         (lambda: models.create("mini_xception", input_size=10), "16 or more"),
         (lambda: models.create("mini_xception", inputs="sobel"), "gray"),
         (lambda: models.count(nn.Linear(1, 1), "paper"), "models.create"),
-        (lambda: models.count(nn.Linear(1, 1), "tensorflow"), "torch, keras or paper"),
+        (lambda: models.count(nn.Linear(1, 1), "tensorflow"), "torch, keras, .*, paper"),
         (lambda: models.pretrained("nothing"), "no weights called 'nothing'"),
         (lambda: models.create("mini_xception")(torch.rand(48, 48)), "picture\\[None\\]"),
         (lambda: models.create("mini_xception")(torch.rand(1, 2, 48, 48)), "2 channels"),
-        (lambda: models.create("mini_xception")(torch.rand(1, 1, 4, 4)), "8x8"),
+        (lambda: models.create("mini_xception")(torch.rand(1, 1, 4, 4)), "mini_xception; 8x8"),
         (
             lambda: models.create("mini_xception")(torch.zeros(1, 1, 48, 48, dtype=torch.uint8)),
             "/ 255",

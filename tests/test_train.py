@@ -13,7 +13,7 @@ from fer_utils.augment import Augmentation
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.evaluate import evaluate
-from fer_utils.recipes import RECIPES, Recipe, recipe
+from fer_utils.recipes import Recipe
 
 CLASSES = ("lying", "standing")
 
@@ -34,9 +34,13 @@ def small_net(seed: int = 0):
 
 
 QUICK = Recipe("test", learning_rate=3e-3, batch=16, epochs=4, augmentation=Augmentation(shift=0.1))
-EVERYTHING = dataclasses.replace(
-    QUICK, schedule="one_cycle", average=0.9, label_smoothing=0.1, l2=1e-4, optimiser="adamw"
-)
+EVERYTHING = {
+    "schedule": "one_cycle",
+    "average": 0.9,
+    "label_smoothing": 0.1,
+    "l2": 1e-4,
+    "optimiser": "adamw",
+}
 
 
 def weights(net) -> torch.Tensor:
@@ -66,12 +70,59 @@ def test_the_same_seed_gives_the_same_weights():
     assert not torch.equal(weights(first), weights(other))
 
 
-@pytest.mark.parametrize("how", [QUICK, EVERYTHING, dataclasses.replace(QUICK, optimiser="sgd")])
-def test_an_interrupted_run_resumes_to_the_same_numbers(how, tmp_path, monkeypatch):
-    straight = small_net()
+def freeze_all_but_the_head(net):
+    net.requires_grad_(False)
+    net.trunk.head.requires_grad_(True)
+    return net
+
+
+def script_accuracies(monkeypatch, *accuracies):
+    """Let the validation accuracy of each epoch be as written here."""
+
+    def validate(self):
+        return 1.0, accuracies[len(self.history.epochs)]
+
+    monkeypatch.setattr(train.Run, "validate", validate)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        EVERYTHING,
+        {"optimiser": "sgd"},
+        {"optimiser": "sgd", "momentum": 0.8, "dampening": 0.8, "nesterov": False},
+        {"betas": (0.5, 0.99), "epsilon": 1e-7},
+        {"schedule": "exponential", "decay": 0.5},
+        {"schedule": "steps", "steps": ((1, 0.5), (3, 0.2))},
+        {"augmentation": Augmentation(5, 0.1, 0.1, True, 0.5, 0.05, blur=1.0, noise=0.1)},
+    ],
+    ids=str,
+)
+def test_an_interrupted_run_resumes_to_the_same_numbers(changes, tmp_path, monkeypatch):
+    cut_and_resume(changes, tmp_path, monkeypatch)
+
+
+def test_a_run_on_a_plateau_resumes_to_the_same_numbers(tmp_path, monkeypatch):
+    script_accuracies(monkeypatch, 0.5, 0.5, 0.5, 0.5)  # the cut is after one bad epoch of two
+    changes = {"schedule": "plateau", "plateau": 2, "decay": 0.1}
+    history = cut_and_resume(changes, tmp_path, monkeypatch)
+    rates = [row["learning_rate"] for row in history.epochs]
+    assert rates == pytest.approx([3e-3, 3e-3, 3e-3, 3e-4])
+
+
+def test_a_frozen_net_resumes_to_the_same_numbers(tmp_path, monkeypatch):
+    cut_and_resume({"average": 0.9}, tmp_path, monkeypatch, prepare=freeze_all_but_the_head)
+    with pytest.raises(FerError, match="another run"):
+        run(small_net(), dataclasses.replace(QUICK, average=0.9), out=tmp_path / "cut")
+
+
+def cut_and_resume(changes, tmp_path, monkeypatch, prepare=lambda net: net):
+    how = dataclasses.replace(QUICK, **changes)
+    straight = prepare(small_net())
     expected = run(straight, how, out=tmp_path / "straight")
 
-    stopped = small_net()
+    stopped = prepare(small_net())
     one_epoch = train.Run.one_epoch
 
     def interrupt_third(self, epoch, bar):
@@ -79,13 +130,13 @@ def test_an_interrupted_run_resumes_to_the_same_numbers(how, tmp_path, monkeypat
             raise KeyboardInterrupt
         return one_epoch(self, epoch, bar)
 
-    monkeypatch.setattr(train.Run, "one_epoch", interrupt_third)
-    history = run(stopped, how, out=tmp_path / "cut")
+    with monkeypatch.context() as patch:
+        patch.setattr(train.Run, "one_epoch", interrupt_third)
+        history = run(stopped, how, out=tmp_path / "cut")
     assert history.stopped == "interrupted after 2 of 4 epochs"
     assert len(history.epochs) == 2
-    monkeypatch.undo()
 
-    resumed = small_net(seed=9)  # its own first weights must not matter
+    resumed = prepare(small_net(seed=9))  # its own first weights must not matter
     history = run(resumed, how, out=tmp_path / "cut")
     assert torch.equal(weights(straight), weights(resumed))
     for a, b in zip(expected.epochs, history.epochs, strict=True):
@@ -93,6 +144,61 @@ def test_an_interrupted_run_resumes_to_the_same_numbers(how, tmp_path, monkeypat
     names = sorted(p.name for p in (tmp_path / "cut").iterdir())
     assert names == ["best.safetensors", "history.json", "last.pt"]
     assert len(json.loads((tmp_path / "cut" / "history.json").read_text())["epochs"]) == 4
+    return history
+
+
+def test_early_stopping_keeps_the_best_epoch_and_says_so(tmp_path, monkeypatch):
+    script_accuracies(monkeypatch, 0.5, 0.7, 0.7, 0.6, 0.9)
+    how = dataclasses.replace(QUICK, patience=2)
+    net = small_net()
+    history = run(net, how, epochs=5, out=tmp_path)
+    said = "early, after 4 of 5 epochs: no higher validation accuracy in the last 2"
+    assert history.stopped == said
+    assert history.best_epoch == 2
+    again = small_net(seed=9)  # a run that stopped early goes no further when resumed
+    history = run(again, how, epochs=5, out=tmp_path)
+    assert (len(history.epochs), history.stopped) == (4, said)
+    assert torch.equal(weights(net), weights(again))
+
+
+def test_early_stopping_waits_its_patience_out(monkeypatch):
+    script_accuracies(monkeypatch, 0.5, 0.5, 0.6, 0.6, 0.7)
+    history = run(small_net(), dataclasses.replace(QUICK, patience=2), epochs=5)
+    assert history.stopped == "all 5 epochs done"
+
+
+def test_what_is_frozen_stays_to_the_bit_and_the_rest_learns():
+    net = freeze_all_but_the_head(small_net())
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    run(net, dataclasses.replace(QUICK, weight_decay=0.1, optimiser="adamw", average=0.9))
+    changed = {key for key, old in before.items() if not torch.equal(old, net.state_dict()[key])}
+    assert changed == {"trunk.head.weight", "trunk.head.bias"}
+
+
+def test_batch_norms_train_unless_their_whole_part_is_frozen():
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            # as in Keras's InceptionResNetV2: a norm without parameters of its own
+            self.base = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, affine=False))
+            self.head = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2))
+
+    net = Net()
+    optimise.train_mode(net)
+    assert net.base[1].training and net.head[0].training
+    net.base.requires_grad_(False)
+    optimise.train_mode(net)
+    assert not net.base[1].training and net.head[0].training
+    net.head[0].requires_grad_(False)
+    optimise.train_mode(net)
+    assert not net.head[0].training and net.head.training
+
+
+def test_a_net_that_is_frozen_as_a_whole_cannot_learn():
+    net = small_net()
+    net.requires_grad_(False)
+    with pytest.raises(FerError, match="frozen"):
+        run(net)
 
 
 def test_a_folder_with_another_run_is_not_written_over(tmp_path):
@@ -137,6 +243,9 @@ def test_l2_pulls_on_the_weights_the_paper_names():
     shapes = [tuple(w.shape) for w in optimise.penalised_weights(deep, "last two linear layers")]
     assert shapes == [(50, 810), (7, 50)]
     assert len(optimise.penalised_weights(small_net(), "convolutions")) == 23
+    assert (
+        len(optimise.penalised_weights(freeze_all_but_the_head(small_net()), "convolutions")) == 1
+    )
     free, held = small_net(), small_net()
     run(free)
     run(held, dataclasses.replace(QUICK, l2=1.0))
@@ -187,22 +296,6 @@ def test_the_moving_average_by_hand():
     assert averaged[0].item() == pytest.approx(0.5 * (2 / 11 * first + 9 / 11 * 2.0))
 
 
-def test_recipes_carry_the_papers_numbers():
-    alessi = RECIPES["alessi2019"]
-    assert (alessi.batch, alessi.epochs, alessi.learning_rate) == (32, 80, 1e-3)
-    assert (alessi.decay, alessi.l2, alessi.optimiser) == (0.95, 0.01, "adam")
-    minaee = RECIPES["minaee2019"]
-    assert (minaee.learning_rate, minaee.epochs) == (0.005, 500)
-    assert minaee.l2_on == "last two linear layers" and minaee.l2 > 0
-    assert all(r.notes for r in RECIPES.values())
-
-
-def test_exponential_rate_falls_every_epoch():
-    how = dataclasses.replace(QUICK, schedule="exponential", decay=0.5)
-    rates = [row["learning_rate"] for row in run(small_net(), how, epochs=3).epochs]
-    assert rates == pytest.approx([3e-3, 1.5e-3, 0.75e-3])
-
-
 @pytest.mark.parametrize(
     ("learn", "check", "says"),
     [
@@ -214,16 +307,3 @@ def test_exponential_rate_falls_every_epoch():
 def test_splits_one_cannot_train_on(learn, check, says):
     with pytest.raises(FerError, match=says):
         train.fit(small_net(), learn, check, QUICK, progress=False)
-
-
-@pytest.mark.parametrize(
-    "wrong", [{"optimiser": "lion"}, {"schedule": "step"}, {"batch": 1}, {"epochs": 0}]
-)
-def test_recipes_refuse_what_fit_does_not_know(wrong):
-    with pytest.raises(FerError):
-        dataclasses.replace(QUICK, **wrong)
-
-
-def test_unknown_recipe_names_the_nearest():
-    with pytest.raises(FerError, match="alessi2019"):
-        recipe("alessi2018")

@@ -1,19 +1,18 @@
 """Networks from pictures to logits, by name."""
 
+from fer_utils.models.anatomy import describe
+from fer_utils.models.counting import count
 from fer_utils.models.facenet import FaceNet
-from fer_utils.models.zoo import (
+from fer_utils.models.storage import (
     card,
-    count,
-    create,
-    describe,
     load,
     load_file,
-    names,
-    paper,
     pretrained,
     pretrained_names,
     save,
 )
+from fer_utils.models.transfer import freeze_base, replace_head, unfreeze
+from fer_utils.models.zoo import create, from_claim, names, paper
 
 __all__ = [
     "FaceNet",
@@ -21,11 +20,15 @@ __all__ = [
     "count",
     "create",
     "describe",
+    "freeze_base",
+    "from_claim",
     "load",
     "load_file",
     "names",
     "paper",
     "pretrained",
     "pretrained_names",
+    "replace_head",
     "save",
+    "unfreeze",
 ]

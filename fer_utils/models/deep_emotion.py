@@ -5,55 +5,17 @@ public PyTorch port (66,877 parameters for 7 classes). Two faults of that port a
 its dropout stays active at evaluation, and its loss lacks the paper's L2 term (see `train`).
 """
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
+
+from fer_utils.models.layers import SpatialTransformer
 
 FILTERS = 10
 SIDE = 48
 GAUSSIAN_STD = 0.05
 
 
-class SpatialTransformer(nn.Module):
-    """Looks at the picture, chooses an affine crop, and hands on the warped picture.
-
-    Starts at the identity. Source: Jaderberg et al., "Spatial transformer networks" (2015).
-    """
-
-    def __init__(self, channels: int):
-        super().__init__()
-        self.localisation = nn.Sequential(
-            nn.Conv2d(channels, 8, 7),
-            nn.MaxPool2d(2),
-            nn.ReLU(),
-            nn.Conv2d(8, FILTERS, 5),
-            nn.MaxPool2d(2),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(640, 32),
-            nn.ReLU(),
-            nn.Linear(32, 6),
-        )
-
-    def start_at_identity(self) -> None:
-        """Make the first crop the whole picture."""
-        last = self.localisation[-1]
-        nn.init.zeros_(last.weight)
-        with torch.no_grad():
-            last.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
-
-    def theta(self, x: Tensor) -> Tensor:
-        """Return the affine matrices, (N, 2, 3), in the coordinates of `affine_grid`."""
-        return self.localisation(x).view(-1, 2, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Warp (N, C, 48, 48) by its own affine matrix; what lies outside is 0."""
-        grid = F.affine_grid(self.theta(x), list(x.shape), align_corners=False)
-        return F.grid_sample(x, grid, align_corners=False)
-
-
-def deep_emotion(channels: int = 1, num_classes: int = 7) -> nn.Sequential:
-    """Build the trunk: channels (N, channels, 48, 48) to logits (N, num_classes).
+def deep_emotion(channels: int = 1, num_classes: int = 7, size: int = SIDE) -> nn.Sequential:
+    """Build the trunk: channels (N, channels, 48, 48) to logits (N, num_classes); no other size.
 
     Weights start as a Gaussian with standard deviation 0.05 (minaee2019, section IV-B).
     """

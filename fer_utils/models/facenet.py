@@ -1,10 +1,13 @@
 """The shell around every network: from a picture of any size to the network's own input."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fer_utils.emotions import FER7, FER8
 from fer_utils.errors import FerError
 from fer_utils.inputs import Channels, to_gray
+from fer_utils.models.scaling import SYMMETRIC, Scaling
 
 SMALLEST_PICTURE = 8
 
@@ -18,22 +21,43 @@ class FaceNet(nn.Module):
         inputs: an entry of `inputs.INPUTS`.
         input_size: side in pixels to which pictures are resized.
         trunk: the network proper, channels (N, k, S, S) to logits (N, K).
+        colours: 1 for a net that looks at grey, 3 for one that looks at red, green and blue.
+        scaling: what is done to the channels last.
+        options: the rest of what `models.create` was asked for (fusion, stl, variant).
+        frozen: modules that `models.freeze_base` has taken out of training.
     """
 
     def __init__(
-        self, name: str, trunk: nn.Module, classes: tuple[str, ...], inputs: str, input_size: int
+        self,
+        name: str,
+        trunk: nn.Module,
+        classes: tuple[str, ...],
+        inputs: str,
+        input_size: int,
+        *,
+        colours: int = 1,
+        scaling: Scaling = SYMMETRIC,
+        options: dict | None = None,
     ):
         super().__init__()
         self.name, self.classes = name, tuple(classes)
         self.inputs, self.input_size = inputs, input_size
+        self.colours, self.scaling = colours, scaling
+        self.options = dict(options or {})
+        self.frozen: tuple[str, ...] = ()
         self.channels = Channels(inputs)
         self.trunk = trunk
 
-    def prepare(self, pictures: Tensor) -> Tensor:
-        """Return the trunk's input, float (N, k, S, S): grey, resized, channels, scaled.
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of what enters the trunk."""
+        return (self.channels.count - 1 + self.colours, self.input_size, self.input_size)
 
-        Intensity is scaled from [0, 1] to [-1, 1] as alessi2019 does; the derivatives,
-        which are centred at 0 already, stay as they are.
+    def prepare(self, pictures: Tensor) -> Tensor:
+        """Return the trunk's input, float (N, k, S, S): resized, channels, scaled.
+
+        A grey net sees colour pictures in grey; a net for colour sees grey three times over.
+        The derivatives are those of the resized grey picture.
 
         Args:
             pictures: float (N, 1 or 3, H, W) in [0, 1].
@@ -41,21 +65,30 @@ class FaceNet(nn.Module):
         Raises:
             FerError: not a batch of pictures, not float, or smaller than 8x8.
         """
-        check_pictures(pictures)
-        gray = to_gray(pictures)
-        size = (self.input_size, self.input_size)
-        if gray.shape[-2:] != size:
-            gray = F.interpolate(gray, size, mode="bilinear", antialias=True, align_corners=False)
+        check_pictures(pictures, self.name)
+        gray = self._resize(to_gray(pictures))
         channels = self.channels(gray)
-        if channels.shape[1] == 1:
-            return channels * 2 - 1
-        scale = channels.new_tensor([2.0] + [1.0] * (channels.shape[1] - 1)).view(1, -1, 1, 1)
-        shift = channels.new_tensor([1.0] + [0.0] * (channels.shape[1] - 1)).view(1, -1, 1, 1)
-        return channels * scale - shift
+        if self.colours == 3:
+            colours = self._resize(pictures.float()).expand(-1, 3, -1, -1)
+            channels = torch.cat((colours, channels[:, 1:]), 1)
+        return self.scaling(channels, self.colours)
+
+    def _resize(self, pictures: Tensor) -> Tensor:
+        size = (self.input_size, self.input_size)
+        if pictures.shape[-2:] == size:
+            return pictures
+        return F.interpolate(pictures, size, mode="bilinear", antialias=True, align_corners=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return logits (N, K) of pictures, float (N, 1 or 3, H, W) in [0, 1]."""
         return self.trunk(self.prepare(pictures))
+
+    def train(self, mode: bool = True) -> "FaceNet":
+        """Switch to training; what is frozen keeps its batch norm statistics."""
+        super().train(mode)
+        for name in self.frozen:
+            self.get_submodule(name).eval()
+        return self
 
     @property
     def config(self) -> dict:
@@ -65,10 +98,17 @@ class FaceNet(nn.Module):
             "classes": list(self.classes),
             "inputs": self.inputs,
             "input_size": self.input_size,
+            **self.options,
         }
 
 
-def check_pictures(pictures: Tensor) -> None:
+def class_names(number: int) -> tuple[str, ...]:
+    """Return names for so many outputs: FER2013's for 7, with contempt for 8, else numbers."""
+    named = {7: FER7, 8: FER8}
+    return named.get(number, tuple(f"class {i}" for i in range(number)))
+
+
+def check_pictures(pictures: Tensor, name: str = "the net") -> None:
     """Raise a FerError unless `pictures` is a float batch (N, C, H, W) of 8x8 or more."""
     if pictures.ndim != 4:
         raise FerError(
@@ -82,4 +122,6 @@ def check_pictures(pictures: Tensor) -> None:
         )
     if min(pictures.shape[-2:]) < SMALLEST_PICTURE:
         height, width = pictures.shape[-2:]
-        raise FerError(f"a picture of {height}x{width} is too small; 8x8 is the smallest.")
+        raise FerError(
+            f"a picture of {height}x{width} is too small for {name}; 8x8 is the smallest."
+        )

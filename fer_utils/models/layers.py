@@ -1,5 +1,6 @@
 """Layers that torch has not, or has with other conventions than the papers' Keras nets."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -42,3 +43,57 @@ class GlobalAveragePool(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Average over height and width."""
         return x.mean((2, 3))
+
+
+class SpatialTransformer(nn.Module):
+    """Looks at its input, chooses an affine crop, and hands on the warped input.
+
+    It chooses by a copy reduced (or enlarged) to 48x48, so that it has the same parameters before
+    every net. Starts at the identity once `start_at_identity` has been called.
+    Source: Jaderberg et al., "Spatial transformer networks" (2015), with the layers of minaee2019.
+    """
+
+    side = 48
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.localisation = nn.Sequential(
+            nn.Conv2d(channels, 8, 7),
+            nn.MaxPool2d(2),
+            nn.ReLU(),
+            nn.Conv2d(8, 10, 5),
+            nn.MaxPool2d(2),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.Linear(640, 32),
+            nn.ReLU(),
+            nn.Linear(32, 6),
+        )
+
+    def start_at_identity(self) -> None:
+        """Make the first crop the whole picture."""
+        last = self.localisation[-1]
+        nn.init.zeros_(last.weight)
+        with torch.no_grad():
+            last.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
+
+    def theta(self, x: Tensor) -> Tensor:
+        """Return the affine matrices, (N, 2, 3), in the coordinates of `affine_grid`."""
+        if x.shape[-2:] != (self.side, self.side):
+            size = (self.side, self.side)
+            x = F.interpolate(x, size, mode="bilinear", antialias=True, align_corners=False)
+        return self.localisation(x).view(-1, 2, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Warp (N, C, H, W) by its own affine matrix; what lies outside is 0."""
+        grid = F.affine_grid(self.theta(x), list(x.shape), align_corners=False)
+        return F.grid_sample(x, grid, align_corners=False)
+
+
+def start_like_keras(net: nn.Module) -> None:
+    """Draw weights as Keras does by default: `glorot_uniform`, biases at zero."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)

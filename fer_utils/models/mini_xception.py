@@ -2,6 +2,8 @@
 
 Source: Arriaga, Ploeger and Valdenegro, "Real-time convolutional neural networks for emotion
 and gender classification" (2017): 58,423 parameters for 7 classes, as Keras counts them.
+The pseudocode of alessi2019 has two more ReLUs in every module, on both paths before they are
+added: the variant "alessi2019". Parameters are the same.
 """
 
 from torch import Tensor, nn
@@ -11,6 +13,7 @@ from fer_utils.models.layers import (
     SameMaxPool2d,
     SeparableConv2d,
     keras_batch_norm,
+    start_like_keras,
 )
 
 STEM_FILTERS = 8
@@ -20,8 +23,9 @@ MODULE_FILTERS = (16, 32, 64, 128)
 class ResidualModule(nn.Module):
     """Two separable convolutions and a pooling, beside a 1x1 convolution with stride 2."""
 
-    def __init__(self, channels_in: int, channels_out: int):
+    def __init__(self, channels_in: int, channels_out: int, rectified: bool = False):
         super().__init__()
+        self.rectified = rectified
         self.main = nn.Sequential(
             SeparableConv2d(channels_in, channels_out),
             keras_batch_norm(channels_out),
@@ -37,7 +41,12 @@ class ResidualModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, filters, ceil(H / 2), ceil(W / 2))."""
-        return self.main(x) + self.residual(x)
+        main, residual = self.main(x), self.residual(x)
+        if self.rectified:
+            # the largest of a window, rectified, is the largest of the rectified window: the
+            # ReLU that the paper puts before the pooling may as well follow it
+            main, residual = main.relu(), residual.relu()
+        return main + residual
 
 
 def stem_layer(channels_in: int) -> nn.Sequential:
@@ -49,21 +58,20 @@ def stem_layer(channels_in: int) -> nn.Sequential:
     )
 
 
-def mini_xception(channels: int = 1, num_classes: int = 7) -> nn.Sequential:
-    """Build the trunk: channels (N, channels, H, W) to logits (N, num_classes), any size >= 6.
+def mini_xception(
+    channels: int = 1, num_classes: int = 7, size: int = 48, variant: str = "arriaga"
+) -> nn.Sequential:
+    """Build the trunk: channels (N, channels, H, W) to logits (N, num_classes), any size.
 
     Weights start as in Keras (`glorot_uniform`; biases at zero).
     """
     widths = (STEM_FILTERS, *MODULE_FILTERS)
-    modules = [ResidualModule(a, b) for a, b in zip(widths, widths[1:], strict=False)]
+    rectified = variant == "alessi2019"
+    modules = [ResidualModule(a, b, rectified) for a, b in zip(widths, widths[1:], strict=False)]
     trunk = nn.Sequential()
     trunk.add_module("stem", nn.Sequential(stem_layer(channels), stem_layer(STEM_FILTERS)))
     trunk.add_module("blocks", nn.Sequential(*modules))
     trunk.add_module("head", nn.Conv2d(MODULE_FILTERS[-1], num_classes, 3, padding=1))
     trunk.add_module("pool", GlobalAveragePool())
-    for module in trunk.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.xavier_uniform_(module.weight)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
+    start_like_keras(trunk)
     return trunk

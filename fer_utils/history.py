@@ -1,0 +1,53 @@
+"""The course of a training, epoch by epoch."""
+
+from dataclasses import dataclass, field
+
+from fer_utils.errors import FerError
+
+
+@dataclass
+class History:
+    """The course of a training.
+
+    Attributes:
+        epochs: one dict per epoch: epoch, learning_rate, train_loss, train_accuracy (both on
+            the augmented pictures, while the weights change), valid_loss, valid_accuracy, seconds.
+        stopped: why the training ended.
+    """
+
+    epochs: list[dict] = field(default_factory=list)
+    stopped: str = "not started"
+
+    @property
+    def best(self) -> dict:
+        """The epoch with the highest validation accuracy; of equals, the lower loss.
+
+        Raises:
+            FerError: no epoch was finished.
+        """
+        if not self.epochs:
+            raise FerError(f"no epoch was finished ({self.stopped}).")
+        return max(self.epochs, key=lambda row: (row["valid_accuracy"], -row["valid_loss"]))
+
+    @property
+    def best_epoch(self) -> int:
+        """Number of the best epoch, from 1."""
+        return self.best["epoch"]
+
+    def is_stale(self, patience: int) -> bool:
+        """Whether the last `patience` epochs all failed to raise the validation accuracy."""
+        accuracies = [row["valid_accuracy"] for row in self.epochs]
+        if not patience or not accuracies:
+            return False
+        return len(accuracies) - 1 - accuracies.index(max(accuracies)) >= patience
+
+    def say_why_it_ended(self, epochs: int, patience: int) -> None:
+        """Set `stopped` after a run of at most `epochs` that nothing broke off."""
+        done = len(self.epochs)
+        if done == epochs:
+            self.stopped = f"all {epochs} epochs done"
+        else:
+            self.stopped = (
+                f"early, after {done} of {epochs} epochs: no higher validation accuracy in the "
+                f"last {patience}"
+            )

@@ -1,0 +1,63 @@
+"""The net of 0.65 million parameters that pandey2019 builds from inverted bottlenecks.
+
+Source: pandey2019, Table III; the module is MobileNetV2's (Sandler et al. 2018). The table counts
+the weights of the convolutions and the biases of the first two, and leaves batch norm out.
+"""
+
+from torch import Tensor, nn
+
+from fer_utils.models.layers import GlobalAveragePool, keras_batch_norm, start_like_keras
+
+EXPANSION = 6
+STEM = (48, 32)
+# output channels and stride of each bottleneck, in the order of the table
+BOTTLENECKS = (
+    *((32, 2), (24, 2), (24, 1), (32, 2), (32, 1), (32, 1)),
+    *((64, 1), (64, 1), (64, 1), (64, 1), (128, 1), (256, 1)),
+)
+
+
+class InvertedBottleneck(nn.Module):
+    """Widen by 1x1, filter every channel by 3x3, narrow by 1x1; 6c^2 + 54c + 6cc' weights.
+
+    The input is added where it has the shape of the output. No ReLU after the last.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int):
+        super().__init__()
+        wide = channels_in * EXPANSION
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels_in, wide, 1, bias=False),
+            keras_batch_norm(wide),
+            nn.ReLU6(),
+            nn.Conv2d(wide, wide, 3, stride=stride, padding=1, groups=wide, bias=False),
+            keras_batch_norm(wide),
+            nn.ReLU6(),
+            nn.Conv2d(wide, channels_out, 1, bias=False),
+            keras_batch_norm(channels_out),
+        )
+        self.added = stride == 1 and channels_in == channels_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, c, H, W) to (N, c', H / stride, W / stride)."""
+        return x + self.layers(x) if self.added else self.layers(x)
+
+
+def bottleneck_065m(channels: int, num_classes: int, size: int) -> nn.Sequential:
+    """Build the trunk: channels (N, channels, H, W) to logits (N, num_classes), any size."""
+    trunk = nn.Sequential()
+    stem, width = [], channels
+    for filters in STEM:
+        stem += [nn.Conv2d(width, filters, 3, padding=1), keras_batch_norm(filters), nn.ReLU6()]
+        width = filters
+    blocks = []
+    for filters, stride in BOTTLENECKS:
+        blocks.append(InvertedBottleneck(width, filters, stride))
+        width = filters
+    trunk.add_module("stem", nn.Sequential(*stem))
+    trunk.add_module("blocks", nn.Sequential(*blocks))
+    trunk.add_module("head", nn.Sequential(GlobalAveragePool(), nn.Unflatten(1, (-1, 1, 1))))
+    trunk.head.append(nn.Conv2d(width, num_classes, 1, bias=False))
+    trunk.head.append(nn.Flatten())
+    start_like_keras(trunk)
+    return trunk

@@ -1,0 +1,128 @@
+"""InceptionResNetV2 as Keras builds it, with the new layers of borgalli2022 (Fig. 9).
+
+Source: Szegedy et al., "Inception-v4, Inception-ResNet and the impact of residual connections on
+learning" (2017); layer for layer `keras.applications.InceptionResNetV2`: convolutions without
+bias, batch norm without scale, so that a factor is not counted twice.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from fer_utils.models.layers import GlobalAveragePool, keras_batch_norm
+from fer_utils.models.vgg import base_and_head, dense
+
+
+class Convolution(nn.Sequential):
+    """Convolution without bias, batch norm without scale, ReLU; stride 1 keeps the size."""
+
+    def __init__(self, width: int, filters: int, kernel, stride: int = 1, same: bool = True):
+        kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
+        padding = tuple(side // 2 for side in kernel) if same and stride == 1 else 0
+        norm = keras_batch_norm(filters)
+        norm.weight = None
+        super().__init__(
+            nn.Conv2d(width, filters, kernel, stride, padding, bias=False), norm, nn.ReLU()
+        )
+
+
+class Branches(nn.Module):
+    """Runs branches side by side and puts their channels one behind the other."""
+
+    def __init__(self, *branches: nn.Module):
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to (N, sum of the branches' filters, H', W')."""
+        return torch.cat([branch(x) for branch in self.branches], 1)
+
+
+def chain(width: int, *steps: tuple) -> nn.Sequential:
+    """Convolutions in a row; a step is (filters, kernel[, stride])."""
+    layers = []
+    for filters, *rest in steps:
+        layers.append(Convolution(width, filters, *rest))
+        width = filters
+    return nn.Sequential(*layers)
+
+
+class Residual(nn.Module):
+    """Branches, a 1x1 convolution back to the old width, added after scaling it down."""
+
+    def __init__(self, width: int, scale: float, *branches: tuple, rectified: bool = True):
+        super().__init__()
+        self.branches = Branches(*(chain(width, *steps) for steps in branches))
+        self.up = nn.Conv2d(sum(steps[-1][0] for steps in branches), width, 1)
+        self.scale, self.rectified = scale, rectified
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) to the same shape."""
+        x = x + self.up(self.branches(x)) * self.scale
+        return x.relu() if self.rectified else x
+
+
+def block35() -> Residual:
+    """Inception-ResNet-A, 320 channels."""
+    return Residual(320, 0.17, ((32, 1),), ((32, 1), (32, 3)), ((32, 1), (48, 3), (64, 3)))
+
+
+def block17() -> Residual:
+    """Inception-ResNet-B, 1088 channels."""
+    return Residual(1088, 0.1, ((192, 1),), ((128, 1), (160, (1, 7)), (192, (7, 1))))
+
+
+def block8(last: bool = False) -> Residual:
+    """Inception-ResNet-C, 2080 channels; the last one is neither scaled down nor rectified."""
+    steps = (((192, 1),), ((192, 1), (224, (1, 3)), (256, (3, 1))))
+    return Residual(2080, 1.0 if last else 0.2, *steps, rectified=not last)
+
+
+def stem(channels: int) -> nn.Sequential:
+    """First layers: (N, channels, 224, 224) to (N, 192, 25, 25)."""
+    return nn.Sequential(
+        Convolution(channels, 32, 3, 2),
+        Convolution(32, 32, 3, same=False),
+        Convolution(32, 64, 3),
+        nn.MaxPool2d(3, 2),
+        Convolution(64, 80, 1),
+        Convolution(80, 192, 3, same=False),
+        nn.MaxPool2d(3, 2),
+    )
+
+
+def inception_base(channels: int) -> nn.Sequential:
+    """Everything before the mean: (N, channels, S, S) to (N, 1536, S', S'), S of 75 or more."""
+    pooled = nn.Sequential(
+        nn.AvgPool2d(3, 1, padding=1, count_include_pad=False), Convolution(192, 64, 1)
+    )
+    mixed_5b = Branches(
+        chain(192, (96, 1)),
+        chain(192, (48, 1), (64, 5)),
+        chain(192, (64, 1), (96, 3), (96, 3)),
+        pooled,
+    )
+    mixed_6a = Branches(
+        chain(320, (384, 3, 2)), chain(320, (256, 1), (256, 3), (384, 3, 2)), nn.MaxPool2d(3, 2)
+    )
+    mixed_7a = Branches(
+        chain(1088, (256, 1), (384, 3, 2)),
+        chain(1088, (256, 1), (288, 3, 2)),
+        chain(1088, (256, 1), (288, 3), (320, 3, 2)),
+        nn.MaxPool2d(3, 2),
+    )
+    base = nn.Sequential()
+    base.add_module("stem", stem(channels))
+    base.add_module("mixed_5b", mixed_5b)
+    base.add_module("blocks35", nn.Sequential(*(block35() for _ in range(10))))
+    base.add_module("mixed_6a", mixed_6a)
+    base.add_module("blocks17", nn.Sequential(*(block17() for _ in range(20))))
+    base.add_module("mixed_7a", mixed_7a)
+    base.add_module("blocks8", nn.Sequential(*(block8(last=i == 9) for i in range(10))))
+    base.add_module("conv_7b", Convolution(2080, 1536, 1))
+    return base
+
+
+def inception_resnet_v2(channels: int, num_classes: int, size: int) -> nn.Sequential:
+    """Build the trunk: channels (N, channels, S, S) to logits (N, num_classes), S >= 75."""
+    head = nn.Sequential(GlobalAveragePool(), *dense((1536, 1024, 512, 256, num_classes)))
+    return base_and_head(inception_base(channels), head)
