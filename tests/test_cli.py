@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from fer_utils import __main__, data
+from fer_utils import __main__, data, models
 from fer_utils.commands import evaluate as evaluate_command
 
 
@@ -49,6 +49,16 @@ def test_train_then_evaluate_then_go_on(few_faces, tmp_path, capsys):
     assert json.loads((out / "model.json").read_text())["sha256"] == card["sha256"]
     assert fer_utils(*words, "--epochs", "2", "--seed", "1") == 2
     assert "another run" in capsys.readouterr().err
+
+
+def test_train_takes_the_variants_of_a_net_and_writes_the_command_down(few_faces, tmp_path):
+    words = ["--inputs", "gray+laplacian", "--fusion", "parallel", "--stl", "--freeze-base"]
+    out = ["--out", str(tmp_path), "--epochs", "1", "--input-size", "32"]
+    assert fer_utils("train", "--model", "mini_xception", *words, *out) == 0
+    card = json.loads((tmp_path / "model.json").read_text())
+    assert "--fusion parallel --input-size 32 --stl --freeze-base" in card["command"]
+    net = models.load_file(tmp_path / "model.safetensors")
+    assert models.count(net) > 2 * 56_951 and net.inputs == "gray+laplacian"
 
 
 def test_a_mistake_is_one_line_and_status_2(capsys):

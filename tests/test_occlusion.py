@@ -244,7 +244,7 @@ def test_net_is_left_as_it_was():
 
 
 def test_copy_has_no_batch_norm_left_and_is_kept():
-    for name in models.names():
+    for name in ("mini_xception", "deep_emotion", "bottleneck_065m"):
         net = models.create(name, seed=0)
         sample = torch.rand(1, 1, 48, 48)
         with fold.fast_copy(net, sample) as first, fold.fast_copy(net, sample) as second:

@@ -347,3 +347,9 @@ def test_errors_say_what_to_do(call, says):
 def test_claims_are_found_whatever_their_capitals():
     net = models.from_claim("PANDEY2019:ii:vgg13 + laplacian (input concatenated)")
     assert (net.name, net.inputs, len(net.classes)) == ("vgg13", "gray+laplacian", 8)
+
+
+def test_every_net_has_a_recipe_under_its_papers_key():
+    from fer_utils.recipes import RECIPES
+
+    assert {models.paper(name) for name in models.names()} <= set(RECIPES)

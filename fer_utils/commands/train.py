@@ -17,6 +17,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="mini_xception", help=", ".join(models.names()))
     parser.add_argument("--inputs", default="gray", choices=INPUTS)
     parser.add_argument("--input-size", type=int, help="side in pixels the net works at")
+    parser.add_argument("--fusion", choices=("concat", "parallel"), default="concat")
+    parser.add_argument("--stl", action="store_true", help="a spatial transformer before each net")
+    parser.add_argument("--variant", help="of mini_xception: arriaga or alessi2019")
+    parser.add_argument("--base-weights", type=Path, help="safetensors file for the base to keep")
+    parser.add_argument("--freeze-base", action="store_true", help="train the head only")
     parser.add_argument("--recipe", help="; ".join(train.RECIPES) + " (default: the model's paper)")
     parser.add_argument("--epochs", type=int, help="default: the recipe's")
     parser.add_argument("--seed", type=int, default=0)
@@ -40,7 +45,13 @@ def run(args: argparse.Namespace) -> int:
         input_size=args.input_size,
         classes=train_faces.classes,
         seed=args.seed,
+        fusion=args.fusion,
+        stl=args.stl,
+        variant=args.variant,
+        base_weights=args.base_weights,
     )
+    if args.freeze_base:
+        models.freeze_base(net)
     epochs = args.epochs or recipe.epochs
     print(f"{args.model} ({models.count(net):,} parameters) learns {train_faces.name}: ", end="")
     print(f"{len(train_faces)} faces, {len(valid_faces)} to choose the epoch by")
@@ -83,9 +94,14 @@ def run(args: argparse.Namespace) -> int:
 
 def command(args: argparse.Namespace, recipe_name: str) -> str:
     """Return the command that repeats this run, without the folders of this machine."""
-    words = ["python -m fer_utils train", f"--data {args.data}", f"--model {args.model}"]
+    words = [f"python -m fer_utils train --data {args.data} --model {args.model}"]
     words += [f"--inputs {args.inputs}"] if args.inputs != "gray" else []
-    words += [f"--input-size {args.input_size}"] if args.input_size else []
+    words += [f"--fusion {args.fusion}"] if args.fusion != "concat" else []
+    for name in ("input_size", "variant", "base_weights"):
+        value = getattr(args, name)
+        value = value.name if isinstance(value, Path) else value
+        words += [f"--{name.replace('_', '-')} {value}"] if value else []
+    words += [f"--{name.replace('_', '-')}" for name in ("stl", "freeze_base") if vars(args)[name]]
     words += [f"--recipe {recipe_name}"]
     words += [f"--epochs {args.epochs}"] if args.epochs else []
     words += [f"--threads {args.threads}"] if args.threads else []
