@@ -34,6 +34,7 @@ from fer_utils.recipes import RECIPES, Recipe, recipe
 
 __all__ = ["RECIPES", "History", "Recipe", "fit", "recipe"]
 
+PRECISIONS = ("float32", "bfloat16")
 STATE = "last.pt"
 CHECK_EVERY = 20
 
@@ -50,6 +51,7 @@ def fit(
     out: str | Path | None = None,
     resume: bool = True,
     progress: bool = True,
+    precision: str = "float32",
 ) -> History:
     """Train `net` in place; it ends with the weights of its best validation epoch.
 
@@ -68,6 +70,9 @@ def fit(
             each written in one step after every epoch. None keeps everything in memory.
         resume: go on where a run in `out` was interrupted.
         progress: show a bar.
+        precision: an entry of `PRECISIONS`. "bfloat16" computes convolutions and matrix products
+            of the training steps in half the digits, where the processor does that faster;
+            weights, batch statistics, loss and validation stay float32.
 
     Returns:
         The History. Early stopping, Ctrl-C and a loss that is no number any more end the run,
@@ -75,14 +80,16 @@ def fit(
 
     Raises:
         FerError: an empty split, a class without faces to learn from, a net whose parameters
-            are all frozen, or an `out` that holds another run.
+            are all frozen, an unknown precision, or an `out` that holds another run.
     """
     check_splits(net, train, valid)
+    if precision not in PRECISIONS:
+        raise FerError(f"precision={precision!r} is not one of: {', '.join(PRECISIONS)}.")
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     net.to(device, memory_format=torch.channels_last)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        run = Run(net, train, valid, recipe, epochs or recipe.epochs, seed, device)
+        run = Run(net, train, valid, recipe, epochs or recipe.epochs, seed, device, precision)
         folder = Path(out) if out is not None else None
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -99,8 +106,9 @@ def fit(
 class Run:
     """Everything that changes during a training, so that it can be saved and resumed."""
 
-    def __init__(self, net, train, valid, recipe: Recipe, epochs: int, seed: int, device):
+    def __init__(self, net, train, valid, recipe: Recipe, epochs: int, seed, device, precision):
         self.net, self.recipe, self.epochs = net, recipe, epochs
+        self.half = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
         self.history = History()
         self.images, self.labels = on_device(net, train, device)
         self.valid_images, self.valid_labels = on_device(net, valid, device)
@@ -119,6 +127,7 @@ class Run:
             "recipe": recipe.as_dict(),
             "epochs": epochs,
             "seed": seed,
+            "precision": precision,
             "train": [train.name, len(train)],
             "valid": [valid.name, len(valid)],
             "net": getattr(net, "config", type(net).__name__),
@@ -183,7 +192,9 @@ class Run:
         """Change the weights by one batch; return its loss and logits."""
         pictures = self.images[rows].float() / 255
         pictures = augment(pictures, self.recipe.augmentation, self.generator)
-        logits = self.net(pictures.contiguous(memory_format=torch.channels_last))
+        with self.half:
+            logits = self.net(pictures.contiguous(memory_format=torch.channels_last))
+        logits = logits.float()
         loss = F.cross_entropy(
             logits, self.labels[rows], label_smoothing=self.recipe.label_smoothing
         )

@@ -307,3 +307,20 @@ def test_the_moving_average_by_hand():
 def test_splits_one_cannot_train_on(learn, check, says):
     with pytest.raises(FerError, match=says):
         train.fit(small_net(), learn, check, QUICK, progress=False)
+
+
+def test_bfloat16_learns_too_keeps_float32_weights_and_is_another_run(tmp_path):
+    how = dataclasses.replace(QUICK, batch=8)
+    net, half = small_net(), small_net()
+    run(net, how, epochs=6)
+    history = run(half, how, epochs=6, precision="bfloat16", out=tmp_path)
+    assert history.best["valid_accuracy"] > 0.9
+    assert {p.dtype for p in half.parameters()} == {torch.float32}
+    assert not torch.equal(weights(net), weights(half))  # it did compute in fewer digits
+    with pytest.raises(FerError, match="another run"):
+        run(small_net(), how, epochs=6, out=tmp_path)
+
+
+def test_an_unknown_precision_is_refused():
+    with pytest.raises(FerError, match="float32, bfloat16"):
+        run(small_net(), precision="float8")

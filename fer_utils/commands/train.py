@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", help="cpu, cuda, ...; default: a GPU where there is one")
     parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--precision", choices=train.PRECISIONS, default="float32")
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and history")
     parser.add_argument("--restart", action="store_true", help="write over a run that is there")
 
@@ -66,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
         device=args.device,
         out=args.out,
         resume=not args.restart,
+        precision=args.precision,
     )
     print(f"stopped: {history.stopped}")
     if not history.epochs:
@@ -105,6 +107,7 @@ def command(args: argparse.Namespace, recipe_name: str) -> str:
     words += [f"--recipe {recipe_name}"]
     words += [f"--epochs {args.epochs}"] if args.epochs else []
     words += [f"--threads {args.threads}"] if args.threads else []
+    words += [f"--precision {args.precision}"] if args.precision != "float32" else []
     return " ".join([*words, f"--seed {args.seed}", "--out DIR"])
 
 
