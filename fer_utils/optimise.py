@@ -9,6 +9,7 @@ from fer_utils.errors import FerError
 from fer_utils.recipes import Recipe
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+MEASURED = 2048
 
 
 def make_optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -99,6 +100,36 @@ def warm_up_batch_norm(norms: list[tuple[nn.Module, float]], step: int) -> None:
     """
     for norm, momentum in norms:
         norm.momentum = max(momentum, 1 / (step + 1))
+
+
+@torch.no_grad()
+def measure_batch_norm(net: nn.Module, images: Tensor, batch: int) -> None:
+    """Set the running mean and variance of a net whose weights are an average.
+
+    Such weights were never run in training, so no running statistics belong to them; those of
+    the net they are the average of lag behind in other ways. `torch.optim.swa_utils.update_bn`
+    does the same with everything in training mode; here dropout stays off, as in evaluation,
+    and batch norms of frozen parts keep their statistics.
+
+    Args:
+        net: left in evaluation mode, its momenta as they were.
+        images: uint8 (N, C, H, W), of which some 2,048 evenly spaced ones are looked at.
+        batch: pictures at a time.
+    """
+    train_mode(net)
+    norms = [(norm, norm.momentum) for norm in batch_norms(net) if norm.training]
+    net.eval()
+    for norm, _ in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain average over the batches
+        norm.train()
+    chosen = images[:: max(1, len(images) // MEASURED)]
+    for pictures in chosen.split(batch) if norms else ():
+        if len(pictures) > 1:
+            net(pictures.float() / 255)
+    for norm, momentum in norms:
+        norm.momentum = momentum
+        norm.eval()
 
 
 def moving_average(decay: float):

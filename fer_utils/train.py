@@ -24,6 +24,7 @@ from fer_utils.optimise import (
     batch_norms,
     make_optimiser,
     make_scheduler,
+    measure_batch_norm,
     moving_average,
     penalised_weights,
     step_after_epoch,
@@ -120,7 +121,7 @@ class Run:
         self.average = None
         if recipe.average:
             average = moving_average(recipe.average)
-            self.average = AveragedModel(net, multi_avg_fn=average, use_buffers=True)
+            self.average = AveragedModel(net, multi_avg_fn=average)
         self.norms = [(norm, norm.momentum) for norm in batch_norms(net)]
         self.best_weights = snapshot(net)
         self.identity = {
@@ -210,7 +211,10 @@ class Run:
 
     def validate(self) -> tuple[float, float]:
         """Return loss and accuracy on the validation faces."""
-        net = self.net if self.average is None else self.average.module
+        net = self.net
+        if self.average is not None:
+            net = self.average.module
+            measure_batch_norm(net, self.images, self.recipe.batch)
         logits = predict(net, self.valid_images)
         loss = F.cross_entropy(logits, self.valid_labels)
         accuracy = (logits.argmax(1) == self.valid_labels).float().mean()

@@ -324,3 +324,29 @@ def test_bfloat16_learns_too_keeps_float32_weights_and_is_another_run(tmp_path):
 def test_an_unknown_precision_is_refused():
     with pytest.raises(FerError, match="float32, bfloat16"):
         run(small_net(), precision="float8")
+
+
+def test_an_average_of_weights_gets_batch_statistics_of_its_own():
+    how = dataclasses.replace(QUICK, batch=8, average=0.99)
+    net = small_net()
+    history = run(net, how, epochs=6)
+    assert history.best["valid_accuracy"] > 0.9
+    norm = optimise.batch_norms(net)[0]
+    seen = []
+    hook = norm.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    evaluate(net, stripes(64, 0))
+    hook.remove()
+    expected = torch.cat(seen).mean((0, 2, 3))
+    assert torch.allclose(norm.running_mean, expected, atol=1e-5)
+    assert norm.momentum is not None
+
+
+def test_frozen_batch_norms_are_not_measured_anew():
+    net = small_net()
+    norms = optimise.batch_norms(net)
+    for parameter in norms[0].parameters():
+        parameter.requires_grad_(False)
+    before = [norm.running_mean.clone() for norm in norms[:2]]
+    optimise.measure_batch_norm(net, torch.from_numpy(stripes(32, 0).images.copy()), 8)
+    assert torch.equal(norms[0].running_mean, before[0])
+    assert not torch.equal(norms[1].running_mean, before[1])
