@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from fer_utils import models
@@ -11,40 +12,44 @@ from fer_utils.__main__ import main
 from fer_utils.commands import bench
 
 
+CASE = bench.Case("mini_xception", 48, 2)
+
+
 def test_table_has_medians_and_ratios():
-    times = {
-        bench.DEFAULT: [1.0, 3.0, 2.0],
-        "captum, 64 per pass": [0.4, 0.5, 0.9],
-        bench.OURS: [0.1, 0.2, 0.1],
-    }
-    rows = [line.split()[-5:] for line in bench.table(times).splitlines()[1:4]]
-    assert rows[0] == ["2000.0", "1000.0", "3000.0", "1.00", "0.25"]
-    assert rows[1] == ["500.0", "400.0", "900.0", "4.00", "1.00"]
-    assert rows[2] == ["100.0", "100.0", "200.0", "20.00", "5.00"]
+    rows = [
+        bench.Row(CASE, bench.DEFAULT, [1.0, 3.0, 2.0], 0.0),
+        bench.Row(CASE, "captum, 64 per pass", [0.4, 0.5, 0.9], 1e-7),
+        bench.Row(CASE, "ours, fused (auto)", [0.1, 0.2, 0.1], 2e-6),
+    ]
+    said = [line.split()[-6:] for line in bench.table(rows).splitlines()[2:5]]
+    assert said[0] == ["2000.00", "1000.00", "3000.00", "1.00", "0.25", "0e+00"]
+    assert said[1] == ["500.00", "400.00", "900.00", "4.00", "1.00", "1e-07"]
+    assert said[2] == ["100.00", "100.00", "200.00", "20.00", "5.00", "2e-06"]
 
 
-def test_race_runs_all_in_turn():
+def test_race_runs_all_in_turn_on_the_same_pictures():
     calls = []
-    contenders = {name: lambda name=name: calls.append(name) or name for name in "ab"}
-    maps, times = bench.race(contenders, 2)
-    assert calls == ["a", "b"] * 3
-    assert maps == {"a": "a", "b": "b"}
-    assert {name: len(each) for name, each in times.items()} == {"a": 2, "b": 2}
+    contenders = {name: lambda x, name=name: calls.append((name, int(x))) or x for name in "ab"}
+    maps, seconds = bench.race(contenders, torch.tensor([7, 8, 9]))
+    assert calls == [("a", 7), ("b", 7), ("a", 8), ("b", 8), ("a", 9), ("b", 9)]
+    assert maps == {"a": 7, "b": 7}
+    assert [len(each) for each in seconds] == [2, 2]
 
 
 def test_bench_occlusion(capsys, tmp_path):
-    words = ["bench", "occlusion", "--repeats", "1", "--stride", "8", "--window", "10"]
-    assert main([*words, "--csv", str(tmp_path / "bench.csv")]) == 0
+    words = ["bench", "occlusion", "--model", "mini_xception", "--repeats", "1"]
+    words += ["--stride", "8", "--window", "10", "--csv", str(tmp_path / "bench.csv")]
+    assert main(words) == 0
     said = capsys.readouterr().out
     written = (tmp_path / "bench.csv").read_text()
-    assert "# made by: python -m fer_utils bench occlusion --model mini_xception" in written
+    assert "made by: python -m fer_utils bench occlusion --model mini_xception --size 48" in written
     rows = [line for line in written.splitlines() if not line.startswith("#")]
-    assert len(rows) == 1 + 6 and rows[1].startswith(f'"{bench.DEFAULT}"')
-    assert rows[1].endswith(",1.00")
-    assert "window 10, stride 8: 36 positions" in said
+    assert len(rows) == 1 + 4 + len(bench.ENGINES)
+    assert rows[1].startswith(f'mini_xception,48,10,8,"{bench.DEFAULT}"')
+    assert '"ours, batched"' in rows[5] and "(auto)" in rows[6]
+    assert all(float(row.split(",")[-1]) < 1e-4 for row in rows[1:])
+    assert "mini_xception, picture 48 x 48, stride 8" in said
     assert re.search(r"captum \d.*torch \d.*\d threads", said)
-    difference = float(re.search(r"largest difference between the maps: (\S+)", said)[1])
-    assert difference < 1e-5
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def test_positions_of_a_window_that_is_cut_off():
     assert windows.starts(0) == [0, 3, 6]
     assert windows.starts(1) == [0, 3, 6]
     assert windows.box(2, 2) == ((6, 10), (6, 7))
-    masks = windows.masks(0, len(windows))
+    masks = windows.masks(torch.arange(len(windows)))
     assert masks.shape == (9, 10, 7)
     assert masks.sum((1, 2)).tolist() == [12, 12, 4] * 3
     assert masks[8].nonzero().tolist() == [[6, 6], [7, 6], [8, 6], [9, 6]]

@@ -3,6 +3,7 @@
 import argparse
 import platform
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -10,28 +11,67 @@ from time import perf_counter
 import captum
 import torch
 from captum.attr import Occlusion
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from fer_utils import models, saliency
 from fer_utils.files import write
 
 PER_PASS = (16, 64, 256)
-OURS = "fer_utils, all classes"
-OURS_CAPTUM = "fer_utils, captum's numbers"
-DEFAULT = "captum, default (1 per pass)"
+DEFAULT = "captum, 1 per pass (default)"
+ENGINES = ("batched", "auto")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to measure: a model, the side of its picture, and the steps of the square."""
+
+    model: str
+    size: int
+    stride: int
+
+
+#: What is measured unless a model is named.
+CASES = (
+    Case("mini_xception", 48, 2),
+    Case("mini_xception", 48, 1),
+    Case("deep_emotion", 48, 2),
+    Case("bottleneck_065m", 64, 2),
+    Case("vgg13", 64, 2),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one contender took for one case.
+
+    Attributes:
+        engine: captum's setting, or the engine of ours that did the work.
+        seconds: of every round.
+        difference: largest difference to captum's map, as a share of that map's largest value.
+    """
+
+    case: Case
+    engine: str
+    seconds: list[float]
+    difference: float
+
+    @property
+    def milliseconds(self) -> float:
+        """The median of the rounds."""
+        return 1000 * median(self.seconds)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("what", choices=["occlusion"], help="what to measure")
     parser.add_argument(
-        "--model", default="mini_xception", help="architecture, pretrained name, or file"
+        "--model", help="architecture, pretrained name, or file (default: a table of five cases)"
     )
-    parser.add_argument("--size", type=int, default=48, help="side of the picture in pixels")
+    parser.add_argument("--size", type=int, help="side of the picture (default: the model's)")
     parser.add_argument("--window", type=int, default=8, help="side of the square in pixels")
-    parser.add_argument("--stride", type=int, default=2, help="its steps in pixels")
-    parser.add_argument("--repeats", type=int, default=7, help="times each is run")
+    parser.add_argument("--stride", type=int, default=2, help="its steps, where a model is named")
+    parser.add_argument("--repeats", type=int, default=5, help="times each is run")
     parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own)")
     parser.add_argument("--csv", type=Path, help="also write the table to this file")
 
@@ -40,114 +80,158 @@ def run(args: argparse.Namespace) -> int:
     """Print a table of medians, and how far the maps differ."""
     if args.threads:
         torch.set_num_threads(args.threads)
-    known = args.model in models.names()
-    net = (models.create(args.model, seed=0) if known else models.load(args.model)).eval()
-    picture = torch.rand(1, 1, args.size, args.size, generator=torch.Generator().manual_seed(0))
-    contenders = make_contenders(net, picture, args.window, args.stride)
-    maps, times = race(contenders, args.repeats)
-    print(header(args, net))
-    print(table(times))
-    expected = maps[DEFAULT]
-    largest = (maps[OURS_CAPTUM] - expected).abs().max().item()
-    print(f"\nlargest difference between the maps: {largest:.1e} ", end="")
-    print(f"(captum's map spans {expected.min():.2e} to {expected.max():.2e})")
+    cases = CASES
+    if args.model:
+        cases = [Case(args.model, args.size or make_net(args.model).input_size, args.stride)]
+    rows = []
+    for case in tqdm(cases, desc="cases", leave=False, disable=len(cases) == 1):
+        rows += measure(case, args.window, args.repeats)
+    print(header(args))
+    print(table(rows))
     if args.csv:
-        write(args.csv, as_csv(args, net, times, largest))
+        write(args.csv, as_csv(args, rows))
         print(f"wrote {args.csv}")
     return 0
 
 
-def make_contenders(
-    net: torch.nn.Module, picture: Tensor, window: int, stride: int
-) -> dict[str, Callable[[], Tensor]]:
-    """Return what is measured, by name; each returns a map."""
-    shape, strides = (1, window, window), (1, stride, stride)
-    target = int(net(picture).argmax())
-    peer = Occlusion(net)
+def make_net(name: str) -> nn.Module:
+    """Return an architecture with random weights, or a net with weights, in evaluation mode."""
+    return (models.create(name, seed=0) if name in models.names() else models.load(name)).eval()
 
-    def by_captum(per_pass: int) -> Callable[[], Tensor]:
-        return lambda: peer.attribute(
-            picture, shape, strides, target=target, perturbations_per_eval=per_pass
-        )
 
-    def ours() -> Tensor:
-        found = saliency.occlusion(net, picture, window=window, stride=stride)
-        return torch.from_numpy(found.heat(target))
+def measure(case: Case, window: int, repeats: int) -> list[Row]:
+    """Race captum and our engines on one case; every round has another picture for all.
 
-    def ours_like_captum() -> Tensor:
-        return saliency.captum_occlusion(net, picture, shape, strides, target=target)
+    Both give, for the class predicted, the drop of its probability averaged over the windows
+    that cover a pixel. Ours keeps the probabilities of all classes on the way.
+    """
+    net = make_net(case.model)
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.rand(repeats + 1, 1, 1, case.size, case.size, generator=generator)
+    maps, seconds = race(make_contenders(net, window, case.stride), pictures)
+    expected = maps[DEFAULT]
+    rows = []
+    for name, found in maps.items():
+        difference = ((found - expected).abs().max() / expected.abs().max()).item()
+        if name in ENGINES:
+            done = saliency.occlusion(
+                net, pictures[0], window=window, stride=case.stride, engine=name
+            )
+            name = f"ours, {done.engine}" + (" (auto)" if name == "auto" else "")
+        rows.append(Row(case, name, seconds[len(rows)], difference))
+    return rows
+
+
+def make_contenders(net: nn.Module, window: int, stride: int) -> dict[str, Callable]:
+    """Return what is measured, by name; each makes a map (H, W) of a picture (1, 1, H, W)."""
+    peer = Occlusion(lambda pictures: net(pictures).softmax(1))
+
+    def by_captum(per_pass: int) -> Callable[[Tensor], Tensor]:
+        def attribute(picture: Tensor) -> Tensor:
+            with torch.no_grad():
+                target = int(net(picture).argmax())
+            shape, strides = (1, window, window), (1, stride, stride)
+            found = peer.attribute(
+                picture, shape, strides, target=target, perturbations_per_eval=per_pass
+            )
+            return found[0, 0].float()
+
+        return attribute
+
+    def by_us(engine: str) -> Callable[[Tensor], Tensor]:
+        def attribute(picture: Tensor) -> Tensor:
+            found = saliency.occlusion(net, picture, window=window, stride=stride, engine=engine)
+            return torch.from_numpy(found.heat())
+
+        return attribute
 
     return {
         DEFAULT: by_captum(1),
         **{f"captum, {n} per pass": by_captum(n) for n in PER_PASS},
-        OURS: ours,
-        OURS_CAPTUM: ours_like_captum,
+        **{engine: by_us(engine) for engine in ENGINES},
     }
 
 
 def race(
-    contenders: dict[str, Callable[[], Tensor]], repeats: int
-) -> tuple[dict[str, Tensor], dict[str, list[float]]]:
+    contenders: dict[str, Callable[[Tensor], Tensor]], pictures: Tensor
+) -> tuple[dict[str, Tensor], list[list[float]]]:
     """Run all in turn, again and again, so that a busy machine slows all alike.
 
+    Args:
+        contenders: each takes one of the pictures.
+        pictures: the first is for a round that is not timed.
+
     Returns:
-        the map of each, from a first round that is not timed; and seconds, `repeats` of each.
+        the map of each, of the first picture; and the seconds of each, one per other picture.
     """
-    maps = {name: contender() for name, contender in contenders.items()}
-    times = {name: [] for name in contenders}
-    for _ in tqdm(range(max(1, repeats)), desc="rounds", leave=False):
-        for name, contender in contenders.items():
+    maps = {name: contender(pictures[0]) for name, contender in contenders.items()}
+    seconds = [[] for _ in contenders]
+    for picture in tqdm(pictures[1:], desc="rounds", leave=False):
+        for contender, spent in zip(contenders.values(), seconds, strict=True):
             start = perf_counter()
-            contender()
-            times[name].append(perf_counter() - start)
-    return maps, times
+            contender(picture)
+            spent.append(perf_counter() - start)
+    return maps, seconds
 
 
-def header(args: argparse.Namespace, net: torch.nn.Module) -> str:
+def header(args: argparse.Namespace) -> str:
     """Say what was measured, with what and on what."""
-    positions = saliency.Windows((args.size,) * 2, (args.window,) * 2, (args.stride,) * 2)
     return (
-        f"{args.model} ({models.count(net):,} parameters), picture {args.size} x {args.size}, "
-        f"window {args.window}, stride {args.stride}: {len(positions)} positions\n"
+        f"occlusion maps, window {args.window} x {args.window}, random pictures; "
+        f"{args.repeats} rounds, interleaved\n"
         f"captum {captum.__version__}, torch {torch.__version__}, "
         f"{torch.get_num_threads()} threads, {platform.machine()}, Python "
-        f"{platform.python_version()}; {args.repeats} rounds, interleaved\n"
+        f"{platform.python_version()}\n"
     )
 
 
-def as_csv(
-    args: argparse.Namespace,
-    net: torch.nn.Module,
-    times: dict[str, list[float]],
-    largest: float,
-) -> str:
+HEADS = ("ms", "fastest", "slowest", "x default", "x best", "difference")
+
+
+def numbers(row: Row, rows: list[Row]) -> tuple[float, ...]:
+    """Return a row's numbers in the order of `HEADS`; `rows` holds those of its case."""
+    peers = [r for r in rows if r.case == row.case and r.engine.startswith("captum")]
+    default = next(r for r in peers if r.engine == DEFAULT).milliseconds
+    best = min(r.milliseconds for r in peers)
+    own = row.milliseconds
+    fastest, slowest = 1000 * min(row.seconds), 1000 * max(row.seconds)
+    return own, fastest, slowest, default / own, best / own, row.difference
+
+
+def table(rows: list[Row]) -> str:
+    """Return medians, ranges and ratios as text."""
+    width = max(len(row.engine) for row in rows) + 2
+    lines = []
+    for index, row in enumerate(rows):
+        if index == 0 or rows[index - 1].case != row.case:
+            case = row.case
+            lines += ["", f"{case.model}, picture {case.size} x {case.size}, stride {case.stride}"]
+            lines += [" " * width + "".join(f"{head:>11}" for head in HEADS)]
+        *times, difference = numbers(row, rows)
+        cells = [f"{value:11.2f}" for value in times] + [f"{difference:11.0e}"]
+        lines.append(f"{row.engine:{width}}" + "".join(cells))
+    lines += ["", "x default, x best: times as fast as captum's default, as its best setting here"]
+    lines += ["difference: the largest, as a share of the largest value of captum's map"]
+    return "\n".join(lines[1:])
+
+
+def as_csv(args: argparse.Namespace, rows: list[Row]) -> str:
     """Return the measurement as a CSV file; lines with # say what was measured."""
-    default = median(times[DEFAULT])
-    lines = [f"# {line}" for line in header(args, net).splitlines() if line]
+    words = ["python -m fer_utils bench occlusion"]
+    if args.model:
+        words.append(f"--model {args.model} --size {rows[0].case.size} --stride {args.stride}")
+    words.append(f"--window {args.window} --repeats {args.repeats}")
+    words.append(f"--threads {torch.get_num_threads()}")
+    lines = [f"# {line}" for line in header(args).splitlines() if line]
     lines += [
-        f"# largest difference between the maps: {largest:.1e}",
-        f"# made by: python -m fer_utils bench occlusion --model {args.model} --size {args.size} "
-        f"--window {args.window} --stride {args.stride} --repeats {args.repeats} "
-        f"--threads {torch.get_num_threads()}",
-        "engine,median_ms,fastest_ms,slowest_ms,times_as_fast_as_default",
+        f"# made by: {' '.join(words)}",
+        "model,size,window,stride,engine,median_ms,fastest_ms,slowest_ms,"
+        "times_as_fast_as_default,times_as_fast_as_best,largest_difference",
     ]
-    for name, each in times.items():
-        value = median(each)
-        numbers = [1000 * value, 1000 * min(each), 1000 * max(each), default / value]
-        lines.append(f'"{name}",' + ",".join(f"{number:.2f}" for number in numbers))
+    for row in rows:
+        *times, difference = numbers(row, rows)
+        case = row.case
+        cells = [f"{value:.2f}" for value in times] + [f"{difference:.1e}"]
+        head = f"{case.model},{case.size},{args.window},{case.stride},"
+        lines.append(head + f'"{row.engine}",' + ",".join(cells))
     return "\n".join(lines) + "\n"
-
-
-def table(times: dict[str, list[float]]) -> str:
-    """Return medians, ranges and ratios as text; seconds in, milliseconds out."""
-    medians = {name: 1000 * median(each) for name, each in times.items()}
-    best = min(value for name, value in medians.items() if name.startswith("captum"))
-    width = max(map(len, medians))
-    heads = ("median ms", "fastest ms", "slowest ms", "x default", "x best")
-    lines = [" " * width + "".join(f"{head:>12}" for head in heads)]
-    for name, value in medians.items():
-        low, high = 1000 * min(times[name]), 1000 * max(times[name])
-        ratios = f"{medians[DEFAULT] / value:12.2f}{best / value:12.2f}"
-        lines.append(f"{name:{width}}{value:12.1f}{low:12.1f}{high:12.1f}{ratios}")
-    lines.append("x default, x best: times as fast as captum's default, as its best setting here")
-    return "\n".join(lines)

@@ -3,36 +3,84 @@
 import argparse
 from pathlib import Path
 
-from fer_utils import models, plots, saliency
+import numpy as np
+
+from fer_utils import data, models, plots, saliency
+from fer_utils.errors import FerError
 from fer_utils.pictures import read_picture
+from fer_utils.saliency import scores
 
 SHOWN = 3
+PARTS = ("part_ablation", "shapley_parts")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
+    methods = ", ".join(saliency.METHODS)
     parser.add_argument("--model", default="mini_xception_facs3d", help="pretrained name, or file")
-    parser.add_argument("--image", type=Path, required=True, help="a picture of one face, cut out")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--image", type=Path, help="a picture of one face, cut out")
+    what.add_argument(
+        "--face", type=int, help="number of a test face of facs3d, whose truth is known"
+    )
     parser.add_argument("--out", type=Path, required=True, help="figure to write (.png, .pdf, ...)")
+    parser.add_argument("--method", default="occlusion", help=f"one of: {methods}")
     parser.add_argument("--window", type=int, help="side of the square in pixels (default: 1/6)")
     parser.add_argument("--stride", type=int, help="its steps in pixels (default: a quarter of it)")
-    parser.add_argument("--fill", default="black", help="black, mean, blur, noise, or 0 to 1")
+    parser.add_argument("--fill", help="black (default), mean, blur, noise, or 0 to 1")
     parser.add_argument("--target", help="expression to explain (default: the predicted one)")
+    parser.add_argument("--seed", type=int, default=0, help="of noise, masks and orders")
+    parser.add_argument(
+        "--scores", action="store_true", help="print how far the map can be trusted"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what the net says and what it rests on; write the figure."""
-    image = read_picture(args.image)
+    image, source, truth, parts = picture(args)
     net = models.load(args.model)
-    # of the whole picture, as 8 is of 48 pixels and 2 is of 8
-    window = args.window if args.window is not None else max(2, round(min(image.shape[1:]) / 6))
-    stride = args.stride if args.stride is not None else max(1, window // 4)
-    found = saliency.occlusion(net, image, window=window, stride=stride, fill=fill_value(args.fill))
-    figure = plots.occlusion(image, found, args.target)
+    options = {name: getattr(args, name) for name in ("window", "stride")}
+    options["fill"] = None if args.fill is None else fill_value(args.fill)
+    options = {name: value for name, value in options.items() if value is not None}
+    if args.method in PARTS:
+        options.update(parts)
+    found = saliency.attribute(net, image, args.method, args.target, args.seed, **options)
+    if args.method == "occlusion":
+        # the positions as well, where the attribution keeps the map alone
+        square = {name: found.details[name] for name in ("window", "stride")}
+        square.update(fill=found.options["fill"], seed=args.seed)
+        omap = saliency.occlusion(net, image, **square)
+        figure, lines = plots.occlusion(image, omap, found.target), occlusion_report(omap, found)
+    else:
+        figure, lines = plots.attribution(image, found), report(found)
     plots.save(figure, args.out)
-    print(report(found, args.target))
+    print("\n".join([source, prediction(found), *lines]))
     print(f"wrote {args.out}")
+    if args.scores:
+        print(scores.report(scores.score(net, image, found, truth, seed=args.seed)))
     return 0
+
+
+def picture(
+    args: argparse.Namespace,
+) -> tuple[np.ndarray, str, scores.Truth | None, dict[str, object]]:
+    """Return the picture, where it comes from in words, its truth, and its parts if known.
+
+    Raises:
+        FerError: no such face or file.
+    """
+    if args.face is None:
+        image = read_picture(args.image)
+        height, width = image.shape[1:]
+        return image, f"picture: {height} x {width} pixels, taken whole as the face", None, {}
+    faces = data.load("facs3d", split="test")
+    if not 0 <= args.face < len(faces):
+        raise FerError(f"facs3d has test faces 0 to {len(faces) - 1}, not {args.face}.")
+    truth = scores.truth(faces, args.face)
+    carriers = ", ".join(truth.parts) or "no part"
+    source = f"face {args.face} of facs3d: {truth.expression}, carried by {carriers}"
+    parts = {"parts": faces.regions[args.face], "part_names": faces.region_names}
+    return faces.images[args.face], source, truth, parts
 
 
 def fill_value(text: str) -> str | float:
@@ -43,28 +91,47 @@ def fill_value(text: str) -> str | float:
         return text
 
 
-def report(found: saliency.OcclusionMap, target: str | None = None) -> str:
-    """Return in words what the net says of the picture, and what that rests on."""
+def prediction(found: saliency.Attribution) -> str:
+    """Return in words what the net says of the picture."""
     order = (-found.clean).argsort(kind="stable")[:SHOWN]
     likely = ", ".join(f"{found.classes[i]} {found.clean[i]:.3f}" for i in order)
-    flips, drop = found.flips(), found.drop(target)
-    row, column = found.peak(target)
-    top, left, bottom, right = found.box(row, column)
-    index = found.target_index(target)
-    (height, width), (down, across) = found.size, found.stride
-    before, after = found.clean[index], found.probabilities[row, column, index]
+    return f"prediction: {found.classes[order[0]]} ({likely})"
+
+
+def report(found: saliency.Attribution) -> list[str]:
+    """Return in words what an attribution found."""
+    method = saliency.METHODS[found.method]
+    row, column = np.unravel_index(found.map.argmax(), found.map.shape)
+    sign = "with a sign" if found.signed else "without a sign"
     lines = [
-        f"picture: {height} x {width} pixels, taken whole as the face",
-        f"prediction: {found.label} ({likely})",
-        f"square: {found.window[0]} x {found.window[1]} pixels, stride {down} x {across}, "
-        f"{found.fill}; {flips.size} positions",
+        f"method: {method.title} ({method.source}); explains: {method.explains} of {found.label}",
+        f"map: {method.unit}, {sign}, from {found.map.min():.3g} to {found.map.max():.3g}; "
+        f"highest at row {row}, column {column}",
+    ]
+    worth = found.details.get("worth", {})
+    if worth:
+        order = sorted(worth, key=worth.get, reverse=True)[:SHOWN]
+        lines.append("worth most: " + ", ".join(f"{name} {worth[name]:.2f}" for name in order))
+    return lines
+
+
+def occlusion_report(omap: saliency.OcclusionMap, found: saliency.Attribution) -> list[str]:
+    """Return in words what the square found."""
+    flips, drop = omap.flips(), omap.drop(found.target)
+    row, column = omap.peak(found.target)
+    top, left, bottom, right = omap.box(row, column)
+    (down, across), (height, width) = omap.stride, omap.window
+    before, after = omap.clean[found.target], omap.probabilities[row, column, found.target]
+    lines = [
+        f"square: {height} x {width} pixels, stride {down} x {across}, "
+        f"{omap.fill}; {flips.size} positions",
         f"label changes at {flips.sum()} of {flips.size} positions",
     ]
     if drop.max() > 0:
         lines.append(
-            f"most important for {found.classes[index]}: rows {top}-{bottom - 1}, columns {left}-"
+            f"most important for {found.label}: rows {top}-{bottom - 1}, columns {left}-"
             f"{right - 1}; covering it takes the probability from {before:.3f} to {after:.3f}"
         )
     else:
-        lines.append(f"covering the face nowhere lowers the probability of {found.classes[index]}")
-    return "\n".join(lines)
+        lines.append(f"covering the face nowhere lowers the probability of {found.label}")
+    return lines

@@ -8,6 +8,7 @@ picture's alt text (`metadata["image/png"]["alt"]` of the output). The descripti
 The colours can be told apart by the colour-blind and on a grey print.
 """
 
+from fer_utils.plots.attributions import attribution, attributions
 from fer_utils.plots.blocks import blocks
 from fer_utils.plots.grids import counts, faces
 from fer_utils.plots.maps import occluded, occlusion, saliency
@@ -17,6 +18,8 @@ from fer_utils.plots.scores import bars, confusion, history
 
 __all__ = [
     "Picture",
+    "attribution",
+    "attributions",
     "bars",
     "blocks",
     "confusion",

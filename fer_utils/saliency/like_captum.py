@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from fer_utils.errors import FerError
-from fer_utils.saliency.engines import batched
+from fer_utils.saliency.engines import batched, choose
 from fer_utils.saliency.windows import Windows
 
 Target = int | tuple[int, ...] | Tensor | list[int] | list[tuple[int, ...]] | None
@@ -59,15 +59,22 @@ def captum_occlusion(
         )
     windows = Windows(sides, tuple(sliding_window_shapes), tuple(steps))
     chunk = None if perturbations_per_eval is None else perturbations_per_eval * len(inputs)
+    baseline = _baseline(baselines, inputs)
     with tqdm(total=len(windows), desc="occlusion", disable=not show_progress) as bar:
-        clean, covered = batched.outputs(
-            net,
-            inputs,
-            _baseline(baselines, inputs),
-            windows,
-            chunk=chunk,
-            progress=lambda done, total: bar.update(done - bar.n),
-        )
+
+        def progress(done: int, total: int) -> None:
+            bar.update(done - bar.n)
+
+        if len(inputs) == 1 and inputs.ndim == 4 and windows.counts[0] == 1:  # a picture
+            flat = Windows(*(each[1:] for each in (windows.size, windows.window, windows.stride)))
+            _, clean, covered = choose.run(
+                net, inputs, baseline, flat, chunk=chunk, progress=progress
+            )
+            covered = covered[:, None]
+        else:
+            clean, covered = batched.outputs(
+                net, inputs, baseline, windows, chunk=chunk, progress=progress
+            )
     drop = select(clean[None], target) - select(covered, target)
     each = drop.float().reshape(*windows.counts, -1)
     return windows.spread(each)

@@ -14,10 +14,13 @@ Prior art:
     Nakandala, Kumar and Papakonstantinou, "Incremental and approximate inference for faster
     occlusion-based deep CNN explanations" (SIGMOD 2019), who compute again only what the
     square can change; US application 2023/0042004 describes such partial re-computation.
-    The engine here recomputes every picture whole.
+    The engines `delta` and `fused` do that too, each in its own way; `batched` recomputes every
+    picture whole.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
@@ -25,9 +28,12 @@ from torch import Tensor, nn
 
 from fer_utils.errors import FerError
 from fer_utils.pictures import as_picture
-from fer_utils.saliency.engines import Progress, batched
+from fer_utils.saliency.engines import Progress, choose
 from fer_utils.saliency.fills import painted
 from fer_utils.saliency.windows import Windows, highest, pair
+
+# Largest stride, in pixels, of the coarse maps that `refine` begins with.
+COARSEST = 8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,6 +47,7 @@ class OcclusionMap:
         fill: what the square was filled with.
         classes: names of the K classes.
         seed: of the noise, where that was the fill.
+        engine: which one computed the map, an entry of `engines.choose.ENGINES`.
     """
 
     probabilities: np.ndarray
@@ -49,6 +56,7 @@ class OcclusionMap:
     fill: str | float
     classes: tuple[str, ...]
     seed: int = 0
+    engine: str = "batched"
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
@@ -156,6 +164,7 @@ def occlusion(
     stride: int | tuple[int, int] = 2,
     fill: str | float = "black",
     seed: int = 0,
+    engine: str = "auto",
     chunk: int | None = None,
     progress: Progress | None = None,
 ) -> OcclusionMap:
@@ -173,37 +182,136 @@ def occlusion(
         fill: "black", "mean" (of the picture), "blur" (the picture out of focus), "noise"
             (uniform), or a grey value in [0, 1].
         seed: of the noise.
-        chunk: pictures per forward pass; None chooses.
+        engine: "batched" takes any net; "delta" and "fused" compute again only what the square
+            can change, for nets whose structure allows it; "auto" takes the fastest that suits.
+        chunk: pictures per forward pass of `batched` (which it asks for); None chooses.
         progress: called with (windows done, windows in all); returning False cancels.
 
     Raises:
-        FerError: a picture, window, stride or fill that cannot be used; a net that gives
-            no finite logits (1, K).
+        FerError: a picture, window, stride, fill or engine that cannot be used; a net that
+            gives no finite logits (1, K).
         Cancelled: progress returned False.
     """
-    like = next((t for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()), None)
-    picture = as_picture(image)[None].to(like if like is not None else torch.empty(0))
-    windows = Windows(tuple(picture.shape[-2:]), pair(window, "window"), pair(stride, "stride"))
-    baseline = painted(picture, fill, windows.window, seed)
-    everywhere = Windows(
-        tuple(picture.shape[1:]), (picture.shape[1], *windows.window), (1, *windows.stride)
+    question = _Question(net, image, pair(window, "window"), pair(stride, "stride"), fill, seed)
+    used, clean, covered = choose.run(
+        net,
+        question.picture,
+        question.baseline,
+        question.windows,
+        engine,
+        progress=progress,
+        chunk=chunk,
     )
-    clean, covered = batched.outputs(
-        net, picture, baseline, everywhere, chunk=chunk, progress=progress
-    )
-    _check_logits(clean, covered)
-    classes = tuple(getattr(net, "classes", None) or map(str, range(clean.shape[1])))
-    if len(classes) != clean.shape[1]:
-        raise FerError(f"the net gives {clean.shape[1]} scores for its {len(classes)} classes.")
-    probabilities = covered[:, 0].float().softmax(-1).cpu().numpy()
-    return OcclusionMap(
-        probabilities=probabilities.reshape(*windows.counts, -1),
-        clean=clean[0].float().softmax(-1).cpu().numpy(),
-        windows=windows,
-        fill=fill,
-        classes=classes,
-        seed=seed,
-    )
+    return question.answer(used, clean, covered)
+
+
+def refine(
+    net: nn.Module,
+    image: np.ndarray | Tensor,
+    *,
+    window: int | tuple[int, int] = 8,
+    stride: int | tuple[int, int] = 2,
+    fill: str | float = "black",
+    seed: int = 0,
+    engine: str = "auto",
+    progress: Progress | None = None,
+) -> Iterator[OcclusionMap]:
+    """Yield maps that get finer: at 8, 4 and 2 times the stride, and at the stride itself.
+
+    Of the coarser ones those are left out whose strides would be above 8 pixels or larger than
+    the window. No position is computed twice: a finer map takes over what a coarser one has.
+    The last map is that of `occlusion`.
+
+    Args:
+        net: see `occlusion`, also for what follows.
+        image: the picture.
+        window: side of the square in pixels, or (height, width).
+        stride: its steps in the last map, or (down, right).
+        fill: what the square is painted with.
+        seed: of the noise.
+        engine: which computes the maps.
+        progress: called with (windows done, windows in all), over all maps; returning False
+            cancels.
+
+    Raises:
+        FerError: see `occlusion`.
+        Cancelled: progress returned False.
+    """
+    sides, steps = pair(window, "window"), pair(stride, "stride")
+    nested = [tuple(step * times for step in steps) for times in (8, 4, 2, 1)]
+    fits = [
+        all(step <= min(COARSEST, side) for step, side in zip(each, sides, strict=True))
+        for each in nested[:-1]
+    ]
+    strides = [each for each, fit in zip(nested, [*fits, True], strict=True) if fit]
+    questions = [_Question(net, image, sides, each, fill, seed) for each in strides]
+    places = [_places(question.windows) for question in questions]
+    total, done = len(set().union(*places)), 0
+    known: dict[tuple[int, int], Tensor] = {}
+    for question, corners in zip(questions, places, strict=True):
+        new = [i for i, corner in enumerate(corners) if corner not in known]
+        used, clean, covered = choose.run(
+            net,
+            question.picture,
+            question.baseline,
+            question.windows,
+            engine,
+            positions=np.array(new),
+            progress=_counted(progress, done, total),
+        )
+        known.update(zip((corners[i] for i in new), covered, strict=True))
+        done += len(new)
+        yield question.answer(used, clean, torch.stack([known[corner] for corner in corners]))
+
+
+def _places(windows: Windows) -> list[tuple[int, int]]:
+    """Return the upper left corner of every window."""
+    return list(product(windows.starts(0), windows.starts(1)))
+
+
+def _counted(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """Return a callback for a part of the work, of which so much was done before."""
+    if progress is None:
+        return None
+    return lambda done, _: progress(before + done, total)
+
+
+class _Question:
+    """What is asked of a net: its picture, the windows, and what is under them."""
+
+    def __init__(
+        self,
+        net: nn.Module,
+        image: np.ndarray | Tensor,
+        window: tuple[int, int],
+        stride: tuple[int, int],
+        fill: str | float,
+        seed: int,
+    ):
+        tensors = (*net.parameters(), *net.buffers())
+        like = next((t for t in tensors if t.is_floating_point()), torch.empty(0))
+        self.picture = as_picture(image)[None].to(like)
+        self.windows = Windows(tuple(self.picture.shape[-2:]), window, stride)
+        self.baseline = painted(self.picture, fill, window, seed)
+        self.fill, self.seed = fill, seed
+        self.classes = getattr(net, "classes", None)
+
+    def answer(self, engine: str, clean: Tensor, covered: Tensor) -> OcclusionMap:
+        """Return the map that is made of the net's scores."""
+        _check_logits(clean, covered)
+        classes = tuple(self.classes or map(str, range(clean.shape[1])))
+        if len(classes) != clean.shape[1]:
+            raise FerError(f"the net gives {clean.shape[1]} scores for its {len(classes)} classes.")
+        probabilities = covered.float().softmax(-1).cpu().numpy()
+        return OcclusionMap(
+            probabilities=probabilities.reshape(*self.windows.counts, -1),
+            clean=clean[0].float().softmax(-1).cpu().numpy(),
+            windows=self.windows,
+            fill=self.fill,
+            classes=classes,
+            seed=self.seed,
+            engine=engine,
+        )
 
 
 def _check_logits(clean: Tensor, covered: Tensor) -> None:

@@ -76,14 +76,17 @@ class Windows:
         pixel = torch.arange(self.size[dim])
         return (pixel >= start) & (pixel < start + self.window[dim])
 
-    def masks(self, first: int, last: int) -> Tensor:
-        """Return bool (last - first, *size): the pixels under windows first to last - 1."""
-        positions = torch.unravel_index(torch.arange(first, last), self.counts)
-        mask = torch.ones((last - first,) + (1,) * len(self.size), dtype=torch.bool)
-        for dim, position in enumerate(positions):
-            shape = [len(position)] + [1] * len(self.size)
+    def masks(self, positions: Tensor) -> Tensor:
+        """Return bool (n, *size): the pixels under each of n windows, on their device.
+
+        Args:
+            positions: int64 (n,), which windows, by their number in the order of counting.
+        """
+        mask = torch.ones((), dtype=torch.bool, device=positions.device)
+        for dim, position in enumerate(torch.unravel_index(positions, self.counts)):
+            shape = [len(positions)] + [1] * len(self.size)
             shape[dim + 1] = self.size[dim]
-            mask = mask & self.covers(dim)[position].view(shape)
+            mask = mask & self.covers(dim).to(positions.device)[position].view(shape)
         return mask
 
     def spread(self, values: Tensor) -> Tensor:

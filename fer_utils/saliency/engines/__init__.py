@@ -6,6 +6,10 @@ from collections.abc import Callable
 Progress = Callable[[int, int], object]
 
 
+class Unsupported(Exception):
+    """An engine cannot take this net; the message says why, and another engine does the work."""
+
+
 class Cancelled(Exception):
     """A progress callback returned False, so the map was not finished."""
 

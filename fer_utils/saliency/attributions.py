@@ -1,0 +1,196 @@
+"""Attribution: which pixels make the network say what it says, asked in nine ways.
+
+All methods have one signature, `attribute(net, image, method)`, and answer with one map, one
+number per pixel. The derivatives, Shapley values and ablations are captum's; RISE, which captum
+0.9 has not, is in `saliency.rise`. What is explained is the logit of the target, the score before
+the softmax, as is usual; occlusion and RISE explain its probability, as their papers do.
+`METHODS` says of each which it is, whether its sign has a meaning, and who invented it.
+"""
+
+import inspect
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fer_utils.emotions import nearest
+from fer_utils.errors import FerError
+from fer_utils.pictures import as_picture
+from fer_utils.saliency.methods import METHODS, Task
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Attribution:
+    """A map that says how much each pixel matters for one class; its array is read-only.
+
+    Attributes:
+        map: float32 (H, W).
+        signed: True where the sign has a meaning: above 0 for the target, below 0 against it.
+            False where the map says only how much, not which way; it has no values below 0.
+        method: an entry of `METHODS`.
+        target: index of the class that is explained.
+        classes: names of the K classes.
+        clean: float32 (K,), the net's probabilities for the whole picture.
+        options: what the method was asked for, its defaults included.
+        details: what it found besides the map, by name.
+    """
+
+    map: np.ndarray
+    signed: bool
+    method: str
+    target: int
+    classes: tuple[str, ...]
+    clean: np.ndarray
+    options: dict[str, object] = field(default_factory=dict)
+    details: dict[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Make the arrays read-only."""
+        self.map.flags.writeable = False
+        self.clean.flags.writeable = False
+
+    def __repr__(self) -> str:
+        """Say on one line what is in the map."""
+        height, width = self.map.shape
+        kind = "signed" if self.signed else "unsigned"
+        return f"Attribution({self.method} of {self.label}, {height}x{width}, {kind})"
+
+    @property
+    def label(self) -> str:
+        """Name of the class that is explained."""
+        return self.classes[self.target]
+
+    @property
+    def title(self) -> str:
+        """The method's name, in words."""
+        return METHODS[self.method].title
+
+
+def attribute(
+    net: nn.Module,
+    image: np.ndarray | Tensor,
+    method: str = "integrated_gradients",
+    target: int | str | None = None,
+    seed: int = 0,
+    **options: object,
+) -> Attribution:
+    """Return how much each pixel matters for what the network says of a picture.
+
+    The network is used in evaluation mode and left as it was: its mode, hooks and gradients. The
+    same seed gives the same map.
+
+    Args:
+        net: any module from pictures (1, C, H, W) in [0, 1] to logits (1, K). Class names are
+            taken from `net.classes` where it has them.
+        image: uint8, or float in [0, 1]; (H, W), (C, H, W), (1, C, H, W) or (H, W, C). The map
+            of a colour picture is the largest absolute derivative over the colours where it has
+            no sign, and their sum where it has one.
+        method: an entry of `METHODS`.
+        target: index or name of the class to explain; None takes the predicted one.
+        seed: of noise, masks and orders.
+        options: of the method. smooth_grad: samples, noise (standard deviation, as a share of
+            the picture's range). integrated_gradients: steps. grad_cam: layer (name of a
+            convolution; None takes the last). part_ablation, shapley_parts: parts (H, W), a whole
+            number per pixel that says which part it belongs to, as in `FaceSet.regions`,
+            part_names, or without parts a grid of so many cells a side; shapley_parts: samples.
+            rise: masks, cells, keep. occlusion: window, stride, engine. All that paint over the
+            picture: fill, as in `saliency.occlusion`.
+
+    Raises:
+        FerError: an unknown method, option or class, a picture that cannot be used, or a net
+            that the method does not suit; the message says why.
+    """
+    if method not in METHODS:
+        raise FerError(f"method={method!r} is not known.{nearest(method, METHODS)}")
+    chosen = METHODS[method]
+    options = _all_options(method, options)
+    with evaluating(net):
+        picture = on_device(net, image)
+        with torch.no_grad():
+            clean, classes = answer(net, picture)
+        index = class_index(classes, clean, target)
+        with _seeded(seed, picture.device):
+            found, details = chosen.compute(Task(net, picture, index, seed), **options)
+    values = found.detach().float().cpu().numpy().copy()
+    if not np.isfinite(values).all():
+        raise FerError(f"{method} gives numbers that are not finite: are the weights damaged?")
+    return Attribution(values, chosen.signed, method, index, classes, clean, options, details)
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Put a net into evaluation mode, with derivatives switched on, and back into its own."""
+    modes = {module: module.training for module in net.modules()}
+    with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="captum")  # it warns of what it is asked to do
+        try:
+            net.eval()
+            yield
+        finally:
+            for module, training in modes.items():
+                module.training = training
+
+
+def on_device(net: nn.Module, image: np.ndarray | Tensor) -> Tensor:
+    """Return the picture (1, C, H, W) on the device of the net and in its type."""
+    like = next((t for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()), None)
+    picture = as_picture(image)[None].clone()
+    return picture if like is None else picture.to(like)
+
+
+def answer(net: nn.Module, picture: Tensor) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the probabilities float32 (K,) for a picture, and the names of the classes.
+
+    Raises:
+        FerError: the net gives no finite logits (1, K), or has another number of class names.
+    """
+    logits = net(picture)
+    if logits.ndim != 2 or len(logits) != 1 or logits.shape[1] < 2:
+        raise FerError(
+            f"the net gives an output of shape {tuple(logits.shape)} for one picture; attribution "
+            "needs one score per class, (1, K) with K of 2 or more."
+        )
+    if not logits.isfinite().all():
+        raise FerError("the net's scores are not finite numbers: are its weights damaged?")
+    classes = tuple(getattr(net, "classes", None) or map(str, range(logits.shape[1])))
+    if len(classes) != logits.shape[1]:
+        raise FerError(f"the net gives {logits.shape[1]} scores for its {len(classes)} classes.")
+    return logits[0].float().softmax(-1).cpu().numpy(), classes
+
+
+def class_index(classes: tuple[str, ...], clean: np.ndarray, target: int | str | None) -> int:
+    """Return a class's index from its index, its name, or None for the predicted one.
+
+    Raises:
+        FerError: there is no such class.
+    """
+    if target is None:
+        return int(clean.argmax())
+    if target in classes:
+        return classes.index(target)
+    if isinstance(target, str) or not 0 <= target < len(classes):
+        raise FerError(f"target={target!r} is no class of the net.{nearest(target, classes)}")
+    return int(target)
+
+
+def _all_options(method: str, given: dict[str, object]) -> dict[str, object]:
+    """Return the method's options with defaults for those not given."""
+    wanted = list(inspect.signature(METHODS[method].compute).parameters.values())[1:]
+    defaults = {parameter.name: parameter.default for parameter in wanted}
+    for name in given:
+        if name not in defaults:
+            known = ", ".join(defaults) or "none"
+            raise FerError(f"{method} has no option {name!r}; it has: {known}.")
+    return {**defaults, **given}
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Draw torch's random numbers from a seed, and leave its generators as they were."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,115 @@
+"""All scores of a map at once, and as text."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from math import isnan, nan
+
+import numpy as np
+from torch import Tensor, nn
+
+from fer_utils.saliency.attributions import Attribution
+from fer_utils.saliency.scores import faithfulness, sanity
+from fer_utils.saliency.scores.truth import (
+    Truth,
+    energy_inside,
+    pointing_game,
+    rank_correlation,
+)
+from fer_utils.saliency.scores.values import Score
+
+NOT = "not applicable: "
+
+
+def score(
+    net: nn.Module,
+    image: np.ndarray | Tensor,
+    found: Attribution | np.ndarray,
+    truth: Truth | None = None,
+    target: int | str | None = None,
+    seed: int = 0,
+    rerun: bool = True,
+) -> dict[str, Score]:
+    """Return all scores of a map by name; those that do not apply are nan and say why.
+
+    Args:
+        net: the net of the map.
+        image: the picture of the map.
+        found: from `saliency.attribute`, or any map (H, W).
+        truth: from `scores.truth`; None where it is not known.
+        target: the class that a bare map explains; None takes the predicted one.
+        seed: of everything drawn.
+        rerun: compute also those scores that run the method again, 13 times.
+
+    Raises:
+        FerError: a map that does not fit, or a net that cannot be asked.
+    """
+    known = found if isinstance(found, Attribution) else None
+    values = known.map if known else found
+    index = known.target if known else sanity.predicted(net, image, target)
+    classes = getattr(net, "classes", None)
+    label = classes[index] if classes else str(index)
+    return {
+        **_with_truth(values, truth, label),
+        "deletion": faithfulness.deletion(net, image, values, index, seed=seed),
+        "insertion": faithfulness.insertion(net, image, values, index, seed=seed),
+        "sensitivity-n": faithfulness.sensitivity_n(net, image, values, None, index, seed=seed),
+        "infidelity": faithfulness.infidelity(net, image, values, index, seed=seed),
+        **_of_method(net, image, known, seed, rerun),
+    }
+
+
+def _with_truth(values: np.ndarray, truth: Truth | None, label: str) -> dict[str, Score]:
+    names = ("energy inside", "pointing game", "rank correlation")
+    why = ""
+    if truth is None:
+        why = "the truth is not known for this picture"
+    elif truth.expression != label:
+        why = f"the face shows {truth.expression}, the map explains {label}"
+    if why:
+        return dict.fromkeys(names, Score(nan, note=NOT + why))
+    parts: tuple[Callable[[], Score], ...] = (
+        partial(energy_inside, values, truth.mask),
+        partial(pointing_game, values, truth.mask),
+        partial(rank_correlation, values, truth.change),
+    )
+    return {name: compute() for name, compute in zip(names, parts, strict=True)}
+
+
+def _of_method(
+    net: nn.Module, image: np.ndarray | Tensor, known: Attribution | None, seed: int, rerun: bool
+) -> dict[str, Score]:
+    if known is None or not rerun:
+        why = "not asked for" if known else NOT + "a bare map has no method to be run again"
+        return dict.fromkeys(("max-sensitivity", "randomisation"), Score(nan, note=why))
+    again = {"method": known.method, "target": known.target, "seed": seed, **known.options}
+    return {
+        "max-sensitivity": sanity.max_sensitivity(net, image, **again),
+        "randomisation": sanity.randomisation(net, image, **again),
+    }
+
+
+def report(scores: Mapping[str, Score]) -> str:
+    """Return the scores of one map as plain text, a line for each."""
+    width = max(map(len, scores), default=0)
+    lines = [f"{'score':{width}}   value   blind  better"]
+    for name, one in scores.items():
+        if isnan(one.value):
+            lines.append(f"{name:{width}}  {one.note}")
+            continue
+        blind = "" if isnan(one.blind) else f"{one.blind:.3f}"
+        lines.append(f"{name:{width}}{one.value:8.3f}{blind:>8}  {one.better}")
+    return "\n".join(lines)
+
+
+def table(rows: Mapping[str, Mapping[str, Score]]) -> str:
+    """Return the scores of several maps as plain text, a row for each map, a dash for nan."""
+    names = list(dict.fromkeys(name for scores in rows.values() for name in scores))
+    width = max(map(len, rows), default=0)
+    lines = [" " * width + "".join(f"  {name}" for name in names)]
+    for row, scores in rows.items():
+        cells = []
+        for name in names:
+            value = scores[name].value if name in scores else nan
+            cells.append(f"{'-' if isnan(value) else f'{value:.3f}':>{len(name) + 2}}")
+        lines.append(f"{row:{width}}" + "".join(cells))
+    return "\n".join(lines)

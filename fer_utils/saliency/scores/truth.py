@@ -1,0 +1,137 @@
+"""Scores against the truth: which parts carry the expression, and what differs from neutral.
+
+facs3d is drawn, so for its test faces we know both. On photographs nobody does.
+"""
+
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+from scipy import ndimage, stats
+
+from fer_utils.data.faceset import FaceSet
+from fer_utils.errors import FerError
+from fer_utils.saliency.scores.values import Score, as_map, is_flat
+
+SIGNS = ("positive", "absolute")
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What is known about where one face shows its expression.
+
+    Attributes:
+        expression: the one that was asked for when the face was drawn.
+        parts: names of the parts that carry it; none for neutral.
+        mask: bool (H, W), the pixels of these parts.
+        change: float (H, W), how much the face differs from its neutral twin, 0 to 1.
+    """
+
+    expression: str
+    parts: tuple[str, ...]
+    mask: np.ndarray
+    change: np.ndarray
+
+
+def truth(faces: FaceSet, index: int) -> Truth:
+    """Return what is known about one face.
+
+    Args:
+        faces: with regions and twins: the test split of facs3d.
+        index: of the face in the set.
+
+    Raises:
+        FerError: nothing is known about this face, or there is no such face.
+    """
+    from fer_utils.faces3d import CARRIERS  # brings the renderer: only who asks for it waits
+
+    if not 0 <= index < len(faces):
+        raise FerError(f"{faces.name} has faces 0 to {len(faces) - 1}, not {index}.")
+    expression = faces.classes[faces.labels[index]]
+    known = faces.truth is not None and faces.truth[index] and expression in CARRIERS
+    if not known:
+        raise FerError(
+            f"where face {index} of {faces.name} shows its expression is not known: only the test "
+            'split of facs3d has that, data.load("facs3d", split="test").'
+        )
+    parts = CARRIERS[expression]
+    numbers = [faces.region_names.index(part) for part in parts]
+    difference = faces.images[index].astype(float) - faces.twins[index]
+    change = np.abs(difference).mean(0) / 255
+    return Truth(expression, parts, np.isin(faces.regions[index], numbers), change)
+
+
+def energy_inside(values: np.ndarray, mask: np.ndarray, sign: str = "positive") -> Score:
+    """Return which share of a map's energy lies inside a mask; blind is the share of the area.
+
+    After the energy-based pointing game (Wang et al., "Score-CAM", 2020).
+
+    Args:
+        values: the map, (H, W).
+        mask: bool (H, W).
+        sign: whose energy: "positive" leaves out what is below 0, "absolute" takes its size.
+
+    Raises:
+        FerError: shapes that differ, or another sign.
+    """
+    values, mask = _checked(values, mask, sign)
+    if not values.sum() > 0:
+        return Score(nan, float(mask.mean()), note=f"the map has no {sign} values")
+    if not mask.any():
+        return Score(nan, note="the mask is empty: no part carries this expression")
+    return Score(float(values[mask].sum() / values.sum()), float(mask.mean()))
+
+
+def pointing_game(values: np.ndarray, mask: np.ndarray, sign: str = "positive") -> Score:
+    """Return 1 where the map's peak lies inside a mask, 0 where not; blind is the area's share.
+
+    Where several pixels are highest, the share of them that lie inside: a flat map gets what
+    guessing would. Zhang et al., "Top-down neural attention by excitation backprop" (2018),
+    without their margin of 15 pixels.
+
+    Args:
+        values: the map, (H, W).
+        mask: bool (H, W).
+        sign: see `energy_inside`.
+
+    Raises:
+        FerError: see `energy_inside`.
+    """
+    values, mask = _checked(values, mask, sign)
+    if not mask.any():
+        return Score(nan, note="the mask is empty: no part carries this expression")
+    peak = values >= values.max() - 1e-6 * np.ptp(values)
+    return Score(float(mask[peak].mean()), float(mask.mean()))
+
+
+def rank_correlation(values: np.ndarray, change: np.ndarray, blur: float = 0.0) -> Score:
+    """Return Spearman's rank correlation between a map and the change from neutral.
+
+    Args:
+        values: the map, (H, W).
+        change: (H, W), see `Truth.change`.
+        blur: sigma in pixels of a Gaussian by which the change is smoothed first.
+
+    Raises:
+        FerError: shapes that differ.
+    """
+    values, change = as_map(values), as_map(change)
+    if values.shape != change.shape:
+        raise FerError(f"a map of {values.shape} does not fit a change of {change.shape}.")
+    for name, array in (("map", values), ("change from neutral", change)):
+        if is_flat(array):
+            return Score(nan, note=f"the {name} is the same everywhere, so it has no order")
+    smooth = ndimage.gaussian_filter(change, blur) if blur else change
+    return Score(float(stats.spearmanr(values, smooth, axis=None).statistic), 0.0)
+
+
+def _checked(values: np.ndarray, mask: np.ndarray, sign: str) -> tuple[np.ndarray, np.ndarray]:
+    values, mask = as_map(values), np.asarray(mask)
+    if mask.dtype != bool or mask.shape != values.shape:
+        raise FerError(
+            f"a mask must be bool and as large as the map, {values.shape}; "
+            f"this one is {mask.dtype} {mask.shape}."
+        )
+    if sign not in SIGNS:
+        raise FerError(f"sign={sign!r}: choose one of {', '.join(SIGNS)}.")
+    return np.clip(values, 0, None) if sign == "positive" else np.abs(values), mask

@@ -1,0 +1,67 @@
+"""What a score is: a number, what a blind map would get, and which way is better."""
+
+from dataclasses import dataclass
+from math import isnan, nan
+
+import numpy as np
+
+from fer_utils.errors import FerError
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number about a map.
+
+    Attributes:
+        value: the score; nan where it cannot be computed, and `note` says why.
+        blind: what a map that knows nothing of the place gets; nan where that has no meaning.
+        better: "higher" or "lower".
+        note: why there is no value, or what to know about it.
+    """
+
+    value: float
+    blind: float = nan
+    better: str = "higher"
+    note: str = ""
+
+    def __float__(self) -> float:
+        """Return the value."""
+        return self.value
+
+    def __str__(self) -> str:
+        """Say the value, beside what a blind map gets."""
+        if isnan(self.value):
+            return f"nan ({self.note})"
+        return f"{self.value:.3f}" + ("" if isnan(self.blind) else f" (blind: {self.blind:.3f})")
+
+
+@dataclass(frozen=True, eq=False)
+class Curve(Score):
+    """A score that is the area under a curve.
+
+    Attributes:
+        shares: float (n,), the share of the pixels that is deleted or inserted, 0 to 1.
+        answers: float (n,), the target's probability there.
+    """
+
+    shares: np.ndarray = None
+    answers: np.ndarray = None
+
+
+def as_map(values: np.ndarray) -> np.ndarray:
+    """Return a map as float64 (H, W).
+
+    Raises:
+        FerError: not a map, or numbers that are not finite.
+    """
+    found = np.asarray(values, np.float64)
+    if found.ndim != 2 or not found.size:
+        raise FerError(f"a map must have shape (H, W), not {found.shape}.")
+    if not np.isfinite(found).all():
+        raise FerError("the map holds numbers that are not finite.")
+    return found
+
+
+def is_flat(values: np.ndarray) -> bool:
+    """Say whether all values are the same but for rounding."""
+    return float(np.ptp(values)) <= 1e-9 * max(1e-30, float(np.abs(values).max()))
