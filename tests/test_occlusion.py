@@ -271,6 +271,22 @@ def test_changed_net_gets_a_new_copy(change):
     np.testing.assert_allclose(after.clean, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda weight: weight[[1, 0, *range(2, 300)]],
+        lambda weight: weight.flip(1),
+        lambda weight: torch.where(torch.arange(999) == 998, weight.nextafter(weight + 1), weight),
+    ],
+)
+def test_fingerprint_of_a_large_layer_sees_small_changes(change):
+    net = nn.Linear(999, 300)
+    before = fold.fingerprint(net)
+    assert fold.fingerprint(net) == before
+    net.weight.data.copy_(change(net.weight.data))
+    assert fold.fingerprint(net) != before
+
+
 class Shared(Small):
     """One convolution before two batch norms: it cannot be folded into both."""
 

@@ -93,8 +93,10 @@ def replay(net: nn.Module, batch: Tensor) -> Tensor:
         net: a copy for evaluation on the GPU, whose weights stay where they are.
         batch: on the same GPU.
     """
+    if any(module._forward_hooks or module._forward_pre_hooks for module in net.modules()):
+        return net(batch)  # a graph would leave them out
     body = net
-    if isinstance(net, FaceNet):  # its preparation copies constants from the CPU
+    if type(net) is FaceNet:  # its preparation copies constants from the CPU
         body, batch = net.trunk, net.prepare(batch)
     shape, recorded = _recorded.get(net, (None, None))
     if shape != batch.shape:

@@ -68,7 +68,7 @@ class Network:
     """
 
     def __init__(self, net: nn.Module, shape: tuple[int, int, int]):
-        whole = isinstance(net, FaceNet)
+        whole = type(net) is FaceNet
         self.before, trunk = (net.prepare, net.trunk) if whole else (nn.Identity(), net)
         self.shape, self.traced = shape, trace(trunk)
         entries = [node for node in self.traced.graph.nodes if node.op == "placeholder"]

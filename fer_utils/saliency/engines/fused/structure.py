@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from fer_utils.models.facenet import FaceNet
 from fer_utils.models.layers import GlobalAveragePool, SameMaxPool2d, SeparableConv2d
@@ -33,10 +33,9 @@ class Structure:
 def settings(net: nn.Module) -> tuple:
     """Return what decides the answers beside the tensors, and may be changed in place."""
     own = tuple(getattr(net, name, None) for name in ("inputs", "input_size", "colours", "scaling"))
-    inside = tuple(
-        (getattr(module, "rectified", None), _is_watched(module)) for module in net.modules()
-    )
-    return own, inside
+    modules = list(net.modules())
+    rectified = [module.rectified for module in modules if isinstance(module, ResidualModule)]
+    return own, rectified, [_is_watched(module) for module in modules]
 
 
 def _is_watched(module: nn.Module) -> bool:
@@ -63,11 +62,7 @@ def check(net: nn.Module, shape: tuple[int, int, int]) -> None:
         raise Unsupported(f"the net resizes pictures of {shape[1]}x{shape[2]} to {side}x{side}")
     if net.colours != 1 or shape[0] not in (1, 3):
         raise Unsupported("the net looks at colours, not at grey")
-    for tensor in (*net.parameters(), *net.buffers()):
-        if tensor.device.type != "cpu":
-            raise Unsupported(f"the net is on {tensor.device}, not on the CPU")
-        if tensor.is_floating_point() and tensor.dtype != torch.float32:
-            raise Unsupported(f"the net computes in {tensor.dtype}, not in float32")
+    _check_tensor(next(net.parameters()))
 
 
 def read(net: FaceNet) -> Structure:
@@ -78,8 +73,10 @@ def read(net: FaceNet) -> Structure:
     """
     if any(map(_is_watched, net.modules())):
         raise Unsupported("hooks are attached to the net")
-    if not all(tensor.isfinite().all() for tensor in (*net.parameters(), *net.buffers())):
-        raise Unsupported("some of the net's weights are not finite numbers")
+    for tensor in (*net.parameters(), *net.buffers()):
+        _check_tensor(tensor)
+        if not tensor.isfinite().all():
+            raise Unsupported("some of the net's weights are not finite numbers")
     parts = _children(net.trunk)
     stem = tuple(_stem_layer(layer) for layer in _children(parts["stem"]).values())
     modules = tuple(_children(parts["blocks"]).values())
@@ -91,6 +88,13 @@ def read(net: FaceNet) -> Structure:
     if net.input_size <= 2 * len(stem):
         raise Unsupported(f"pictures of {net.input_size} pixels vanish in the net's stem")
     return Structure(net, stem, modules, head)
+
+
+def _check_tensor(tensor: Tensor) -> None:
+    if tensor.device.type != "cpu":
+        raise Unsupported(f"the net is on {tensor.device}, not on the CPU")
+    if tensor.is_floating_point() and tensor.dtype != torch.float32:
+        raise Unsupported(f"the net computes in {tensor.dtype}, not in float32")
 
 
 def _stem_layer(layer: nn.Module) -> Convolution:

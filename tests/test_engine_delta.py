@@ -1,0 +1,136 @@
+"""Engine `delta`: the arithmetic of boxes by hand, and nets of the kit against `batched`."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fer_utils import models
+from fer_utils.saliency.engines import Unsupported, batched, delta
+from fer_utils.saliency.engines.delta.maps import Map
+from fer_utils.saliency.engines.delta.ops import Slide
+from fer_utils.saliency.engines.delta.plan import Box
+from fer_utils.saliency.windows import Windows
+
+
+def test_outputs_that_a_box_touches():
+    same = Slide(kernel=3, padding=1)
+    assert same.touched(10, 8) == (9, 10)
+    assert same.needed(9, 10) == (8, 12)
+    halving = Slide(kernel=3, stride=2, padding=1)
+    assert halving.touched(10, 8) == (5, 5)  # output 5 sees inputs 9 to 11, output 9 sees 17 to 19
+    assert halving.touched(11, 8) == (5, 5)
+    assert halving.longest(8) == 5
+    assert Slide(kernel=3, dilation=2).touched(10, 1) == (6, 5)
+    skipping = Slide(kernel=1, stride=4)  # inputs 5 to 7 are never seen
+    assert skipping.touched(5, 2) == (1, 1)
+
+
+def test_boxes_are_read_in_place_and_beyond_the_border():
+    clean = Map(torch.arange(12.0).view(1, 1, 3, 4), margin=2, outside=-5.0)
+    assert torch.equal(clean.whole, torch.arange(12.0).view(1, 1, 3, 4))
+    even = clean.read(Box(np.array([-1, 1]), np.array([0, 2]), 2, 2))
+    assert even[..., 0].tolist() == [
+        [[[-5, -5], [0, 1]], [[-5, -5], [2, 3]]],
+        [[[4, 5], [8, 9]], [[6, 7], [10, 11]]],
+    ]
+    uneven = clean.read(Box(np.array([-1, 0, 2]), np.array([0]), 1, 2))
+    assert uneven[..., 0].flatten(1).tolist() == [[-5, -5], [0, 1], [8, 9]]
+
+
+def test_families_share_their_place_in_every_stride():
+    layers = [nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3, 2)]
+    net = nn.Sequential(*layers, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+    prepared = delta.prepare(net, (1, 64, 64))
+    plan = prepared._route_for(Windows((64, 64), (8, 8), (2, 2))).plan
+    starts = [np.array([2 * i for i in family.members]) for family in plan.families[0]]
+    assert [set(each % 4) for each in starts] == [{0}, {2}]
+    lengths = [list(family.lengths.values()) for family in plan.families[0]]
+    # window 0-7 or 2-9; convolution -1-8 or 1-10, likewise ReLU; pooling -1-4 or 0-5;
+    # strided convolution, whose output i sees 2i to 2i + 2: -1-2 for both, likewise ReLU
+    assert lengths == [[8, 10, 10, 6, 4, 4], [8, 10, 10, 6, 4, 4]]
+
+
+def compare(net, picture, window, stride):
+    size = tuple(picture.shape[-2:])
+    windows = Windows(size, (window, window), (stride, stride))
+    baseline = torch.rand(picture.shape, generator=torch.Generator().manual_seed(1))
+    clean, covered = delta.prepare(net, tuple(picture.shape[1:])).outputs(
+        picture, baseline, windows
+    )
+    expected, others = batched.outputs(net, picture, baseline, windows)
+    scale = (others - expected).abs().max()
+    assert (clean - expected).abs().max() <= 2e-5 * expected.abs().max()
+    assert (covered - others[:, 0]).abs().max() <= 5e-5 * scale
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "shape"),
+    [
+        ("vgg13", {"input_size": 32}, (1, 24, 24)),
+        ("vgg13", {"input_size": 32, "inputs": "gray+laplacian"}, (3, 32, 32)),
+        (
+            "bottleneck_065m",
+            {"input_size": 32, "inputs": "gray+sobel+laplacian", "fusion": "parallel"},
+            (1, 32, 40),
+        ),
+        ("mini_xception", {"variant": "alessi2019", "inputs": "gray+sobel"}, (1, 48, 48)),
+        ("light_vgg", {}, (3, 48, 48)),
+    ],
+)
+def test_nets_of_the_kit(name, options, shape):
+    net = models.create(name, seed=0, **options).eval()
+    picture = torch.rand(1, *shape, generator=torch.Generator().manual_seed(0))
+    compare(net, picture, 9, 7)
+
+
+class Unusual(nn.Module):
+    """What needs whole maps, early on, beside what does not."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 4, 3, padding=1)
+        self.norm = nn.BatchNorm2d(4)
+        self.drop = nn.Dropout(0.9)
+        self.head = nn.Linear(8, 3)
+
+    def forward(self, x):
+        rows = x.shape[0]
+        y = self.norm(torch.relu(self.drop(self.conv(x))))
+        first, second = torch.split(y, [1, 3], dim=1)
+        y = torch.cat((second, first), 1).add(y)
+        beside = nn.functional.gelu(y)
+        both = torch.cat((nn.functional.max_pool2d(y, 2), beside[..., ::2, ::2]), dim=1)
+        return self.head(both.mean((2, 3)).view(rows, -1))
+
+
+def test_a_net_with_unusual_operations():
+    torch.manual_seed(0)
+    compare(Unusual().eval(), torch.rand(1, 2, 20, 16), 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("net", "reason"),
+    [
+        (nn.Conv2d(1, 2, 3), "row of scores"),
+        (nn.Sequential(nn.Flatten(), nn.Linear(64, 2)).double(), "float32"),
+        (models.create("mini_xception", seed=0, stl=True), "torch.fx cannot trace"),
+    ],
+)
+def test_nets_that_it_cannot_take(net, reason):
+    for _ in range(2):  # the second time from what is kept
+        with pytest.raises(Unsupported, match=reason):
+            delta.prepare(net, (1, 8, 8))
+
+
+def test_moving_the_square_keeps_the_clean_maps():
+    net = models.create("mini_xception", seed=0, input_size=16).eval()
+    picture, windows = torch.rand(1, 1, 16, 16), Windows((16, 16), (4, 4), (4, 4))
+    prepared = delta.prepare(net, (1, 16, 16))
+    prepared.outputs(picture, torch.zeros(1), windows, np.array([3]))
+    kept = prepared._clean
+    assert delta.prepare(net, (1, 16, 16)) is prepared
+    prepared.outputs(picture, torch.ones(1), windows, np.array([5]))
+    assert prepared._clean is kept
+    prepared.outputs(picture + 0.1, torch.ones(1), windows, np.array([5]))
+    assert prepared._clean is not kept
