@@ -11,7 +11,6 @@ from fer_utils import models
 from fer_utils.__main__ import main
 from fer_utils.commands import bench
 
-
 CASE = bench.Case("mini_xception", 48, 2)
 
 

@@ -1,5 +1,7 @@
-"""The occlusion explorer, driven by setting its controls."""
+"""The explorers, driven by setting their controls."""
 
+import threading
+from datetime import UTC, datetime
 from io import BytesIO
 
 import numpy as np
@@ -8,9 +10,13 @@ import torch
 from PIL import Image
 from torch import nn
 
-from fer_utils import plots, saliency, widgets
+from fer_utils import faces3d, saliency, widgets
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
+from fer_utils.faces3d.action_units import NAMES, PROTOTYPES
+from fer_utils.plots.grids import to_pixels
+from fer_utils.widgets import explorer as module
+from fer_utils.widgets.latest import Latest
 
 CLASSES = ("angry", "happy")
 
@@ -32,6 +38,22 @@ class Broken(nn.Module):
         raise RuntimeError("<out of order>")
 
 
+class Slow(Bright):
+    """Waits in its first pass until it is let go."""
+
+    def __init__(self):
+        super().__init__(slice(0, 8))
+        self.started, self.go = threading.Event(), threading.Event()
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def forward(self, pictures):
+        self.started.set()
+        assert self.go.wait(20)
+        return super().forward(pictures)
+
+
 NETS = {"upper": Bright(slice(0, 8)), "lower": Bright(slice(8, 16)), "broken": Broken()}
 
 
@@ -45,8 +67,78 @@ def explorer():
     return widgets.occlusion_explorer(faces(), NETS)
 
 
-def pixels(explorer):
-    return np.asarray(Image.open(BytesIO(explorer.picture.value)).convert("L"))
+def pixels(frame, name="face"):
+    return np.frombuffer(frame[name], np.uint8).reshape(*frame["size"], 4)[..., :3]
+
+
+def table(frame):
+    return np.frombuffer(frame["table"], np.float32).reshape(*frame["counts"], -1)
+
+
+def upload(explorer, content, name="me.png"):
+    about = {"name": name, "type": "image/png", "size": len(content)}
+    about["last_modified"] = datetime(2026, 1, 1, tzinfo=UTC)
+    explorer.source.upload.value = ({**about, "content": content},)
+    explorer.wait()
+
+
+# --- pure functions: a state in, what is shown out
+
+
+def test_data_holds_what_the_page_needs():
+    image = faces().images[1]
+    state = widgets.ExplorerState(NETS["upper"], image, 5, 3, "mean", "angry")
+    view = widgets.explore(state)
+    found = widgets.explorer_data(view)
+    omap = saliency.occlusion(NETS["upper"], image, window=5, stride=3, fill="mean")
+    np.testing.assert_array_equal(table(found), omap.probabilities)
+    np.testing.assert_array_equal(np.frombuffer(found["clean"], np.float32), omap.clean)
+    np.testing.assert_array_equal(pixels(found), to_pixels(image))
+    assert (found["counts"], found["window"], found["stride"]) == ([5, 5], [5, 5], [3, 3])
+    assert (found["target"], found["classes"]) == (0, ["angry", "happy"])
+    assert found["peak"] == list(omap.peak("angry"))
+    covered = omap.cover(image, *found["peak"])
+    top, left, bottom, right = omap.box(*found["peak"])
+    paint = pixels(found, "paint")[top:bottom, left:right]
+    np.testing.assert_array_equal(paint, to_pixels(covered.numpy())[top:bottom, left:right])
+
+
+def test_map_is_white_at_zero_red_above_and_blue_below():
+    face = np.full((1, 3, 3), 255, np.uint8)
+    drawn, palette, limits = widgets.views.coloured(face, np.array([[-2.0, 0.0, 2.0]]), True)
+    (low, zero, high) = drawn[0].astype(int)
+    assert low[2] > low[0] + 50 and high[0] > high[2] + 50 and np.ptp(zero) < 4 < 240 < zero.min()
+    assert limits == [-2, 0, 2] and len(palette) == 1024
+    drawn, _, limits = widgets.views.coloured(face, np.array([[0.0, 1.0, 2.0]]), False)
+    assert (np.diff(drawn[0].astype(int).sum(-1)) < -50).all() and limits == [0, 2]
+
+
+@pytest.mark.parametrize("method", saliency.METHODS)
+def test_every_method_has_its_map(method):
+    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    net.classes = CLASSES
+    state = widgets.ExplorerState(net, faces().images[0], target="happy", method=method)
+    view = widgets.explore(state)
+    if method != "occlusion":
+        expected = saliency.attribute(net, faces().images[0], method, "happy")
+        np.testing.assert_array_equal(view.heat, expected.map)
+    found = widgets.explorer_data(view)
+    assert "happy" in found["title"]
+    assert len(found["limits"]) == (3 if saliency.METHODS[method].signed else 2)
+    assert "happy" in widgets.explorer_figure(view).alt
+
+
+@pytest.mark.parametrize("method", ["occlusion", "gradient"])
+def test_refined_views_end_with_that_of_explore(method):
+    state = widgets.ExplorerState(NETS["lower"], faces().images[0], 8, 1, method=method)
+    views = list(widgets.refined(state))
+    assert [view.omap.stride[0] for view in views] == [8, 4, 2, 1]
+    expected = widgets.explorer_data(widgets.explore(state))
+    np.testing.assert_allclose(table(widgets.explorer_data(views[-1])), table(expected), atol=1e-6)
+    np.testing.assert_allclose(views[-1].heat, widgets.explore(state).heat, atol=1e-6)
+
+
+# --- the shells
 
 
 @pytest.mark.parametrize(
@@ -59,83 +151,264 @@ def pixels(explorer):
         ("stride", 5),
         ("fill", "noise"),
         ("target", "angry"),
+        ("method", "gradient"),
     ],
 )
 def test_every_control_redraws(explorer, control, value):
-    before = explorer.picture.value
-    getattr(explorer, control).value = value
-    assert explorer.picture.value != before
-    assert pixels(explorer).std() > 5
-    assert 'role="status"' in explorer.message.value
-    assert "square" in explorer.message.value
+    before = explorer.view.frame
+    getattr(explorer if hasattr(explorer, control) else explorer.source, control).value = value
+    explorer.wait()
+    assert explorer.view.frame != before
+    assert explorer.message.value == ""
 
 
-def test_picture_is_that_of_the_state(explorer):
-    explorer.window.value, explorer.fill.value, explorer.face.value = 6, "mean", 2
+def test_frame_is_that_of_the_state(explorer):
+    explorer.window.value, explorer.fill.value, explorer.source.face.value = 6, "mean", 2
+    explorer.wait()
     state = explorer.state
-    assert explorer.picture.value == widgets.occlusion_picture(state)
-    omap = saliency.occlusion(NETS["upper"], faces().images[2], window=6, stride=2, fill="mean")
-    assert explorer.picture.value == plots.png(plots.occlusion(faces().images[2], omap))
-    assert plots.occlusion(faces().images[2], omap).alt in explorer.message.value
+    np.testing.assert_array_equal(state.image, faces().images[2])
+    assert (state.window, state.fill, state.net) == (6, "mean", NETS["upper"])
+    assert explorer.view.frame == widgets.explorer_data(widgets.explore(state))
 
 
-def test_one_movement_draws_once(explorer, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(
-        widgets, "occlusion_figure", lambda state: drawn.append(state) or plots.Picture()
-    )
+def test_one_movement_asks_once(explorer, monkeypatch):
+    asked = []
+    monkeypatch.setattr(explorer._latest, "ask", asked.append)
     explorer.stride.value = 6
     explorer.window.value = 4  # moves the stride as well
-    explorer.face.value = 4
-    explorer.label.value = "angry"  # moves the face as well
-    assert [state.stride for state in drawn] == [6, 4, 4, 4]
+    explorer.source.face.value = 4
+    explorer.source.label.value = "angry"  # moves the face as well
+    assert [state.stride for state in asked] == [6, 4, 4, 4]
 
 
 def test_stride_never_leaves_gaps(explorer):
     explorer.window.value, explorer.stride.value = 7, 7
     explorer.window.value = 3
+    explorer.wait()
     assert (explorer.stride.value, explorer.stride.max) == (3, 3)
-    assert 'role="status"' in explorer.message.value
+    assert explorer.message.value == ""
 
 
 def test_class_filter_keeps_faces_of_that_class(explorer):
-    explorer.label.value = "happy"
-    assert explorer.face.max == 2
+    source = explorer.source
+    source.label.value = "happy"
+    assert source.face.max == 2
     for position, index in enumerate((1, 2, 4)):
-        explorer.face.value = position
+        source.face.value = position
         np.testing.assert_array_equal(explorer.state.image, faces().images[index])
-    explorer.label.value = "all"
-    assert explorer.face.max == 4
+    source.label.value = "all"
+    assert source.face.max == 4
 
 
-def test_errors_are_shown_and_the_old_figure_is_not(explorer):
+def test_errors_are_shown_and_the_old_picture_is_not(explorer):
     explorer.model.value = "broken"
+    explorer.wait()
     assert 'role="alert"' in explorer.message.value
     assert "RuntimeError: &lt;out of order&gt;" in explorer.message.value
-    assert explorer.picture.layout.display == "none"
+    assert explorer.view.layout.display == "none"
+    assert "image/png" not in explorer._repr_mimebundle_()[0]
     explorer.model.value = "lower"
-    assert 'role="status"' in explorer.message.value
-    assert explorer.picture.layout.display is None
+    explorer.wait()
+    assert explorer.message.value == ""
+    assert explorer.view.layout.display is None
 
 
 def test_pretrained_models_are_read_when_chosen(monkeypatch):
     read = []
-    monkeypatch.setattr(widgets, "pretrained_names", lambda: ["upper", "lower"])
-    monkeypatch.setattr(widgets, "pretrained", lambda name: read.append(name) or NETS[name])
+    monkeypatch.setattr(module, "pretrained_names", lambda: ["upper", "lower", "lost"])
+
+    def pretrained(name):
+        read.append(name)
+        if name == "lost":
+            raise FerError("its weights are damaged")
+        return NETS[name]
+
+    monkeypatch.setattr(module, "pretrained", pretrained)
     explorer = widgets.occlusion_explorer(faces())
     assert read == ["upper"]
     explorer.model.value = "lower"
     explorer.model.value = "upper"
+    explorer.wait()
     assert read == ["upper", "lower"]
+    explorer.model.value = "lost"
+    assert "its weights are damaged" in explorer.message.value
+
+
+def test_a_still_figure_stands_in_where_widgets_do_not_work(explorer):
+    forms, metadata = explorer._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in forms
+    figure = widgets.explorer_figure(widgets.explore(explorer.state))
+    assert metadata["image/png"]["alt"] == figure.alt
+    assert len(forms["image/png"]) > 1000
+
+
+def controls(widget):
+    for child in getattr(widget, "children", ()):
+        yield from controls(child)
+    if hasattr(widget, "description"):
+        yield widget
 
 
 def test_controls_are_labelled(explorer):
-    controls = ("model", "label", "face", "target", "window", "stride", "fill")
-    assert all(getattr(explorer, name).description for name in controls)
+    for one in (explorer, widgets.face_explorer({"upper": NETS["upper"]})):
+        found = list(controls(one))
+        assert len(found) >= 10
+        unlabelled = [c for c in found if not c.description and not hasattr(c, "placeholder")]
+        assert not unlabelled
 
 
 def test_nothing_to_explore():
     with pytest.raises(FerError, match="no faces"):
         widgets.occlusion_explorer(faces().take([]), NETS)
-    with pytest.raises(FerError, match="no models"):
-        widgets.occlusion_explorer(faces(), {})
+    for make in (
+        lambda: widgets.occlusion_explorer(faces(), {}),
+        lambda: widgets.face_explorer([]),
+    ):
+        with pytest.raises(FerError, match="no models"):
+            make()
+
+
+# --- in the background
+
+
+def test_only_the_latest_is_done():
+    done, started, go = [], threading.Event(), threading.Event()
+
+    def work(job, stale):
+        started.set()
+        assert go.wait(20)
+        done.append((job, stale()))
+
+    latest = Latest(work)
+    latest.ask("first")
+    assert started.wait(20)
+    for job in ("second", "third", "last"):
+        latest.ask(job)
+    go.set()
+    latest.wait()
+    assert done == [("first", True), ("last", False)]
+
+
+def test_a_newer_state_ends_an_older_one():
+    net = Slow()
+    net.go.set()
+    explorer = widgets.occlusion_explorer(faces(), {"slow": net})
+    net.go.clear()
+    net.started.clear()
+    explorer.window.value = 4
+    assert net.started.wait(20)
+    explorer.window.value = 6
+    net.go.set()
+    explorer.wait()
+    assert explorer.view.frame["window"] == [6, 6]
+
+
+def test_stop_keeps_the_picture_and_says_so():
+    net = Slow()
+    net.go.set()
+    explorer = widgets.occlusion_explorer(faces(), {"slow": net})
+    before = explorer.view.frame
+    net.go.clear()
+    net.started.clear()
+    explorer.window.value = 4
+    assert net.started.wait(20)
+    explorer.stop.click()
+    net.go.set()
+    explorer.wait()
+    assert explorer.view.frame == before
+    assert "Stopped" in explorer.message.value
+    explorer.window.value = 5
+    explorer.wait()
+    assert explorer.view.frame["window"] == [5, 5] and explorer.message.value == ""
+
+
+def test_long_work_counts_its_squares(monkeypatch):
+    said = []
+    monkeypatch.setattr(module, "PATIENCE", 0)
+    monkeypatch.setattr(
+        module.Explorer, "_say", lambda self, words: said.append((words, self.stop.layout.display))
+    )
+    explorer = widgets.occlusion_explorer(faces(), NETS)
+    assert said[0] == ("0 of 25 squares ...", None)
+    assert explorer.stop.layout.display == "none" and not explorer.view.busy
+    shown = []
+    explorer.view.observe(lambda change: shown.append(change.new["stride"][0]), "frame")
+    explorer.fill.value = "mean"
+    explorer.wait()
+    assert shown == [8, 4, 2]  # what takes long is shown coarsely at first
+
+
+# --- the drawn face
+
+
+def test_every_action_unit_has_a_slider_with_a_plain_name():
+    units = widgets.face_explorer({"upper": NETS["upper"]}).source.units
+    assert sorted(units) == sorted(NAMES)
+    for unit, control in units.items():
+        assert control.description.startswith(f"{unit} ") and NAMES[unit] in control.tooltip
+
+
+def test_face_is_that_of_the_sliders():
+    explorer = widgets.face_explorer({"upper": NETS["upper"]})
+    source = explorer.source
+    np.testing.assert_array_equal(source.image[0], faces3d.draw("happy"))
+    source.units[12].value, source.units[26].value = 50, 80
+    source.yaw.value, source.light.value, source.person.value = 20, "left", 2
+    explorer.wait()
+    expected = faces3d.draw(
+        identity=2, action_units={6: 0.9, 12: 0.5, 25: 1, 26: 0.8}, yaw=20, light="left"
+    )
+    np.testing.assert_array_equal(source.image[0], expected)
+    assert source.start.value == "your own"
+    np.testing.assert_array_equal(pixels(explorer.view.frame)[..., 0], expected)
+
+
+def test_an_expression_sets_its_units_and_draws_once():
+    source = widgets.face_explorer({"upper": NETS["upper"]}).source
+    drawn = []
+    source.observe(drawn.append, "image")
+    source.start.value = "surprise"
+    values = {unit: control.value for unit, control in source.units.items() if control.value}
+    assert values == {unit: round(100 * v) for unit, v in PROTOTYPES["surprise"][0].items()}
+    assert len(drawn) == 1 and source.start.value == "surprise"
+
+
+# --- uploads (what is made of the files is in test_widgets_uploads.py)
+
+
+def photo():
+    file = BytesIO()
+    Image.fromarray(faces3d.draw("happy", 3, size=200)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_upload_is_shown_until_another_face_is_chosen(explorer):
+    upload(explorer, photo())
+    assert 'role="status"' in explorer.source.message.value
+    assert explorer.state.image.shape == (1, 48, 48) and explorer.view.frame["size"] == [48, 48]
+    explorer.source.face.value = 1
+    explorer.wait()
+    assert explorer.view.frame["size"] == [16, 16] and explorer.source.message.value == ""
+    assert explorer.message.value == ""
+
+
+def test_bad_upload_leaves_the_face_and_says_why(explorer):
+    before = explorer.view.frame
+    upload(explorer, b"<b>no picture</b>", "<notes>.png")
+    assert explorer.view.frame == before
+    assert 'role="alert"' in explorer.source.message.value
+    assert "&lt;notes&gt;.png is no picture" in explorer.source.message.value
+
+
+def test_upload_without_a_face_offers_its_middle(explorer):
+    file = BytesIO()
+    Image.linear_gradient("L").save(file, "PNG")
+    before = explorer.view.frame
+    upload(explorer, file.getvalue())
+    assert "no face was found" in explorer.source.message.value
+    assert explorer.view.frame == before
+    explorer.source.middle.value = True
+    explorer.wait()
+    assert "the middle is taken" in explorer.source.message.value
+    np.testing.assert_array_less(pixels(explorer.view.frame)[0], 10)
+    np.testing.assert_array_less(240, pixels(explorer.view.frame)[-1])

@@ -11,6 +11,7 @@ The colours can be told apart by the colour-blind and on a grey print.
 from fer_utils.plots.attributions import attribution, attributions
 from fer_utils.plots.blocks import blocks
 from fer_utils.plots.grids import counts, faces
+from fer_utils.plots.intervals import intervals
 from fer_utils.plots.maps import occluded, occlusion, saliency
 from fer_utils.plots.panels import heats
 from fer_utils.plots.picture import Picture, png, save, show
@@ -24,6 +25,7 @@ __all__ = [
     "blocks",
     "confusion",
     "counts",
+    "intervals",
     "faces",
     "heats",
     "history",

@@ -5,7 +5,8 @@ from fer_utils.saliency.attributions import METHODS, Attribution, attribute
 from fer_utils.saliency.engines import Cancelled
 from fer_utils.saliency.fills import FILLS, painted
 from fer_utils.saliency.like_captum import captum_occlusion
-from fer_utils.saliency.occlusion import OcclusionMap, occlusion, refine
+from fer_utils.saliency.occlusion import OcclusionMap, occlusion
+from fer_utils.saliency.refining import refine
 from fer_utils.saliency.windows import Windows
 
 __all__ = [

@@ -3,15 +3,16 @@
 #
 # **You will be able to**
 #
-# - write the sliding square of `minaee2019` by hand, and get the module's numbers;
-# - read a flip map, a drop map and a heat map, and say how the last comes from the one before;
+# - write the sliding square of `minaee2019` by hand, draw the paper's three figures, and read a
+#   flip map, a drop map and a heat map;
 # - say what window, stride, fill and border do to a map before you believe it;
+# - explain how the same map, number for number, can be had for about a third of the work;
 # - score a map against the truth, and name what occlusion cannot tell.
 #
 # **Read first:** [05 Confusion and precision](05_confusion_and_precision.ipynb), and section IV-C
 # of `minaee2019`, which is half a page.
 #
-# **Time:** 35 minutes on a laptop CPU; the cells take less than a minute.
+# **Time:** 50 minutes on a laptop CPU; the cells take about a minute.
 
 # %% [markdown]
 # ## Set-up
@@ -92,8 +93,8 @@ happy = net.classes.index("happy")
 print(f"clean: {clean[happy]:.3f}; under the worst square: {grid[..., happy].min():.3f}")
 
 # %% [markdown]
-# The module does the same in one call, in batches. Do the numbers agree, for all positions and
-# all seven classes?
+# The module does the same in one call. Do the numbers agree, for all positions and all seven
+# classes?
 
 # %%
 omap = saliency.occlusion(net, image, window=8, stride=2)
@@ -103,18 +104,28 @@ print("largest difference < 1e-5:", np.abs(omap.probabilities - grid).max() < 1e
 
 # %% [markdown]
 # **Interpret.** An occlusion map is nothing but this table of answers: one row of probabilities
-# per position of the square. Everything below is read off it, without asking the net again.
+# per position of the square. Drops, flips and heat are all read off it, without asking the net
+# again.
 #
 # ## Nine squares and what the net says
 #
-# This is Fig. 11 of `minaee2019`: covered faces, each with its prediction.
+# This is Fig. 11 of `minaee2019`: covered faces, each with its prediction. In the paper the happy
+# face is lost when the mouth is covered, the angry one when the eyes and brows are.
 #
-# **Predict.** Point at the squares that will change the answer from happy to something else.
+# **Predict.** Point at the squares that will change the answer from happy to something else. Then
+# do the same for an angry face.
 #
 # **Run.** An arrow marks a changed answer.
 
 # %%
 plots.show(plots.occluded(net, image, omap))
+
+# %% [markdown]
+# And the angry face:
+
+# %%
+angry_image = faces.images[pick("angry", 1)[0]]
+plots.show(plots.occluded(net, angry_image, saliency.occlusion(net, angry_image)))
 
 # %% [markdown]
 # The paper shows nine squares, we have asked about all of them. Where does covering cost "happy"
@@ -129,9 +140,9 @@ print("the net then says", omap.classes[omap.probabilities[row, column].argmax()
 
 # %% [markdown]
 # **Interpret.** Some squares hardly change the probability, some even raise it, a few decide. If the
-# largest drop lies on the mouth, the net agrees with the happy face of the paper.
-# If it does not, resist the urge to pick another face: this is what *this* net uses on *this*
-# face.
+# arrows lie on the mouth of the happy face and on the brows of the angry one, the net agrees with
+# the paper. If they do not, resist the urge to pick other faces: this is what *this* net uses on
+# *these* faces. And nine squares of 441 are a small sample: the worst one may lie between them.
 #
 # ## Two rules: flips and drops
 #
@@ -159,11 +170,27 @@ if flips.any() and not flips.all():
 plots.show(plots.occlusion(image, omap))
 
 # %% [markdown]
+# How does this depend on how sure the net is? Ten faces of any expression near each probability:
+
+# %%
+correct = np.flatnonzero(result.labels == result.predictions)
+top_probability = result.probabilities[correct].max(axis=1)
+print("probability  flips  largest drop")
+for near in (0.6, 0.8, 0.95, 0.9999):
+    ten = correct[np.argsort(np.abs(top_probability - near))[:10]]
+    maps = [saliency.occlusion(net, faces.images[i]) for i in ten]
+    flipped = np.mean([one.flips().mean() for one in maps])
+    largest = np.mean([one.drop().max() for one in maps])
+    print(f"{near:11.4f} {flipped:6.2f} {largest:13.2f}")
+
+# %% [markdown]
 # **Interpret.** A flip needs the first class to fall *below the second*. On a face that the net is
-# sure of, a drop of 0.4 flips nothing and the flip map is empty; on a doubtful face a drop of 0.05
-# flips. So the flip map mixes two things, where the net looks and how sure it was. The drop map
-# separates them, and it has a sign: blue squares *helped* when covered, which a flip map cannot
-# show. The price is that a drop has no natural threshold.
+# sure of, a drop of 0.4 flips nothing; on a doubtful face a drop of 0.05 flips. Read the column of
+# flips from top to bottom: the surer the net, the emptier the flip map. The largest drop need not
+# follow: also on a face of which the net is nearly certain, one square may cost most of the
+# probability. So the flip map mixes two things, where the net looks and how sure it was. The drop
+# map keeps them apart better, and it has a sign: blue squares *helped* when covered, which a flip
+# map cannot show. The price is that a drop has no natural threshold.
 #
 # ## From squares to pixels: the heat map
 #
@@ -215,11 +242,68 @@ print(f"under the worst square, {winner} gains most: {gains[winner]:.2f}")
 # cancel exactly. The blue spot of one class is the red spot of another: the maps of one face are
 # not seven independent findings. A map always answers "why this class *rather than the others*".
 #
+# ## One face per emotion
+#
+# Fig. 12 of `minaee2019` is another thing: seven *faces*, one of each expression, each with the map
+# of its own class. The authors read two things in it. The map of the neutral face covers nearly
+# all of the face, "since changes in any parts of the face could lead to a different facial
+# expression". And happiness, fear and surprise are sparser than the others.
+#
+# **Predict.** Will our net show the same? Think of what must be covered to turn a neutral face into
+# something else.
+#
+# **Run.** First the figure, as in the paper: what stays visible is where covering changes the label.
+
+# %%
+def kept(image, omap):
+    """Return the face where covering it changes the label, fading to white elsewhere."""
+    share = omap.windows.spread(torch.tensor(omap.flips()).float()).sqrt().numpy()
+    return 1 - share * (1 - image[0] / 255)
+
+
+seven = [i for name in net.classes for i in pick(name, 1, near=0.9)]
+own = [saliency.occlusion(net, faces.images[i]) for i in seven]
+flipped = [kept(faces.images[i], one) for i, one in zip(seven, own, strict=True)]
+pictures = [*(faces.images[i, 0] / 255 for i in seven), *flipped]
+titles = [one.label for one in own] + [f"{one.flips().sum()} of {one.flips().size}" for one in own]
+plots.show(plots.faces(pictures, titles, columns=len(seven), scale=1.2))
+
+# %% [markdown]
+# The same seven by the drop of their own class, on one colour scale:
+
+# %%
+titles = [f"{one.label} {one.clean.max():.2f}" for one in own]
+heats = [one.heat() for one in own]
+plots.show(plots.heats(faces.images[seven], heats, titles, columns=len(seven)))
+
+# %% [markdown]
+# One face each is no evidence. Ten faces of each expression, the widest first: the mean share of
+# positions that flip, and the mean probability of the whole faces.
+
+# %%
+lines = []
+for name in net.classes:
+    maps = [saliency.occlusion(net, faces.images[i]) for i in pick(name, 10)]
+    if maps:
+        share = np.mean([one.flips().mean() for one in maps])
+        lines.append((share, name, np.mean([one.clean.max() for one in maps])))
+for share, name, sure in sorted(lines, reverse=True):
+    print(f"{name:9} flips {share:.2f}  probability {sure:.2f}")
+
+# %% [markdown]
+# **Interpret.** Compare the order with the paper's: is neutral near the top, are happy, fear and
+# surprise near the bottom? Where the orders agree, there is a good reason: neutral is the absence
+# of everything, so a disturbance anywhere can pass for an expression. Where they differ, look at
+# the last column before you blame the net: you have just seen that a surer net flips less. If that
+# column does not explain it, this net on these faces does not do what theirs did on its seven.
+#
 # ## Several faces of one expression
 #
-# `minaee2019` (Fig. 13) shows three fearful faces with similar, but not equal maps.
+# `minaee2019` (Fig. 13) shows three fearful faces. Their maps agree at the mouth; in one of them a
+# part of the forehead joins in, which the authors put down to strong forehead lines.
 #
-# **Predict.** Five fearful faces: will the hot spot be at the same place? Eyes, brows or mouth?
+# **Predict.** Five fearful faces: will the hot spot be at the same place? Eyes, brows or mouth? And
+# are the maps of two fearful faces more alike than those of a fearful and a happy one?
 #
 # **Run.**
 
@@ -237,10 +321,21 @@ heats = [one.heat("fear") for one in found]
 plots.show(plots.heats(faces.images[fearful], heats, titles, columns=5))
 
 # %% [markdown]
+# "Similar" can be a number: the correlation of two maps, pixel by pixel, averaged over all pairs.
+
+# %%
+happy_heats = [saliency.occlusion(net, faces.images[i]).heat("happy") for i in pick("happy", 5)]
+table = np.corrcoef([heat.ravel() for heat in (*heats, *happy_heats)])
+pairs = table[:5, :5][~np.eye(5, dtype=bool)]
+print(f"two fearful faces: {pairs.mean():.2f}, from {pairs.min():.2f} to {pairs.max():.2f}")
+print(f"a fearful and a happy face: {table[:5, 5:].mean():.2f}")
+
+# %% [markdown]
 # **Interpret.** Do not expect five copies. The heads are turned differently, one face shows its
 # fear with the mouth and another with the brows, and on a face of which the net is very sure the
-# whole map is pale: the same evidence is there twice, so no single square matters. "The net looks
-# at the mouth" is a sentence about many faces; one map is a sentence about one.
+# whole map is pale: the same evidence is there twice, so no single square matters. The range from
+# the least to the most similar pair says how far one map may be taken for the expression. "The net
+# looks at the mouth" is a sentence about many faces; one map is a sentence about one.
 #
 # ## Window, stride and fill
 #
@@ -281,6 +376,57 @@ for fill in saliency.FILLS[1:]:
 # to it. Where the maps of different fills agree, the *face* is speaking; where they differ, it is
 # the paint. Report window, stride and fill with every map.
 #
+# ## Black on a dark face
+#
+# A square can only cost what it changes. Black over black hair, over a brow in the shade, over an
+# open mouth: hardly a pixel is another one afterwards.
+#
+# **Predict.** On dark pictures, will a black or a white square find more in the *dark* places? And
+# in the light ones?
+#
+# **Run.** The darkest faces that the net gets right (and is not certain of; all-black pictures,
+# which FER2013 has, are left out). Here are five of them:
+
+# %%
+structured = faces.images[correct].std(axis=(1, 2, 3)) > 20
+doubted = correct[structured & (top_probability < 0.97)]
+darkest = doubted[np.argsort(faces.images[doubted].mean(axis=(1, 2, 3)))[:10]]
+plots.show(plots.faces(faces.take(darkest[:5]), columns=5, scale=1.3))
+
+# %% [markdown]
+# Their maps with black squares above, and with white ones below:
+
+# %%
+fills = {"black": "black", "white": 1.0}
+found = [saliency.occlusion(net, faces.images[i], fill=f) for f in fills.values() for i in darkest]
+shown = [*range(5), *range(10, 15)]
+images = [faces.images[darkest[n % 10]] for n in shown]
+titles = [f"{list(fills)[n // 10]}: {found[n].label}" for n in shown]
+plots.show(plots.heats(images, [found[n].heat() for n in shown], titles, columns=5))
+
+# %% [markdown]
+# All ten, in numbers. Of the 441 squares of each face we separate the quarter that covers the
+# darkest places, and take the mean change of the probability, up or down:
+
+# %%
+boxes = [omap.box(row, column) for row, column in np.ndindex(omap.flips().shape)]
+print("       darkest quarter  the rest")
+for start, fill in zip((0, 10), fills, strict=True):
+    effects = []
+    for i, one in zip(darkest, found[start : start + 10], strict=True):
+        light = np.array([faces.images[i, 0, y:b, x:r].mean() for y, x, b, r in boxes])
+        dark, effect = light <= np.quantile(light, 0.25), np.abs(one.drop().ravel())
+        effects.append((effect[dark].mean(), effect[~dark].mean()))
+    in_dark, elsewhere = np.mean(effects, axis=0)
+    print(f"{fill} {in_dark:16.2f} {elsewhere:9.2f}")
+
+# %% [markdown]
+# **Interpret.** Compare the first column's two numbers. Where white finds more than black, black did
+# not show that the dark places are unused: it never covered them. A pale spot in a black map is "not
+# used" or "was black already", and the map cannot say which. White is no way out (it has the same
+# blind spot in the light), nor is the mean on a grey cheek. *Every* fill has colours on which it is
+# invisible; noise has fewest, and looks least like a face.
+#
 # ## The border
 #
 # **Predict.** A window of 12 with stride 11 on 48 pixels: where does the last window start? Does
@@ -303,10 +449,74 @@ plots.show(plots.occluded(net, image, edge, [(2, column) for column in range(las
 
 # %% [markdown]
 # **Interpret.** (48 - 12) is not a multiple of 11, so the last window sticks out and is cut off:
-# a sliver of 4 pixels remains. (captum does the same; `minaee2019` does not say.) In the mean that
-# makes the heat, a sliver counts like a full square, so the right and the lower rim look less
-# important than the left and the upper one. Choose window and stride so that the stride divides
-# 48 - window, or distrust the rim. Window 8 with stride 2 fits.
+# a sliver of 4 pixels remains. This is captum's rule, and ours; `minaee2019` does not say. Two other
+# rules come to mind: leave the last window out (all windows inside), or push it back until it fits.
+#
+# ## What the border does to the map
+#
+# Which rule is right? We need a "net" of which we know the true map: its answer is the **mean
+# brightness**, and the picture is all white. Every pixel is worth the same, so a true map is flat.
+#
+# **Predict.** For each of the three rules: which part of the map will be wrong, and in which
+# direction?
+#
+# **Run.** The heat by hand, as the mean over the squares that cover a pixel:
+
+# %%
+def spread(drops, boxes):
+    """Return for each pixel the mean drop of the boxes (top, left, bottom, right) over it."""
+    total, count = np.zeros((2, 48, 48))
+    for drop, (top, left, bottom, right) in zip(drops, boxes, strict=True):
+        total[top:bottom, left:right] += drop
+        count[top:bottom, left:right] += 1
+    return total / np.maximum(count, 1)
+
+
+def squares(starts):
+    """Return the boxes of a window of 12 at all pairs of starts, cut off at 48."""
+    return [(y, x, min(y + 12, 48), min(x + 12, 48)) for y in starts for x in starts]
+
+# %% [markdown]
+# Covering a box takes its area from the sum of a white picture, so the drop is area / 48². (The
+# scale of the figure says "probability"; here it is brightness.)
+
+# %%
+rules = {"cut off": (0, 11, 22, 33, 44), "inside only": (0, 11, 22, 33)}
+rules["pushed back"] = (0, 11, 22, 33, 36)
+heats = []
+for rule in rules.values():
+    areas = [(bottom - top) * (right - left) for top, left, bottom, right in squares(rule)]
+    heats.append(spread(np.array(areas) / 48**2, squares(rule)))
+white = np.full((48, 48), 255, np.uint8)
+plots.show(plots.heats([white], heats, list(rules)))
+
+# %% [markdown]
+# Now the same on the face. The stride-1 map holds the answer for *every* square that fits, so the
+# squares that were pushed back can be read off it; it is also the finest map there is.
+
+# %%
+full = saliency.occlusion(net, image, window=12, stride=1)
+pushed = full.drop()[np.ix_(rules["pushed back"], rules["pushed back"])]
+heats = [edge.heat(), spread(pushed.ravel(), squares(rules["pushed back"])), full.heat()]
+by_hand = spread(edge.drop().ravel(), squares(rules["cut off"]))
+print("by hand, cut off, agrees with the module:", np.abs(by_hand - heats[0]).max() < 1e-5)
+for name, heat in zip(("cut off", "pushed back", "stride 1"), heats, strict=True):
+    print(f"{name:11} mean strength of the last 4 columns {np.abs(heat[:, 44:]).mean():.3f}")
+
+# %% [markdown]
+# As pictures:
+
+# %%
+plots.show(plots.heats([image], heats, ["cut off", "pushed back", "stride 1"]))
+
+# %% [markdown]
+# **Interpret.** On the white picture the rule "cut off" makes the right and the lower rim pale: in
+# the mean, a sliver counts like a full square though it covered a third of it. "Inside only" is
+# worse, since the last three columns and rows lie under no square and get 0 (the white rim), which
+# reads as "does not matter". "Pushed back" is flat. On the face the same rim is distorted; but note that the two
+# coarse maps differ from the stride-1 map everywhere, because steps of 11 pixels miss what lies
+# between. The cure is cheap: **choose a stride that divides 48 - window**, and no rule is needed.
+# Window 8 with stride 1, 2, 4 or 8 fits.
 #
 # ## captum gives the same numbers
 #
@@ -331,10 +541,178 @@ print(f"captum: {len(passes)} forward passes for {len(omap.windows)} positions")
 print("largest difference < 1e-5:", bool((theirs - ours).abs().max() < 1e-5))
 
 # %% [markdown]
+# With a softmax behind the net, captum's map of *probabilities* is our heat map, at the rim too:
+
+# %%
+answering = torch.nn.Sequential(net, torch.nn.Softmax(dim=1))
+for window, stride in ((8, 2), (12, 11)):
+    options = dict(sliding_window_shapes=(1, window, window), strides=(1, stride, stride))
+    options |= dict(target=happy, perturbations_per_eval=64)
+    theirs = Occlusion(answering).attribute(picture[None], **options)[0, 0].numpy()
+    ours = saliency.occlusion(net, image, window=window, stride=stride).heat("happy")
+    print(f"window {window:2}, stride {stride:2}: equal {np.abs(theirs - ours).max() < 1e-5}")
+
+# %% [markdown]
 # **Interpret.** One pass for each square and one for the clean face. A pass over 64 pictures costs
-# far less than 64 passes, so captum's `perturbations_per_eval` is worth setting; our module always
-# works in batches. `python -m fer_utils bench occlusion` measures both on your machine. The numbers
-# are the same, so choose by comfort.
+# far less than 64 passes, so captum's `perturbations_per_eval` is worth setting. The numbers are
+# the same, so choose by comfort; and by speed, which is the next section.
+#
+# ## Why it is fast
+#
+# 441 pictures differ from one clean face in 64 pixels each. Most of what the net computes for them
+# it has computed before.
+#
+# **Predict.** A square of 8 x 8 is painted into the middle. How large is the part of the map that
+# changes after the first 3 x 3 convolution? After the second? After all layers?
+#
+# **Run.** Clean and covered face go through the trunk side by side, stage by stage. We keep where
+# they differ.
+
+# %%
+box = (slice(20, 28), slice(20, 28))
+dark_square = picture.clone()
+dark_square[:, *box] = 0
+both = net.prepare(torch.stack((picture, dark_square)))
+modules = {f"module {i}": block for i, block in enumerate(net.trunk.blocks, start=1)}
+stem = {f"stem {i}": layer for i, layer in enumerate(net.trunk.stem, start=1)}
+changes = {"picture": (both[0] - both[1]).abs().amax(0)}
+with torch.no_grad():
+    for name, stage in (stem | modules | {"head": net.trunk.head}).items():
+        both = stage(both)
+        changes[name] = (both[0] - both[1]).abs().amax(0)
+
+# %% [markdown]
+# White: the two are equal. Grey: they differ, the darker the more. The maps shrink from left to
+# right; they are drawn equally large.
+
+# %%
+figure, grid_of_axes = plt.subplots(1, len(changes), figsize=(10, 1.7), layout="constrained")
+for axes, (name, change) in zip(grid_of_axes, changes.items(), strict=True):
+    shade = 0.2 + 0.8 * (change / change.max()).sqrt()
+    axes.imshow(torch.where(change > 1e-5, shade, 0), cmap="Greys", vmin=0, vmax=1)
+    share = (change > 1e-5).float().mean()
+    axes.set(xticks=[], yticks=[], xlabel=f"{share:.0%} of {len(change)} x {len(change)}")
+    axes.set_title(name, size=9)
+alt = "Maps in a row: the changed box is small in the picture and grows until it fills the last."
+plots.show(figure, alt=alt)
+
+# %% [markdown]
+# **Interpret.** Every 3 x 3 convolution lets the box grow by one pixel on each side; every pooling
+# halves the map and the box, but the next convolution grows it by a whole (now larger) pixel again.
+# Outside the box the covered face gives *exactly* what the clean face gave. In the last maps the box
+# is everything, but there the maps are small.
+#
+# ## Only the difference travels
+#
+# A convolution is **linear**: conv(covered) - conv(clean) = conv(covered - clean), and a bias
+# cancels. So the difference can travel alone, as a small box with zeros around it, and the clean
+# face is computed once.
+#
+# **Predict.** Does the same hold for ReLU? Is relu(b) - relu(a) = relu(b - a)?
+#
+# **Run.** The first convolution of the net, and a ReLU behind it:
+
+# %%
+conv, relu = net.trunk.stem[0][0], torch.relu
+clean_input, dark_input = net.prepare(torch.stack((picture, dark_square))).split(1)
+difference = dark_input - clean_input
+with torch.no_grad():
+    a, b, alone = conv(clean_input), conv(dark_input), conv(difference)
+print("convolution, difference alone:", bool((b - a - alone).abs().max() < 1e-5))
+print("ReLU, difference alone:       ", bool((relu(b) - relu(a) - relu(alone)).abs().max() < 1e-5))
+print("ReLU, with the clean values:  ", bool((relu(b) - relu(a + alone)).abs().max() < 1e-5))
+
+# %% [markdown]
+# And now in the box only: 8 x 8 pixels with a border of two zeros become 10 x 10 values.
+
+# %%
+patch = torch.nn.functional.pad(difference[..., *box], (2, 2, 2, 2))
+with torch.no_grad():
+    small = conv(patch)
+reach = (slice(18, 28), slice(18, 28))
+print("box:", tuple(small.shape[-2:]), "of", tuple(b.shape[-2:]))
+print("inside, same numbers:", bool((small - (b - a)[..., *reach]).abs().max() < 1e-5))
+rest = b - a
+rest[..., *reach] = 0
+print("outside, nothing changed:", bool(rest.abs().max() < 1e-5))
+
+# %% [markdown]
+# How much work is left over the whole net? A hook on every convolution counts its multiplications,
+# and the share of its map inside the box. We send all 441 covered faces through, with the clean
+# one in front:
+
+# %%
+work = []
+
+
+def watch(conv, _, output):
+    """Note side, multiplications for a whole picture, and the mean share inside the box."""
+    changed = ((output[1:] - output[:1]).abs() > 1e-5).any(dim=1)
+    boxes = changed.any(dim=1).sum(dim=1) * changed.any(dim=2).sum(dim=1)
+    pixels = output[0, 0].numel()
+    share = (boxes / pixels).mean().item()
+    work.append((output.shape[-1], conv.weight.numel() * pixels, share))
+
+# %% [markdown]
+# One line per size of map:
+
+# %% tags=["tolerance:3e-2"] reason="whether a value counts as changed may hang on a rounding error"
+hooks = [m.register_forward_hook(watch) for m in net.modules() if isinstance(m, torch.nn.Conv2d)]
+with torch.no_grad():
+    net(torch.stack([picture, *covered]))
+for hook in hooks:
+    hook.remove()
+for side in (*sorted({side for side, _, _ in work}, reverse=True), "all"):
+    whole = sum(count for s, count, _ in work if side in (s, "all"))
+    left = sum(count * share for s, count, share in work if side in (s, "all"))
+    print(f"maps of {side:3}: {whole:8,} multiplications, share left {left / whole:.3f}")
+
+# %% [markdown]
+# **Interpret.** The large maps come first, there the box is small, and there most of the saving is.
+# In the small maps at the end the box is nearly everything, and most of what is left of the work is
+# there. Nothing is approximated. A ReLU (and a max pooling) needs the clean value under the box, and that is kept from the one clean
+# pass. What the count does not show: taking boxes out of many maps is a poor match for libraries
+# made for whole pictures, so a third of the work is not a third of the time unless the loops are
+# written for it. The idea is that of Nakandala, Kumar and Papakonstantinou (2019); the US
+# application 2023/0042004 describes such partial re-computation as well.
+#
+# ## Three engines, one map
+#
+# `saliency.occlusion(engine=...)` knows three ways. `batched` sends whole pictures through the net,
+# many at a time, and takes any net. `delta` lets the difference travel in boxes, through any net of
+# convolutions, poolings and sums. `fused` does the same for the mini-Xception family with loops
+# compiled on your machine, one square at a time, so that all its numbers stay in the processor's
+# cache. `"auto"`, the default, takes the fastest that suits, and compares some squares with the
+# plain net at every call.
+#
+# **Predict.** Three orders of summing floating-point numbers: will the maps be equal bit by bit?
+# Equal to five digits?
+#
+# **Run.**
+
+# %%
+for name in ("batched", "delta", "auto"):  # for this net, auto means fused where that is possible
+    one = saliency.occlusion(net, image, window=8, stride=2, engine=name)
+    agrees = np.abs(one.probabilities - grid).max() < 1e-5
+    print(f"{name:7} agrees with our loops to 1e-5: {agrees}")
+
+# %% [markdown]
+# Positions of stride 8 are also positions of stride 4, those of 2, and so on. So a coarse map can be
+# shown at once and refined, and no square is asked about twice. `saliency.refine` does that:
+
+# %%
+steps, asked = list(saliency.refine(net, image, window=8, stride=1)), 0
+for one in steps:
+    print(f"stride {one.stride[0]}: {len(one.windows):4} squares, {len(one.windows) - asked:4} new")
+    asked = len(one.windows)
+in_one_go = saliency.occlusion(net, image, window=8, stride=1).heat()
+print("the last is that of one go:", np.abs(steps[-1].heat() - in_one_go).max() < 1e-5)
+
+# %% [markdown]
+# **Interpret.** Not equal bit by bit, since sums of floats depend on their order, but far below
+# anything that a picture shows. An engine is a matter of time alone, never of the result; a map
+# remembers which one made it (`omap.engine`). How long each takes depends on your machine:
+# `python -m fer_utils bench occlusion` measures them against captum, for several nets.
 #
 # ## Does the map tell the truth?
 #
@@ -435,7 +813,8 @@ print(f"blur above black: {np.sum(blur > black)} of 6")
 # possible reasons, and this number alone cannot tell them apart: the *map* may be wrong about the
 # net, or the *net* may really use something else (hair, a shadow, the shape of the head). But the
 # net did not change between the two columns. It is a first honest score, on drawings, for one net;
-# scores on facs3d are no claims about people.
+# scores on facs3d are no claims about people. [The next notebook](07_saliency_compared.ipynb) scores
+# nine methods in this way.
 #
 # ## What occlusion cannot say
 #
@@ -510,9 +889,10 @@ still = saliency.occlusion(net, doubtful.images[0], window=8, stride=2)
 plots.show(plots.occlusion(doubtful.images[0], still))
 
 # %% [markdown]
-# And here it is alive. Focus a slider and use the arrow keys, or drag it; the map is drawn again
-# when you let go. Things to try: a window of 2 and one of 24 on the same face; black against blur;
-# a face that the net gets wrong; `target` on the second best class.
+# And here it is alive. Focus a slider and use the arrow keys, or drag it: the map follows. Move the
+# pointer over the face and read what the net says with the square there. Things to try: a window of
+# 2 and one of 24 on the same face; black against blur; a face that the net gets wrong; "map of" the
+# second best class. [08 Explorer](08_explorer.ipynb) goes on from here.
 
 # %%
 mine = [name for name in models.pretrained_names() if name.endswith(DATASET)]
@@ -579,7 +959,31 @@ widgets.occlusion_explorer(doubtful, models=sorted(mine, reverse=True))
 #
 # </details>
 #
-# ### Exercise 4: what is the truth?
+# ### Exercise 4: a net that looks at everything first
+#
+# Deep-Emotion begins with a spatial transformer: it looks at the whole picture, chooses a crop, and
+# warps. What does that do to the box? Predict, then count where the warped picture differs:
+# `deep = models.pretrained("deep_emotion_facs3d")` has the module `deep.trunk.transformer`. Which
+# engine makes its map? And what does `engine="fused"` answer?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# deep = models.pretrained("deep_emotion_facs3d")
+# with torch.no_grad():
+#     warped = deep.trunk.transformer(deep.prepare(torch.stack((picture, dark_square))))
+# print(((warped[0] - warped[1]).abs() > 1e-5).float().mean())
+# print(saliency.occlusion(deep, image).engine)
+# saliency.occlusion(deep, image, engine="fused")
+# ```
+#
+# The square moves the crop a little, and with it nearly every pixel (what lies outside the face's
+# picture stays 0): the box is the whole picture from there on, and nothing can be saved. `auto` takes
+# `batched`, which suits any net; `fused` refuses, with the reason.
+#
+# </details>
+#
+# ### Exercise 5: what is the truth?
 #
 # The last column of the score uses |face - twin|. Compute it with the *squared* difference, and
 # with the difference set to 0 where it is below 10 % of white. For which expressions does it
@@ -596,14 +1000,16 @@ widgets.occlusion_explorer(doubtful, models=sorted(mine, reverse=True))
 # %% [markdown]
 # ## Recap
 #
-# - The sliding square is two loops, one assignment and one softmax; the module gives the same
-#   numbers for all classes in one pass, and so does captum, one picture at a time.
-# - Flips say where the label changes and depend on how sure the net was; drops say by how much and
-#   have a sign; heat is the mean drop of all squares over a pixel.
-# - A larger window blurs, a stride only samples, a fill is a picture of its own, and a stride that
-#   does not divide leaves slivers at the rim: state all three, and compare fills.
+# - The sliding square is two loops, one assignment and one softmax. Flips say where the label changes
+#   and depend on how sure the net was; drops say by how much and have a sign; heat is the mean drop
+#   of all squares over a pixel. One face is one face: the paper's figures need many to be a finding.
+# - A larger window blurs, a stride only samples, a fill is a picture of its own and hides on its own
+#   colour, and a stride that does not divide leaves slivers at the rim: state all of them.
+# - Covering changes a box, which grows layer by layer; convolutions carry the difference alone, ReLU
+#   and pooling need the clean values. captum, batches, boxes and compiled loops give one map.
 # - Part labels and neutral twins of facs3d give a score, to be compared with the area (chance). It
 #   shows what the paint adds; and a cold spot may still be used, when another part stands in for it.
 
 # %% [markdown]
-# Previous: [05 Confusion and precision](05_confusion_and_precision.ipynb)
+# Previous: [05 Confusion and precision](05_confusion_and_precision.ipynb) |
+# Next: [07 Saliency compared](07_saliency_compared.ipynb)

@@ -70,7 +70,8 @@ def _with_truth(values: np.ndarray, truth: Truth | None, label: str) -> dict[str
     parts: tuple[Callable[[], Score], ...] = (
         partial(energy_inside, values, truth.mask),
         partial(pointing_game, values, truth.mask),
-        partial(rank_correlation, values, truth.change),
+        # a change has no sign: what speaks against the class marks the expression as well
+        partial(rank_correlation, np.abs(values), truth.change),
     )
     return {name: compute() for name, compute in zip(names, parts, strict=True)}
 

@@ -1,0 +1,192 @@
+"""What the explorers show, as pure functions: a state goes in; numbers, or a figure, come out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from fer_utils import plots
+from fer_utils.pictures import as_picture
+from fer_utils.plots.attributions import UNSIGNED
+from fer_utils.plots.grids import to_pixels
+from fer_utils.plots.maps import SIGNED
+from fer_utils.saliency import (
+    METHODS,
+    Attribution,
+    OcclusionMap,
+    attribute,
+    occlusion,
+    painted,
+    refine,
+)
+from fer_utils.saliency.engines import Progress
+
+OCCLUSION = "occlusion"
+
+# a face under its map is drawn paler, from this grey to white, so that dark hair has colours too
+DARKEST = 0.45
+
+
+@dataclass(frozen=True)
+class ExplorerState:
+    """What an explorer shows.
+
+    Attributes:
+        net: a module from pictures to logits.
+        image: uint8 (C, H, W).
+        window: side of the square in pixels.
+        stride: its steps in pixels.
+        fill: an entry of `saliency.FILLS`, or a value in [0, 1].
+        target: name of the class whose map is drawn; None takes the predicted one.
+        method: of the map, an entry of `saliency.METHODS`.
+    """
+
+    net: nn.Module
+    image: np.ndarray
+    window: int = 8
+    stride: int = 2
+    fill: str | float = "black"
+    target: str | None = None
+    method: str = OCCLUSION
+
+
+@dataclass(frozen=True)
+class View:
+    """What was found out about a state.
+
+    Attributes:
+        state: it.
+        omap: the answers for every position of the square.
+        found: the map of another method than occlusion.
+    """
+
+    state: ExplorerState
+    omap: OcclusionMap
+    found: Attribution | None = None
+
+    @property
+    def heat(self) -> np.ndarray:
+        """The map, float32 (H, W)."""
+        return self.omap.heat(self.state.target) if self.found is None else self.found.map
+
+    @property
+    def signed(self) -> bool:
+        """Whether the map speaks for the class where it is positive, and against it elsewhere."""
+        return METHODS[self.state.method].signed
+
+
+def explore(state: ExplorerState, progress: Progress | None = None) -> View:
+    """Return the net's answers for every position of the square, and the map of the method.
+
+    Raises:
+        FerError: what `saliency.occlusion` or `saliency.attribute` refuses.
+        Cancelled: progress returned False.
+    """
+    omap = occlusion(
+        state.net,
+        state.image,
+        window=state.window,
+        stride=state.stride,
+        fill=state.fill,
+        progress=progress,
+    )
+    if state.method == OCCLUSION:
+        return View(state, omap)
+    target = omap.target_index(state.target)
+    return View(state, omap, attribute(state.net, state.image, state.method, target))
+
+
+def refined(state: ExplorerState, progress: Progress | None = None) -> Iterator[View]:
+    """Yield views that get finer, for a net that takes its time; the last is that of `explore`.
+
+    Raises:
+        FerError, Cancelled: as `explore`.
+    """
+    found = None
+    for omap in refine(
+        state.net,
+        state.image,
+        window=state.window,
+        stride=state.stride,
+        fill=state.fill,
+        progress=progress,
+    ):
+        if state.method != OCCLUSION and found is None:
+            target = omap.target_index(state.target)
+            found = attribute(state.net, state.image, state.method, target)
+        yield View(state, omap, found)
+
+
+def explorer_data(view: View) -> dict:
+    """Return all that the page needs to draw a view and to follow the pointer by itself.
+
+    Numbers are bytes, in rows from the top: "face", "paint" (what the square shows) and "map" are
+    RGBA, uint8 (H, W, 4), and "palette" (256, 4); "table", the probabilities under the square, is
+    float32 (ny, nx, K) and "clean", those of the whole face, float32 (K,).
+    """
+    state, omap = view.state, view.omap
+    face, picture = to_pixels(state.image), as_picture(state.image)[None]
+    paint = painted(picture, state.fill, omap.window, omap.seed)[0].numpy()
+    drawn, palette, limits = coloured(face, view.heat, view.signed)
+    title, note = _captions(view)
+    return {
+        "size": list(omap.size),
+        "window": list(omap.window),
+        "stride": list(omap.stride),
+        "counts": list(omap.windows.counts),
+        "classes": list(omap.classes),
+        "target": omap.target_index(state.target),
+        "peak": list(omap.peak(state.target)),
+        "title": title,
+        "note": note,
+        "limits": [f"{limit:+.2g}".replace("-", "−") if limit else "0" for limit in limits],
+        "face": _rgba(face),
+        "paint": _rgba(to_pixels(paint)),
+        "map": _rgba(drawn),
+        "palette": palette,
+        "table": np.ascontiguousarray(omap.probabilities, np.float32).tobytes(),
+        "clean": omap.clean.astype(np.float32).tobytes(),
+    }
+
+
+def coloured(face: np.ndarray, heat: np.ndarray, signed: bool) -> tuple[np.ndarray, bytes, list]:
+    """Return a map over a face in the colours of `plots`.
+
+    Args:
+        face: RGB, uint8 (H, W, 3).
+        heat: (H, W); 0 is white.
+        signed: whether negative values mean something.
+
+    Returns:
+        RGB uint8 (H, W, 3); the colours from the lowest value to the highest, RGBA (256, 4); and
+        the values at the two ends and, where that is 0, in the middle.
+    """
+    colors = SIGNED if signed else UNSIGNED
+    largest = max(float(np.abs(heat).max()), 1e-12)
+    share = 0.5 + heat / (2 * largest) if signed else heat / largest
+    pale = DARKEST + (1 - DARKEST) * face.mean(-1, keepdims=True) / 255
+    drawn = (colors(share)[..., :3] * pale * 255).round().astype(np.uint8)
+    limits = [-largest, 0.0, largest] if signed else [0.0, largest]
+    return drawn, colors(np.arange(256), bytes=True).tobytes(), limits
+
+
+def explorer_figure(view: View) -> plots.Picture:
+    """Return the still figure of a view."""
+    if view.found is None:
+        return plots.occlusion(view.state.image, view.omap, view.state.target)
+    return plots.attribution(view.state.image, view.found)
+
+
+def _captions(view: View) -> tuple[str, str]:
+    """Return the title of the map, and what its colours mean."""
+    label = view.omap.classes[view.omap.target_index(view.state.target)]
+    if view.found is None:
+        return f"what “{label}” rests on", "red: covering it costs probability; blue: it helps"
+    meaning = "red: for it; blue: against it" if view.signed else "the darker, the more it matters"
+    return f"{view.found.title}: “{label}”", f"{METHODS[view.state.method].unit}; {meaning}"
+
+
+def _rgba(pixels: np.ndarray) -> bytes:
+    opaque = np.full((*pixels.shape[:2], 1), 255, np.uint8)
+    return np.concatenate([pixels, opaque], -1).tobytes()

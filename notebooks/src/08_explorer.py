@@ -1,0 +1,290 @@
+# %% [markdown]
+# # Explorer
+#
+# **You will be able to**
+#
+# - look up what a network says of a face with a square over it, and say why that is instant;
+# - find the action unit that carries an expression for a network, by moving it;
+# - put a face of your own before a network, and say why not to believe the answer.
+#
+# **Read first:** [06 Occlusion saliency](06_occlusion_saliency.ipynb) and
+# [07 Saliency compared](07_saliency_compared.ipynb).
+#
+# **Time:** 25 minutes on a laptop CPU; the cells take less than a minute.
+
+# %% [markdown]
+# ## Set-up
+#
+# The same cell opens every notebook. Change `dataset` to `"fer2013"` to run on real faces.
+
+# %%
+from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets
+
+DATASET = setup(dataset="facs3d", seed=0)
+
+# %% [markdown]
+# Faces that the net was not trained on, the net, and its answers. We keep the hundred on which it
+# hesitates most: there a small square can tip the balance.
+
+# %%
+import numpy as np
+import torch
+
+faces = data.load(DATASET, progress=False)
+faces = faces.where(split="test" if "test" in faces.split else "valid").take(slice(0, 1000))
+net = models.pretrained(f"mini_xception_{DATASET}")
+sure = evaluate.evaluate(net, faces).probabilities.max(axis=1)
+doubtful = faces.take(np.argsort(sure, kind="stable")[:100])
+
+# %% [markdown]
+# ## A table in place of a network
+#
+# The explorer further down shows new probabilities at every movement of the pointer. A net is
+# far too slow for that in a web page, so the page gets the answers beforehand: one row of
+# probabilities for each position of the square.
+
+# %%
+image = doubtful.images[0]
+omap = saliency.occlusion(net, image, window=8, stride=2)
+table = omap.probabilities
+print(f"table {table.shape}, {table.nbytes / 1024:.0f} KiB")
+
+# %% [markdown]
+# **Predict.** The face is 48 pixels wide, the square 8, its step 2. The pointer is at row 30,
+# column 20. Which row and column of the table belong to the square whose middle is nearest?
+#
+# **Run** it by hand. The middle of position i lies at 2 i + 4.
+
+# %%
+def position(pixel, window=8, stride=2, count=21):
+    """Return the position of the square whose middle is nearest to the middle of a pixel."""
+    nearest = int(np.floor((pixel + 0.5 - window / 2) / stride + 0.5))
+    return min(max(nearest, 0), count - 1)
+
+
+row, column = position(30), position(20)
+print("position", (row, column), "covers rows and columns", omap.box(row, column))
+
+# %% [markdown]
+# Does the table say there what the net would say? We paint the square and ask it:
+
+# %%
+covered = torch.tensor(image).float()[None] / 255
+covered[..., 2 * row : 2 * row + 8, 2 * column : 2 * column + 8] = 0
+with torch.no_grad():
+    asked = net(covered).softmax(1)[0].numpy()
+print("net and table agree:", np.abs(asked - table[row, column]).max() < 1e-5)
+
+# %% [markdown]
+# **Interpret.** Everything the net can say of this face under this square fits into a few KiB, less
+# than the picture of a button. The page looks it up, so the bars follow the pointer even when
+# Python is busy. The price: another square, stride or paint is another table, and Python has to
+# fill it.
+#
+# ## The square under your pointer
+#
+# **Predict.** This is the face on which the net hesitates most, with its map. Where would you put
+# the square to change the answer? Where to make the net surer?
+
+# %%
+plots.show(plots.occlusion(image, omap))
+
+# %% [markdown]
+# **Run.** Move the pointer over the face or over the map. With the keyboard: Tab to the face, arrow
+# keys for the square, Home for the place that costs most, Escape for the whole face. Then move
+# the sliders; face, map and bars follow while you drag.
+
+# %%
+mine = [name for name in models.pretrained_names() if name.endswith(DATASET)]
+widgets.occlusion_explorer(doubtful, sorted(mine, reverse=True))
+
+# %% [markdown]
+# **Interpret.** The bar is the answer under the square, the line the answer to the whole face. On a
+# face like this one, one small square is enough to put another class first, and in places that
+# have nothing to do with the expression: the net was hardly decided. Things to try:
+#
+# - a square of 3 pixels, and one of 20, on the same face;
+# - `painted` blur in place of black: are the same places red?
+# - `map by` another method of notebook 07. Every map makes a claim, and the square tests it: put it
+#   where that map is darkest. Does covering the place really cost probability?
+# - `expression` and `face`: look for a face whose answer no square can change.
+#
+# ## A face made of muscles
+#
+# `faces3d.draw` draws a face from action units, the muscles of FACS. So we need not cover anything:
+# we can move one muscle and leave all else as it is.
+
+# %%
+from fer_utils import faces3d
+
+drawn_net = models.pretrained("mini_xception_facs3d")
+
+
+def ask(units):
+    """Return the net's probabilities for a drawn face with these action units."""
+    face = torch.tensor(faces3d.draw(action_units=units)).float()[None, None] / 255
+    with torch.no_grad():
+        return drawn_net(face).softmax(1)[0].numpy()
+
+# %% [markdown]
+# **Predict.** A happy face has its cheeks raised (6), its lip corners pulled up (12) and its lips
+# apart (25). We take the smile, 12, back to nothing. At which value does the net stop saying
+# happy, and what does it say then?
+#
+# **Run.**
+
+# %% tags=["tolerance:0.1"] reason="a drawn pixel may be rounded differently on another processor"
+for smile in (1.0, 0.8, 0.6, 0.4, 0.2, 0.0):
+    p = ask({6: 0.9, 12: smile, 25: 1.0})
+    print(f"smile {smile:.1f}: {drawn_net.classes[p.argmax()]:8} {p.max():.2f}")
+
+# %% [markdown]
+# Now the same for every expression and every one of its action units: which one, taken away, costs
+# the expression most?
+
+# %% tags=["tolerance:0.1"] reason="a drawn pixel may be rounded differently on another processor"
+for label, name in enumerate(drawn_net.classes[:6]):
+    units = faces3d.action_units.PROTOTYPES[name][0]
+    left = {one: ask({u: v for u, v in units.items() if u != one})[label] for one in units}
+    worst = min(left, key=left.get)
+    known = faces3d.action_units.NAMES[worst]
+    print(f"{name:9}{ask(units)[label]:.2f}; without {worst:2} ({known}) {left[worst]:.2f}")
+
+# %% [markdown]
+# **Interpret.** Read the last column. Where it is near zero, one muscle decides, and a net that
+# reads only it would do as well. Where it stays high, several action units say the same, and
+# none of them alone is missed. This is one drawn person in one light: a finding about this net and
+# this drawing program, and a question, not an answer, about people.
+#
+# The happy face, what it rests on, and where a square would change the answer:
+
+# %%
+happy = faces3d.draw("happy")[None]
+plots.show(plots.occlusion(happy, saliency.occlusion(drawn_net, happy)))
+
+# %% [markdown]
+# Now move the muscles yourself.
+#
+# **Predict.** Open the eyes of this face wide (5) and drop its jaw (26). Joy or surprise?
+#
+# **Run.** The numbers in front of the names are those of FACS, the sliders are in percent.
+
+# %%
+drawn = [name for name in models.pretrained_names() if name.endswith("facs3d")]
+widgets.face_explorer(sorted(drawn, reverse=True))
+
+# %% [markdown]
+# **Interpret.** The map follows the face. Watch it while you move one slider from 0 to 100: where a
+# muscle starts to matter, a red place appears, sometimes before the label changes. Then turn the
+# head, or take the light from below, without touching a muscle: what changes now has nothing to do
+# with the expression, and the net answers to it all the same.
+#
+# ## A face of your own
+#
+# The button *Upload a face* of the first explorer takes a picture file, looks for the largest face,
+# and cuts it out. The work is done by a function, so we can watch it. Our photograph is a drawing
+# as well, five times as large as the faces of the data set, at the right of a grey wall:
+
+# %%
+from io import BytesIO
+
+from PIL import Image
+
+photograph = Image.new("RGB", (600, 300), (90, 90, 90))
+photograph.paste(Image.fromarray(faces3d.draw("happy", 3, size=240, color=True)), (330, 30))
+file = BytesIO()
+photograph.save(file, "PNG")
+face, done = widgets.read_upload(file.getvalue(), "photograph.png")
+plots.show(plots.faces([np.array(photograph), face], ["photograph.png", "what the net gets"], 2, 2))
+
+# %% [markdown]
+# **Predict.** What should happen to a text file called .png, and to a picture without a face?
+#
+# **Run.**
+
+# %%
+from fer_utils import FerError
+
+wall = BytesIO()
+Image.new("L", (300, 200), 120).save(wall, "PNG")
+for name, content in {"notes.png": b"Buy milk.", "wall.png": wall.getvalue()}.items():
+    try:
+        widgets.read_upload(content, name)
+    except FerError as refused:
+        print(refused)
+
+# %% [markdown]
+# **Interpret.** A net never says "there is no face": it always divides 100 % among its classes. So
+# whoever feeds it must check. The finder of faces is a program with errors of its own; it was made
+# for upright faces seen from the front.
+#
+# When you upload yourself, remember what the nets were trained on. One learned from drawings and
+# has never seen a photograph; the other learned from small grey photographs that strangers labelled. No
+# score in these notebooks is about you, and an expression is not a feeling. The picture goes to
+# the kernel that runs this notebook and nowhere else; but if you save the notebook, the face may be
+# saved with it, so clear the outputs before you pass it on.
+#
+# ## Exercises
+#
+# ### Exercise 1: the smallest square
+#
+# Which is the smallest square that changes the answer for `image`, at any position? Find it with
+# the explorer, then by code.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# for window in range(2, 25):
+#     found = saliency.occlusion(net, image, window=window, stride=1)
+#     if found.flips().any():
+#         print(window, found.flips().sum())
+#         break
+# ```
+#
+# On a face with 39 % against 34 % it is a very small one. Repeat it with a face of which the net
+# is sure: `faces.take([sure.argmax()]).images[0]`.
+#
+# </details>
+#
+# ### Exercise 2: from fear to surprise
+#
+# Fear and surprise share raised brows and wide eyes. Start from the action units of fear and set
+# one at a time to what it is in surprise. Which single step takes the net from one to the other,
+# or does none?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# fear, surprise = (faces3d.action_units.PROTOTYPES[n][0] for n in ("fear", "surprise"))
+# for unit in sorted(fear.keys() | surprise.keys()):
+#     p = ask({**fear, unit: surprise.get(unit, 0)})
+#     print(f"{unit:2} {faces3d.action_units.NAMES[unit]:18}", drawn_net.classes[p.argmax()])
+# ```
+#
+# </details>
+#
+# ### Exercise 3: who does not matter
+#
+# Draw the same happy face for persons 0 to 19 (`faces3d.draw(identity=i, ...)`) and count how often
+# the net says happy. Then half the smile. For whom does it fail first, and what have these faces
+# in common?
+#
+# <details><summary>Hint</summary>
+#
+# `faces3d.draw("happy", i, strength=0.5)` draws every action unit at half its strength. Look at the
+# faces with `plots.faces`: hair over the brows, a beard and glasses cover muscles, as squares do.
+#
+# </details>
+
+# %% [markdown]
+# ## Recap
+#
+# - One forward pass per position fills a table; looking up the square under the pointer takes no
+#   net, which is why it is instant.
+# - Moving one action unit and leaving all else as it is shows what an expression hangs on, for one
+#   net and one drawn person.
+# - A net answers whatever it is given, face or not, and a face unlike those it was trained on is
+#   a guess with a percentage.
+
+# %% [markdown]
+# Previous: [07 Saliency compared](07_saliency_compared.ipynb)

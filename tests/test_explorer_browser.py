@@ -1,0 +1,299 @@
+"""Notebook 08 in JupyterLab in a real browser: what the pointer, the keys and the sliders change.
+
+Needs Chromium (`apt-get install chromium`; Chrome will do), and is skipped where there is none. It
+also measures, without judging, how long a slider takes from the key to the picture; `pytest -rP`
+prints that.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from io import BytesIO
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+from fer_utils import faces3d, models, saliency
+from scripts import notebooks
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOK = ROOT / "notebooks" / "08_explorer.ipynb"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+FLAGS = "no-sandbox disable-gpu disable-quic no-first-run disable-sync"
+FLAGS += " disable-background-networking disable-component-update"
+MINUTES = 60_000  # milliseconds
+MOVES = 24
+
+# All cells in the page at once, and no questions about news.
+SETTINGS = {
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+}
+ERRORS = '[data-mime-type="application/vnd.jupyter.error"]'
+STDERR = '[data-mime-type="application/vnd.jupyter.stderr"]'
+
+# Counts from a key to the first complete map after it; a timer set in an animation frame runs when
+# that frame has been painted.
+STOPWATCH = """view => {
+  const watch = window.stopwatch = {since: null, took: []};
+  document.addEventListener("keydown", () => { watch.since = performance.now(); }, true);
+  new MutationObserver(() => {
+    const since = watch.since;
+    if (view.dataset.stride !== "2,2") return;
+    watch.since = null;
+    const note = () => watch.took.push(performance.now() - since);
+    if (since !== null) requestAnimationFrame(() => setTimeout(note));
+  }).observe(view, {attributeFilter: ["data-frames"]});
+}"""
+RUN_ALL = """async () => {
+  const panel = window.jupyterapp.shell.currentWidget;
+  await panel.sessionContext.ready;
+  await window.jupyterapp.commands.execute("notebook:run-all-cells");
+}"""
+BOTH_SHOWN = 'document.querySelectorAll(".fer-view[data-frames]").length === 2'
+PIXELS = 'view => [...view.querySelectorAll(".fer-stage canvas")].map(c => c.toDataURL()).join()'
+
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium (nor Chrome) here")
+
+
+def unrun(folder):
+    """Copy the notebook without its outputs, so that what is seen was made now."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+    nbformat.write(notebook, folder / NOTEBOOK.name)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Start JupyterLab with settings of its own; return the address of the notebook."""
+    home = tmp_path_factory.mktemp("jupyter")
+    (home / "work").mkdir()
+    unrun(home / "work")
+    for name, values in SETTINGS.items():
+        path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+    environment = notebooks.kernel_environment() | {
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+    }
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    token = secrets.token_hex(8)
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}"]
+    command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
+    command += [f"--ServerApp.root_dir={home / 'work'}", "--LabApp.expose_app_in_browser=True"]
+    command += ["--allow-root"] if hasattr(os, "getuid") and os.getuid() == 0 else []
+    with open(home / "log", "wb") as log:
+        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+    try:
+        wait_for_server(f"http://127.0.0.1:{port}/api/status?token={token}", server, home / "log")
+        yield f"http://127.0.0.1:{port}/lab/tree/{NOTEBOOK.name}?token={token}"
+    finally:
+        server.terminate()  # its kernels go with it
+        server.wait(30)
+
+
+def wait_for_server(address, server, log, seconds=120):
+    give_up = time.monotonic() + seconds
+    while True:
+        try:
+            urllib.request.urlopen(address).close()
+            return
+        except (urllib.error.URLError, ConnectionError):
+            late = time.monotonic() > give_up
+            assert server.poll() is None and not late, f"no JupyterLab:\n{log.read_text()}"
+            time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def page(address):
+    """The notebook in a browser, all its cells run."""
+    with playwright.sync_playwright() as driver:
+        arguments = [f"--{flag}" for flag in FLAGS.split()]
+        browser = driver.chromium.launch(executable_path=BROWSER, args=arguments)
+        page = browser.new_page(viewport={"width": 1300, "height": 1000})
+        page.set_default_timeout(2 * MINUTES)
+        page.goto(address)
+        page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+        page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext")
+        page.evaluate(RUN_ALL)
+        page.wait_for_function(BOTH_SHOWN)
+        yield page
+        browser.close()
+
+
+@pytest.fixture
+def errors(page):
+    """Count, after the test, what the cells have raised or written on stderr."""
+    yield
+    assert page.locator(f"{ERRORS}, {STDERR}").count() == 0
+
+
+def explorer(page, number):
+    """Return the view and the whole widget of an explorer: 0 chooses faces, 1 has sliders."""
+    output = page.locator(".jp-OutputArea-child:has(.fer-view)").nth(number)
+    output.scroll_into_view_if_needed()
+    return output.locator(".fer-view"), output
+
+
+def hover(view, row, column, panel=".fer-face"):
+    """Move the pointer to a pixel of the 48 x 48 picture."""
+    canvas = view.locator(f"{panel} canvas").first
+    side = canvas.bounding_box()["width"] / 48
+    canvas.hover(position={"x": (column + 0.5) * side, "y": (row + 0.5) * side})
+
+
+def seen(view):
+    """What can be read in a view: the sentence, and all probabilities."""
+    return view.locator(".fer-said").inner_text(), view.locator(".fer-percent").all_inner_texts()
+
+
+def start_from(page, view, widget, expression):
+    """Set the sliders to an expression, from another one, and wait for its face."""
+    choose = widget.locator(".widget-dropdown", has_text="start from").locator("select")
+    for name in ("disgust", expression):
+        drawn = view.get_attribute("data-frames")
+        choose.select_option(name)
+        page.wait_for_function(
+            "([view, drawn]) => view.dataset.frames > drawn && view.dataset.stride === '2,2'",
+            arg=[view.element_handle(), int(drawn)],
+        )
+
+
+def test_pointer_shows_the_table_without_asking_python(page, errors):
+    net = models.pretrained("mini_xception_facs3d")
+    omap = saliency.occlusion(net, faces3d.draw("happy")[None])
+    view, _ = explorer(page, 1)
+    found = set()
+    for row, column in ((16, 14), (30, 22), (47, 47)):
+        hover(view, row, column)
+        spot = [min(20, max(0, round((at + 0.5 - 4) / 2))) for at in (row, column)]
+        said, percents = seen(view)
+        assert view.get_attribute("data-spot") == ",".join(map(str, spot))
+        shares = omap.probabilities[*spot]
+        shown = [int(text.rstrip("\xa0%")) / 100 for text in percents]
+        np.testing.assert_allclose(shown, shares, atol=0.0051)
+        assert f"rows {2 * spot[0]} to {2 * spot[0] + 7}" in said
+        assert omap.classes[shares.argmax()] in said
+        found.add((said, view.evaluate(PIXELS)))
+    assert len(found) == 3
+    page.mouse.move(2, 2)
+    assert "The whole face" in seen(view)[0]
+
+
+def test_pointer_needs_no_kernel(page, errors):
+    """Cut off from the server, the page still follows."""
+    view, _ = explorer(page, 0)
+    page.context.set_offline(True)
+    try:
+        hover(view, 20, 20)
+        first = seen(view)
+        hover(view, 34, 24, ".fer-map")
+        assert seen(view) != first
+    finally:
+        page.context.set_offline(False)
+
+
+def test_arrow_keys_move_the_square(page, errors):
+    view, _ = explorer(page, 0)
+    view.locator(".fer-face canvas").focus()
+    page.keyboard.press("Home")
+    start = [int(n) for n in view.get_attribute("data-spot").split(",")]
+    first = seen(view)
+    step = -1 if start[0] else 1
+    page.keyboard.press("ArrowUp" if start[0] else "ArrowDown")
+    assert view.get_attribute("data-spot") == f"{start[0] + step},{start[1]}"
+    assert seen(view) != first
+    page.keyboard.press("Escape")
+    assert view.get_attribute("data-spot") == ""
+    assert "The whole face" in seen(view)[0]
+
+
+def test_sliders_change_face_map_and_prediction(page, errors, record_property):
+    view, widget = explorer(page, 1)
+    start_from(page, view, widget, "happy")
+    before, said = view.evaluate(PIXELS), seen(view)
+    widget.locator(".widget-slider", has_text="12 smile").locator(".noUi-handle").focus()
+    view.evaluate(STOPWATCH)
+    for move in range(MOVES):
+        page.keyboard.press("ArrowLeft" if move < MOVES / 2 else "ArrowRight")
+        page.wait_for_function(f"window.stopwatch.took.length === {move + 1}")
+        if move == MOVES / 2 - 1:
+            assert view.evaluate(PIXELS) != before
+    assert (view.evaluate(PIXELS), seen(view)) == (before, said)  # there and back again
+    page.keyboard.press("Home")
+    view.locator(".fer-said", has_text="the net says neutral").wait_for()
+    assert seen(view)[1] != said[1]
+    took = sorted(page.evaluate("window.stopwatch.took")[:MOVES])
+    median, slow = took[len(took) // 2], took[round(0.95 * (len(took) - 1))]
+    record_property("slider_latency_ms", [round(ms) for ms in took])
+    print(f"slider to picture, {MOVES} moves: median {median:.0f} ms, 95 % {slow:.0f} ms")
+
+
+def test_dragging_ends_with_the_last_value(page, errors):
+    view, widget = explorer(page, 1)
+    start_from(page, view, widget, "happy")
+    slider = widget.locator(".widget-slider", has_text="26 jaw drop")
+    box = slider.locator(".noUi-handle").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 31):
+        page.mouse.move(x + 2 * step, y)
+    page.mouse.up()
+    jaw = int(slider.locator(".widget-readout").inner_text())
+    assert jaw > 20
+    face = faces3d.draw(action_units={6: 0.9, 12: 1.0, 25: 1.0, 26: jaw / 100})
+    shown = "view => { const c = view.querySelector('.fer-face canvas');"
+    shown += " return [...c.getContext('2d').getImageData(0, 0, 48, 48).data]; }"
+    give_up = time.monotonic() + 20
+    while time.monotonic() < give_up:
+        pixels = np.array(view.evaluate(shown)).reshape(48, 48, 4)[..., 0]
+        if np.array_equal(pixels, face):
+            return
+        time.sleep(0.1)
+    pytest.fail("the picture is not that of the slider's last value")
+
+
+def choose_file(page, widget, file):
+    with page.expect_file_chooser() as chooser:
+        widget.get_by_role("button", name="Upload a face").click()
+    chooser.value.set_files(file)
+
+
+def test_uploads_good_and_bad(page, errors):
+    view, widget = explorer(page, 0)
+    before = view.evaluate(PIXELS)
+    choose_file(
+        page, widget, {"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"}
+    )
+    widget.get_by_role("alert").filter(has_text="notes.png is no picture").wait_for()
+    assert view.evaluate(PIXELS) == before
+    file = BytesIO()
+    Image.fromarray(faces3d.draw("surprise", 3, size=256, color=True)).save(file, "PNG")
+    choose_file(
+        page, widget, {"name": "me.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    )
+    widget.get_by_role("status").filter(has_text="me.png").wait_for()
+    changed = f"([view, before]) => ({PIXELS})(view) !== before"
+    page.wait_for_function(changed, arg=[view.element_handle(), before])
