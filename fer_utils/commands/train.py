@@ -20,7 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fusion", choices=("concat", "parallel"), default="concat")
     parser.add_argument("--stl", action="store_true", help="a spatial transformer before each net")
     parser.add_argument("--variant", help="of mini_xception: arriaga or alessi2019")
-    parser.add_argument("--base-weights", type=Path, help="safetensors file for the base to keep")
+    parser.add_argument(
+        "--base-weights",
+        help="for the base of a transfer net: imagenet (vgg16_gap, by torchvision) or a "
+        ".safetensors file",
+    )
     parser.add_argument("--freeze-base", action="store_true", help="train the head only")
     parser.add_argument("--recipe", help="; ".join(train.RECIPES) + " (default: the model's paper)")
     parser.add_argument("--epochs", type=int, help="default: the recipe's")
@@ -99,10 +103,10 @@ def command(args: argparse.Namespace, recipe_name: str) -> str:
     words = [f"python -m fer_utils train --data {args.data} --model {args.model}"]
     words += [f"--inputs {args.inputs}"] if args.inputs != "gray" else []
     words += [f"--fusion {args.fusion}"] if args.fusion != "concat" else []
-    for name in ("input_size", "variant", "base_weights"):
-        value = getattr(args, name)
-        value = value.name if isinstance(value, Path) else value
-        words += [f"--{name.replace('_', '-')} {value}"] if value else []
+    base = Path(args.base_weights).name if args.base_weights else None  # a file, or "imagenet"
+    for name, value in (("input-size", args.input_size), ("variant", args.variant)):
+        words += [f"--{name} {value}"] if value else []
+    words += [f"--base-weights {base}"] if base else []
     words += [f"--{name.replace('_', '-')}" for name in ("stl", "freeze_base") if vars(args)[name]]
     words += [f"--recipe {recipe_name}"]
     words += [f"--epochs {args.epochs}"] if args.epochs else []
