@@ -40,7 +40,13 @@ def test_train_then_evaluate_then_go_on(few_faces, tmp_path, capsys):
     assert str(tmp_path) not in json.dumps(card)
 
     weights = str(out / "model.safetensors")
-    assert fer_utils("evaluate", "--model", weights, "--split", "valid") == 0
+    picture = tmp_path / "confusion.png"
+    chosen = ("--model", weights, "--split", "valid", "--out", str(picture))
+    assert fer_utils("evaluate", *chosen) == 0
+    about, *rows = picture.with_suffix(".csv").read_text().splitlines()
+    assert f"trained by: {card['command']}; made by: python -m fer_utils evaluate" in about
+    assert "--model DIR/model.safetensors" in about and str(tmp_path) not in about
+    assert len(rows) == 8 and picture.stat().st_size > 1000
     said = capsys.readouterr().out
     assert f"{card['scores']['valid']['accuracy']:.3f}" in said
     assert "precision  recall" in said and "label \\ said" in said
