@@ -8,7 +8,9 @@ picture's alt text (`metadata["image/png"]["alt"]` of the output). The descripti
 The colours can be told apart by the colour-blind and on a grey print.
 """
 
+from fer_utils.plots.architectures import architectures
 from fer_utils.plots.blocks import blocks
+from fer_utils.plots.dots import dots
 from fer_utils.plots.grids import counts, faces
 from fer_utils.plots.maps import occluded, occlusion, saliency
 from fer_utils.plots.panels import heats
@@ -17,10 +19,12 @@ from fer_utils.plots.scores import bars, confusion, history
 
 __all__ = [
     "Picture",
+    "architectures",
     "bars",
     "blocks",
     "confusion",
     "counts",
+    "dots",
     "faces",
     "heats",
     "history",
