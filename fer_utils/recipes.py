@@ -1,6 +1,7 @@
 """How to train, as data: every hyper-parameter a paper states, and a note where it is silent."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
 
 from fer_utils.augment import Augmentation
 from fer_utils.emotions import nearest
@@ -292,3 +293,36 @@ def recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise FerError(f"no recipe called {name!r}.{nearest(name, RECIPES)}")
     return RECIPES[name]
+
+
+#: What `changed` can change: the numbers of a recipe, and its schedule.
+CHANGEABLE = (
+    *("learning_rate", "batch", "decay", "weight_decay", "l2", "label_smoothing", "average"),
+    *("momentum", "plateau", "patience", "schedule"),
+)
+
+
+def changed(original: Recipe, words: Iterable[str]) -> Recipe:
+    """Return a recipe with some values replaced.
+
+    Args:
+        original: stays as it is.
+        words: "name=value" each, e.g. "learning_rate=5e-4"; names are those of `CHANGEABLE`.
+
+    Raises:
+        FerError: not of that form, no such name, a value of the wrong kind, or values that do
+            not go together.
+    """
+    values = {}
+    for word in words:
+        name, _, text = word.partition("=")
+        if name not in CHANGEABLE:
+            raise FerError(
+                f"{word!r}: expected NAME=VALUE, the name one of {', '.join(CHANGEABLE)}."
+            )
+        kind = type(getattr(original, name))
+        try:
+            values[name] = kind(text)
+        except ValueError:
+            raise FerError(f"{word!r}: {name} is of the kind {kind.__name__}.") from None
+    return replace(original, **values)

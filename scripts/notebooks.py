@@ -245,7 +245,7 @@ def execute_only(name: str, dataset: str | None, out: Path) -> str:
 
 
 def chosen(prefixes: list[str], available: list[str]) -> list[str]:
-    """Return the names that start with one of the prefixes ("03" or "03_two"), or all of them."""
+    """Return the names that start with one of the prefixes ("03" or "03_arch"), or all of them."""
     for prefix in prefixes:
         if not any(name.startswith(prefix) for name in available):
             raise NotebookFailed(f"no notebook starts with {prefix!r}; there are {available}")

@@ -40,7 +40,13 @@ def test_train_then_evaluate_then_go_on(few_faces, tmp_path, capsys):
     assert str(tmp_path) not in json.dumps(card)
 
     weights = str(out / "model.safetensors")
-    assert fer_utils("evaluate", "--model", weights, "--split", "valid") == 0
+    picture = tmp_path / "confusion.png"
+    chosen = ("--model", weights, "--split", "valid", "--out", str(picture))
+    assert fer_utils("evaluate", *chosen) == 0
+    about, *rows = picture.with_suffix(".csv").read_text().splitlines()
+    assert f"trained by: {card['command']}; made by: python -m fer_utils evaluate" in about
+    assert "--model DIR/model.safetensors" in about and str(tmp_path) not in about
+    assert len(rows) == 8 and picture.stat().st_size > 1000
     said = capsys.readouterr().out
     assert f"{card['scores']['valid']['accuracy']:.3f}" in said
     assert "precision  recall" in said and "label \\ said" in said
@@ -53,10 +59,12 @@ def test_train_then_evaluate_then_go_on(few_faces, tmp_path, capsys):
 
 def test_train_takes_the_variants_of_a_net_and_writes_the_command_down(few_faces, tmp_path):
     words = ["--inputs", "gray+laplacian", "--fusion", "parallel", "--stl", "--freeze-base"]
+    words += ["--set", "batch=64"]
     out = ["--out", str(tmp_path), "--epochs", "1", "--input-size", "32"]
     assert fer_utils("train", "--model", "mini_xception", *words, *out) == 0
     card = json.loads((tmp_path / "model.json").read_text())
     assert "--fusion parallel --input-size 32 --stl --freeze-base" in card["command"]
+    assert "--set batch=64" in card["command"]
     net = models.load_file(tmp_path / "model.safetensors")
     assert models.count(net) > 2 * 56_951 and net.inputs == "gray+laplacian"
 

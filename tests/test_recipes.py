@@ -9,7 +9,7 @@ from torch import nn
 
 from fer_utils import optimise
 from fer_utils.errors import FerError
-from fer_utils.recipes import RECIPES, Recipe, recipe
+from fer_utils.recipes import RECIPES, Recipe, changed, recipe
 
 
 def stated(name: str, **numbers) -> None:
@@ -180,3 +180,23 @@ def test_recipes_refuse_what_fit_could_not_carry_out(wrong, says):
 def test_unknown_recipe_names_the_nearest():
     with pytest.raises(FerError, match="alessi2019"):
         recipe("alessi2018")
+
+
+def test_a_recipe_can_be_changed_by_words():
+    how = changed(RECIPES["one_cycle"], ["learning_rate=5e-4", "batch=64"])
+    assert (how.learning_rate, how.batch) == (5e-4, 64)
+    assert how.average == RECIPES["one_cycle"].average
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("rate=1", "NAME=VALUE.*learning_rate"),
+        ("batch=many", "of the kind int"),
+        ("batch=1", "2 pictures or more"),
+        ("schedule=steps", "need each other"),
+    ],
+)
+def test_a_change_that_cannot_be_is_refused(word, message):
+    with pytest.raises(FerError, match=message):
+        changed(RECIPES["one_cycle"], [word])

@@ -1,10 +1,14 @@
 """`python -m fer_utils evaluate`: confusion matrix, precision, recall and F1 of a network."""
 
 import argparse
+import csv
+import io
+import json
 from pathlib import Path
 
 from fer_utils import data, models, plots
 from fer_utils.evaluate import Evaluation, evaluate
+from fer_utils.files import write
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +21,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--model", required=True, help="pretrained name, or the path of a model.safetensors"
     )
     parser.add_argument("--device", help="cpu, cuda, ...")
-    parser.add_argument("--out", type=Path, help="also draw the confusion matrix into this PNG")
+    parser.add_argument(
+        "--out", type=Path, help="also draw the confusion matrix into this PNG, a CSV beside it"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -33,9 +39,59 @@ def run(args: argparse.Namespace) -> int:
     print()
     print(found.table())
     if args.out:
-        plots.save(plots.confusion(found), args.out)
-        print(f"wrote {args.out}")
+        words = f"--data {faces.name} --split {args.split} --model {model_name(args.model)}"
+        words += f" --relabel {args.relabel}" if args.relabel else ""
+        what = f"{model_name(args.model)} on {faces.name}, {args.split} split"
+        made_by = f"python -m fer_utils evaluate {words} --out {args.out.name}"
+        for path in save(found, args.out, what, made_by, training_command(args.model)):
+            print(f"wrote {path}")
     return 0
+
+
+def model_name(model: str) -> str:
+    """Return a model's name, or its file's path without the folders of this machine."""
+    return f"DIR/{Path(model).name}" if Path(model).exists() else model
+
+
+def training_command(model: str) -> str:
+    """Return the command that trained a model that does not come with the kit; else ""."""
+    if not Path(model).exists():
+        return ""
+    return json.loads(Path(model).with_suffix(".json").read_text()).get("command", "")
+
+
+def save(
+    found: Evaluation, path: Path, what: str, made_by: str, trained_by: str = ""
+) -> tuple[Path, Path]:
+    """Draw a confusion matrix, and write its counts and scores beside it as CSV.
+
+    Args:
+        found: the matrix.
+        path: of the PNG; the CSV has the same stem.
+        what: model, data and split, for the CSV's first line.
+        made_by: the command that makes the two.
+        trained_by: the command that trained the model, where it is not at hand.
+
+    Returns:
+        the two paths.
+    """
+    plots.save(plots.confusion(found), path)
+    about = [f"{what}: {found.accuracy}", *([f"trained by: {trained_by}"] if trained_by else [])]
+    text = io.StringIO()
+    text.write("# " + "; ".join([*about, f"made by: {made_by}"]) + "\n")
+    csv.writer(text, lineterminator="\n").writerows(confusion_rows(found))
+    numbers = path.with_suffix(".csv")
+    write(numbers, text.getvalue())
+    return path, numbers
+
+
+def confusion_rows(found: Evaluation) -> list[list]:
+    """Return the table behind a confusion matrix: counts, then the scores of each class."""
+    rows = [["label", *found.classes, "precision", "recall", "f1"]]
+    for counts, scores in zip(found.confusion().tolist(), found.per_class(), strict=True):
+        measures = [f"{scores[key]:.4f}" for key in ("precision", "recall", "f1")]
+        rows.append([scores["name"], *counts, *measures])
+    return rows
 
 
 def confusion_text(found: Evaluation) -> str:

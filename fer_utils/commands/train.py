@@ -8,6 +8,7 @@ import torch
 from fer_utils import data, models, train
 from fer_utils.evaluate import evaluate
 from fer_utils.inputs import INPUTS
+from fer_utils.recipes import CHANGEABLE, changed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,9 +21,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fusion", choices=("concat", "parallel"), default="concat")
     parser.add_argument("--stl", action="store_true", help="a spatial transformer before each net")
     parser.add_argument("--variant", help="of mini_xception: arriaga or alessi2019")
-    parser.add_argument("--base-weights", type=Path, help="safetensors file for the base to keep")
+    parser.add_argument(
+        "--base-weights",
+        help="for the base of a transfer net: imagenet (vgg16_gap, by torchvision) or a "
+        ".safetensors file",
+    )
     parser.add_argument("--freeze-base", action="store_true", help="train the head only")
     parser.add_argument("--recipe", help="; ".join(train.RECIPES) + " (default: the model's paper)")
+    parser.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change the recipe, e.g. learning_rate=5e-4; names: " + ", ".join(CHANGEABLE),
+    )
     parser.add_argument("--epochs", type=int, help="default: the recipe's")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", help="cpu, cuda, ...; default: a GPU where there is one")
@@ -37,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     recipe_name = args.recipe or models.paper(args.model)
-    recipe = train.recipe(recipe_name)
+    recipe = changed(train.recipe(recipe_name), args.set)
     train_faces = data.load(args.data, args.root, split="train")
     valid_faces = data.load(args.data, args.root, split="valid")
     net = models.create(
@@ -56,7 +68,8 @@ def run(args: argparse.Namespace) -> int:
     epochs = args.epochs or recipe.epochs
     print(f"{args.model} ({models.count(net):,} parameters) learns {train_faces.name}: ", end="")
     print(f"{len(train_faces)} faces, {len(valid_faces)} to choose the epoch by")
-    print(f"recipe {recipe_name}, {epochs} epochs; augmentation: {recipe.augmentation}")
+    changes = f" with {', '.join(args.set)}" if args.set else ""
+    print(f"recipe {recipe_name}{changes}, {epochs} epochs; augmentation: {recipe.augmentation}")
     history = train.fit(
         net,
         train_faces,
@@ -99,12 +112,13 @@ def command(args: argparse.Namespace, recipe_name: str) -> str:
     words = [f"python -m fer_utils train --data {args.data} --model {args.model}"]
     words += [f"--inputs {args.inputs}"] if args.inputs != "gray" else []
     words += [f"--fusion {args.fusion}"] if args.fusion != "concat" else []
-    for name in ("input_size", "variant", "base_weights"):
-        value = getattr(args, name)
-        value = value.name if isinstance(value, Path) else value
-        words += [f"--{name.replace('_', '-')} {value}"] if value else []
+    base = Path(args.base_weights).name if args.base_weights else None  # a file, or "imagenet"
+    for name, value in (("input-size", args.input_size), ("variant", args.variant)):
+        words += [f"--{name} {value}"] if value else []
+    words += [f"--base-weights {base}"] if base else []
     words += [f"--{name.replace('_', '-')}" for name in ("stl", "freeze_base") if vars(args)[name]]
     words += [f"--recipe {recipe_name}"]
+    words += [f"--set {' '.join(args.set)}"] if args.set else []
     words += [f"--epochs {args.epochs}"] if args.epochs else []
     words += [f"--threads {args.threads}"] if args.threads else []
     words += [f"--precision {args.precision}"] if args.precision != "float32" else []

@@ -11,7 +11,7 @@ from fer_utils import papers
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.inputs import channel_count
-from fer_utils.models import transfer, vgg
+from fer_utils.models import bases, vgg
 from fer_utils.models.bottleneck import bottleneck_065m
 from fer_utils.models.deep_emotion import SIDE, deep_emotion
 from fer_utils.models.facenet import FaceNet, class_names
@@ -97,8 +97,9 @@ def create(
             intensity, gradient and Laplacian (pandey2019).
         stl: put a spatial transformer before each network.
         variant: of mini_xception, "arriaga" (default) or "alessi2019"; None for the others.
-        base_weights: a .safetensors file for the convolutional base of vgg16_gap, vgg_face or
-            inception_resnet_v2; see `transfer.load_base`.
+        base_weights: for the convolutional base of vgg16_gap, vgg_face or inception_resnet_v2:
+            a .safetensors file, or "imagenet" (vgg16_gap), fetched through torchvision; see
+            `bases.load_base`.
 
     Raises:
         FerError: an unknown name or inputs, a size the architecture cannot take, a combination
@@ -116,7 +117,7 @@ def create(
     if known.variants or variant is not None:
         variants = {"variant": _check_variant(name, known, variant)}
     if base_weights is not None:
-        transfer.check_base(name, inputs)
+        bases.check_base(name, inputs, base_weights)
 
     def build(channels: int) -> nn.Module:
         return known.build(channels, len(classes), size, **variants)
@@ -136,7 +137,7 @@ def create(
         options={**options, **variants},
     )
     if base_weights is not None:
-        transfer.load_base(net, base_weights)
+        bases.load_base(net, base_weights)
     return net
 
 

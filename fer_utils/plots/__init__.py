@@ -8,8 +8,10 @@ picture's alt text (`metadata["image/png"]["alt"]` of the output). The descripti
 The colours can be told apart by the colour-blind and on a grey print.
 """
 
+from fer_utils.plots.architectures import architectures
 from fer_utils.plots.attributions import attribution, attributions
 from fer_utils.plots.blocks import blocks
+from fer_utils.plots.dots import dots
 from fer_utils.plots.grids import counts, faces
 from fer_utils.plots.intervals import intervals
 from fer_utils.plots.maps import occluded, occlusion, saliency
@@ -19,16 +21,18 @@ from fer_utils.plots.scores import bars, confusion, history
 
 __all__ = [
     "Picture",
+    "architectures",
     "attribution",
     "attributions",
     "bars",
     "blocks",
     "confusion",
     "counts",
-    "intervals",
+    "dots",
     "faces",
     "heats",
     "history",
+    "intervals",
     "occluded",
     "occlusion",
     "png",

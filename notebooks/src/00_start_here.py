@@ -184,7 +184,7 @@ widgets.occlusion_explorer(everyone, {f"mini_xception_{DATASET}": net})
 # |---|---|
 # | [01 Datasets](01_datasets.ipynb) | Who says that a face is "fear", and how far can you trust it? |
 # | [02 Gradient and Laplacian](02_gradient_and_laplacian.ipynb) | What are edges, and does a network need them served? |
-# | [03 Two architectures](03_two_architectures.ipynb) | What is inside the network you just asked, parameter by parameter? |
+# | [03 Architectures](03_architectures.ipynb) | What is inside the network you just asked, parameter by parameter? |
 # | [04 Training](04_training.ipynb) | How did it learn, and when should one stop? |
 # | [05 Confusion and precision](05_confusion_and_precision.ipynb) | Which expressions does it mix up, and how good is "good"? |
 # | [06 Occlusion saliency](06_occlusion_saliency.ipynb) | What did the square really measure, and can it be wrong? |

@@ -9,12 +9,13 @@
 #   derivatives;
 # - work out what an extra input channel costs, and show that a convolution could have computed it
 #   by itself;
-# - say what a short training comparison with one seed is worth.
+# - judge a comparison of inputs: equal numbers of parameters, several seeds, and differences held
+#   against what luck alone does.
 #
 # **Read first:** [01 Data sets](01_datasets.ipynb); the paragraph on Sobel and Laplacian
 # operators in `pandey2019`.
 #
-# **Time:** 35 minutes on a laptop CPU.
+# **Time:** 50 minutes on a laptop CPU.
 
 # %% [markdown]
 # ## Set-up
@@ -144,9 +145,9 @@ print("and vertically:", np.allclose(vertical, inputs.sobel_y(picture)[0, 0]))
 
 # %% [markdown]
 # Two pairs of words to keep apart. Sliding and multiplying as above is *cross-correlation*; a
-# convolution in the strict sense flips the kernel first. Deep learning says "convolution" for
-# both, and so do we. And the Sobel filter answers eight times the slope per pixel (the weights on
-# one side add up to 4, over a distance of 2): fine for a picture, but divide by 8 if you need units.
+# convolution in the strict sense flips the kernel first. Deep learning says "convolution" for both,
+# and so do we. And the Sobel filter answers eight times the slope per pixel (the weights on one
+# side add up to 4, over a distance of 2): fine for a picture, but divide by 8 if you need units.
 #
 # ## How strong, and which way
 #
@@ -177,9 +178,9 @@ plots.show(figure, alt="The length of the gradient over a face, and its arrows a
 # %% [markdown]
 # **Interpret.** Arrows stand at right angles to an edge and point to its brighter side, so around
 # the dark mouth they point away from it, out into the skin. Inside the mouth is a second, smaller
-# border: the tongue is lighter than the dark around it and collects arrows. The length has lost the direction: a
-# dark line on light skin and a light line on dark skin look alike in the left picture. The module
-# calls it `gradient_magnitude`:
+# border: the tongue is lighter than the dark around it and collects arrows. The length has lost the
+# direction: a dark line on light skin and a light line on dark skin look alike in the left picture.
+# The module calls it `gradient_magnitude`:
 
 # %%
 magnitude = inputs.gradient_magnitude(picture)[0, 0].numpy()
@@ -351,8 +352,8 @@ print("same answer:", torch.allclose(answer[..., 1:-1, 1:-1], inside, atol=1e-4)
 # `models.create(..., inputs=...)` puts the fixed filters into the network's own first step,
 # `prepare`, so whoever uses the network just hands it a picture.
 #
-# **Predict.** The first layer of mini-Xception has 8 filters of 3x3 and no bias. How many parameters
-# does the Laplacian channel add: 9, 72, or as many as the network has (a second copy)?
+# **Predict.** The first layer of mini-Xception has 8 filters of 3x3 and no bias. How many
+# parameters does the Laplacian channel add: 9, 72, or as many as the network has (a second copy)?
 #
 # **Run** and compare with your number.
 
@@ -367,8 +368,8 @@ print("by hand: 8 filters x 3 x 3 =", 8 * 3 * 3, "for each channel added")
 # %% [markdown]
 # **Interpret.** Only the first layer sees the channels, so each adds 8 x 3 x 3 weights and nothing
 # else changes: about a tenth of a per cent. Sobel counts as two channels, x and y. `pandey2019`
-# also runs the derivatives through a *parallel* network of their own, which doubles most of the
-# parameters; that is another experiment.
+# also runs the derivatives through a *parallel* network of their own, which doubles the parameters.
+# How to compare that fairly is the question of a later section.
 #
 # ## Does it help?
 #
@@ -426,6 +427,244 @@ print(f"95 % of the time luck alone stays within {196 * error:.1f} points")
 # With this in mind, read Table IV of `pandey2019` again: 80.37 % for the base network, 82.83 % with
 # the Laplacian channel, means of four trainings that lie from 79.99 to 80.61 and from 82.33 to
 # 83.33. The two ranges do not overlap. That is far better evidence than one curve above another.
+#
+# ## A filter that learns
+#
+# The fixed filters are a layer of the network whose weights nobody trains. Take that lock off and
+# they are an ordinary first layer: one channel in, one 3x3 kernel for each channel out.
+#
+# **Predict.** A layer with two learnable kernels is started at the two Sobel matrices. Before any
+# training, will its answers be the module's channels exactly, nearly, or only after training? And
+# how many weights has training to play with?
+#
+# **Run.**
+
+# %%
+learned = torch.nn.Conv2d(1, 2, 3, padding=1, padding_mode="reflect", bias=False)
+with torch.no_grad():
+    learned.weight[:, 0] = torch.from_numpy(np.stack([inputs.SOBEL_X, inputs.SOBEL_Y]))
+    answer = learned(picture)
+fixed = torch.cat([inputs.sobel_x(picture), inputs.sobel_y(picture)], dim=1)
+print("same channels:", torch.allclose(answer, fixed, atol=1e-3))
+print("weights that training may change:", models.count(learned))
+
+# %% [markdown]
+# **Interpret.** The fixed filter is one setting of the learned one. So whatever a network with
+# fixed Sobel channels can do, a network with learned filters can do too, for 18 weights more. That
+# is a statement about what the networks *can* express. Which of them *ends up* better, after a
+# given training, on faces it has not seen, cannot be derived. It has to be measured.
+#
+# ## A fair comparison
+#
+# Three rules make a comparison of inputs worth its time. *The same number of parameters*: a larger
+# network may win because it is larger. *Several seeds*: a seed sets the first weights, the order of
+# the faces and their augmentation. *Everything else equal and decided before*: recipe, epochs,
+# which epoch is kept (the best on the validation split), and one look at the test split per
+# network.
+#
+# The rivals all are mini-Xception on `facs3d`:
+#
+# | rows of the table | before the network | networks |
+# |---|---|---|
+# | gray | nothing | one |
+# | Sobel; Laplacian | the fixed filters, concatenated to the picture | one |
+# | 2 or 1 learned, random start | filters of the same shape, started at random numbers | one |
+# | 2 learned, start at Sobel | filters that start as Sobel's and may move away | one |
+# | parallel | the fixed filters | two narrow ones: picture and derivatives apart |
+#
+# Why narrow ones? The module's parallel networks have full width, as the name of the rows in Table
+# I of `pandey2019` suggests, and two networks have twice the parameters:
+
+# %%
+for fusion in ("concat", "parallel"):
+    net = models.create("mini_xception", inputs="gray+sobel", fusion=fusion)
+    print(f"{fusion:8} {models.count(net):,} parameters")
+
+# %% [markdown]
+# If the second one wins, is it the derivative or the size? Table IV of the paper prints 0.65
+# million for concatenated and parallel networks alike; two full ones would have twice as many, and
+# whether it narrowed them it does not say. Here the two networks of a parallel row are narrowed
+# until both together have about as many parameters as one.
+#
+# **Predict.** Write down two numbers. How many points will the best row be above the plain grey one?
+# And how far apart will the three runs of *one* row be, which differ in nothing but the seed?
+#
+# **Run.** So many trainings take the better part of an hour, so `scripts/first_layers.py` made them
+# once, and its table comes with the kit. (It is about `facs3d`, whatever data set you have chosen
+# above.) The first lines of the file say what was done.
+
+# %%
+import csv
+from pathlib import Path
+
+lines = Path("../figures/first_layers.csv").read_text().splitlines()
+runs = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+print(*(line for line in lines if line.startswith("#")), sep="\n")
+print(len(runs), "runs")
+
+# %% [markdown]
+# The runs of an arm (one way to show a face to the network) belong together, and of each we want the
+# test accuracy in per cent.
+
+# %%
+arms, scores, n = {}, {}, int(runs[0]["n"])
+for run in runs:
+    arms.setdefault(run["arm"], []).append(run)
+for name, three in arms.items():
+    scores[name] = np.array([100 * int(run["correct"]) / n for run in three])
+
+# %% [markdown]
+# One line per arm: parameters, the test accuracy of each seed, their mean.
+
+# %%
+for name, three in arms.items():
+    each = "  ".join(f"{score:.1f}" for score in scores[name])
+    size = int(three[0]["parameters"])
+    print(f"{name:26} {size:,}   {each}   mean {scores[name].mean():.1f}")
+
+# %% [markdown]
+# And as a picture: a dot per run (seed 0 on top), a bar at the mean. The grey band is the 95 %
+# interval that `evaluate.Accuracy` gives for one run at the grey network's mean. So far reaches the
+# luck of *which faces* are in the test split.
+
+# %%
+plain = evaluate.Accuracy(round(n * scores["gray"].mean() / 100), n)
+figure = plots.dots(
+    scores,
+    xlabel="test accuracy, %",
+    band=(100 * plain.low, 100 * plain.high),
+    band_label=f"95 % Wilson interval of one run at the first row's mean ({n} faces)",
+)
+plots.show(figure)
+
+# %% [markdown]
+# The band is the yardstick for somebody with other test faces. But all networks here were judged on
+# the *same* faces, so what parts the dots of a row is the seed. The spread of three runs, pooled
+# over all rows, is its size; a difference of two means of three runs has a standard error of that
+# spread times the root of 2/3.
+
+# %%
+spread = np.sqrt(np.mean([score.var(ddof=1) for score in scores.values()]))
+error = spread * np.sqrt(2 / 3)
+print(f"runs of one row: standard deviation {spread:.2f} points")
+print(f"difference of two means: standard error {error:.2f} points\n")
+for name in list(scores)[1:]:
+    gain = scores[name].mean() - scores["gray"].mean()
+    print(f"{name:26} {gain:+.1f} points against gray, {gain / error:+.1f} standard errors")
+
+# %% [markdown]
+# And what would somebody have found who had trained with one seed only?
+
+# %%
+for seed in range(3):
+    alone = {name: three[seed] for name, three in scores.items()}
+    print(f"by seed {seed} alone the best is: {max(alone, key=alone.get)}")
+
+# %% [markdown]
+# **Interpret.** Look at the dots before the bars. Three runs of one row are equal but for the seed,
+# and they lie about as far apart as the rows do. Each seed alone would have told a story of its own
+# (the last three lines). And among seven comparisons with nothing behind them, one reaches two
+# standard errors in three cases of ten (1 - 0.95^7 = 0.30). So this table ranks nothing: not
+# derivatives against none, not fixed against learned, not concatenated against parallel. The
+# differences are within the noise.
+#
+# What it does show is a limit. A gain of three points, as in Table IV, would be several standard
+# errors here and could not hide. For this network, these faces and this short training, a
+# derivative channel is not worth that much. It may be on photographs: the faces of `facs3d` are
+# drawn, clean, and easy for this network. Another data set is another experiment.
+#
+# Now read `pandey2019` with the same eyes. Table I has one run per row and 980 test faces: from
+# 83.16 to 88.16 % is 49 faces. Exercise 1 asks what the luck of the faces leaves of that; the luck
+# of the seed nobody can know from a single run. And its best row differs from its first in three
+# things at once: derivatives, three times the parameters, and spatial transformers
+# ([03 Architectures](03_architectures.ipynb) shows what those do to a face). Table IV has four runs
+# per row, and its gains stand clear of the spread. There the parallel networks (82.71 and 82.57 %)
+# are not above the concatenated ones (82.83 and 83.30 %).
+#
+# ## What became of the learned filters?
+#
+# **Predict.** Two filters start at random numbers and learn for a few hundred steps on faces.
+# Afterwards, do they look like Sobel's, like blurs, or still much like the random numbers they
+# started from?
+#
+# **Run.** The table holds every learned kernel, at its start and at its end. In the figure blue is
+# negative, white is 0 and red is positive; each kernel has a colour scale of its own. (A sign means
+# nothing by itself: the next layer can turn it round.)
+
+# %%
+def kernels(name, column="kernels"):
+    """Return the learned kernels of an arm, all seeds, (filters, 3, 3)."""
+    numbers = " ".join(run[column] for run in arms[name]).split()
+    return np.array(numbers, float).reshape(-1, 3, 3)
+
+# %% [markdown]
+# Two filters and three seeds make six kernels per row, one filter and three seeds make three.
+
+# %%
+rows = {"fixed": [inputs.SOBEL_X, inputs.SOBEL_Y, inputs.LAPLACIAN]}
+for name in ("2 learned, random start", "1 learned, random start"):
+    rows[name] = kernels(name, "kernels_start")
+    rows[f"{name},\nafterwards"] = kernels(name)
+rows["2 learned, start at Sobel,\nafterwards"] = kernels("2 learned, start at Sobel")
+
+# %% [markdown]
+# Now the picture.
+
+# %%
+figure = Figure(figsize=(8, 5.2), layout="constrained")
+grid = figure.subplots(len(rows), 6)
+for axes in grid.flat:
+    axes.axis("off")
+for line, (title, some) in zip(grid, rows.items(), strict=True):
+    line[0].text(-0.6, 1, title, ha="right", va="center")
+    for axes, kernel in zip(line, some, strict=False):
+        top = np.abs(kernel).max()
+        axes.imshow(kernel, cmap="RdBu_r", vmin=-top, vmax=top)
+plots.show(figure, alt="Kernels as 3x3 squares: fixed, random at the start, and after training.")
+
+# %% [markdown]
+# Looking alike can be measured. A 3x3 kernel is an arrow in nine dimensions. What share of its
+# squared length lies in the plane of the two Sobel kernels? For an arrow of random direction the
+# mean is 2 of 9, 0.22; along one kernel, the Laplacian or a plain blur, it is 1 of 9, 0.11.
+
+# %%
+def share(kernel, *directions):
+    """Return the share of a kernel's squared length along directions at right angles."""
+    units = [direction / np.linalg.norm(direction) for direction in directions]
+    return sum((kernel * unit).sum() ** 2 for unit in units) / (kernel**2).sum()
+
+# %% [markdown]
+# Means over the kernels of each row:
+
+# %%
+sobels, means = (inputs.SOBEL_X, inputs.SOBEL_Y), np.ones((3, 3))
+for title, some in list(rows.items())[1:]:
+    edge = np.mean([share(kernel, *sobels) for kernel in some])
+    curve = np.mean([share(kernel, inputs.LAPLACIAN) for kernel in some])
+    blur = np.mean([share(kernel, means) for kernel in some])
+    print(f"{edge:.2f} Sobel, {curve:.2f} Laplacian, {blur:.2f} blur:", title.replace("\n", " "))
+
+# %% [markdown]
+# And how far did training turn each kernel? The cosine of the angle between start and end is 1 for
+# a kernel that kept its direction and 0 for one that has nothing left of it.
+
+# %%
+for name in ("2 learned, random start", "1 learned, random start", "2 learned, start at Sobel"):
+    pairs = zip(kernels(name, "kernels_start"), kernels(name), strict=True)
+    cosines = [(a * b).sum() / np.linalg.norm(a) / np.linalg.norm(b) for a, b in pairs]
+    print(f"{name:26}", "  ".join(f"{cosine:.2f}" for cosine in cosines))
+
+# %% [markdown]
+# **Interpret.** The kernels have hardly turned. Those that started as Sobel's are Sobel's still,
+# and the random ones are the random ones still. Nothing has become an edge filter that was none.
+# The layers behind learn to use what the first one offers, whatever that is.
+#
+# In that sense the paper is right: training does not go and *find* Sobel's filters. But the rows
+# with random filters are not below the others by more than noise, so not finding them did no harm
+# that we can see. Two things limit this. The training is short, and the filters were started as
+# long as the fixed ones, so that a step turns them little: a shorter start or a longer training
+# would let them turn further. And the first layer behind them has 8 kernels of its own,
+# which may learn what they do not.
 #
 # ### Exercise 1: is a gain a gain?
 #
@@ -497,6 +736,27 @@ print("plain:", evaluate.Accuracy(815, 980))
 # second one changes its sign.
 #
 # </details>
+#
+# ### Exercise 4: how many seeds?
+#
+# Suppose a new channel is truly worth half a point, and runs scatter as they do in this notebook
+# (`spread`). A usual rule asks that the true gain be 2.8 standard errors, so that four experiments
+# of five find it. How many seeds per row does that take? And for a gain of two points?
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# for gain in (0.5, 2):
+#     seeds = 2 * (2.8 * spread / gain) ** 2
+#     print(f"{gain} points: {int(np.ceil(seeds))} seeds per row")
+# ```
+#
+# The difference of two means of k runs has a standard error of `spread` times the root of 2 / k;
+# set the gain equal to 2.8 of these and solve for k. Half the gain takes four times the seeds.
+# (Four of five, because 2.8 = 1.96 + 0.84: 1.96 to pass the 95 % line, and 0.84 because in one case
+# of five a measured gain falls short of the true one by more than 0.84 standard errors.)
+#
+# </details>
 
 # %% [markdown]
 # ## Recap
@@ -507,8 +767,9 @@ print("plain:", evaluate.Accuracy(815, 980))
 #   derivatives multiply noise (by 4.5), so one blurs first.
 # - A channel costs 72 weights in mini-Xception, and a convolution could compute it itself; what
 #   the papers claim is about what training finds.
-# - A short comparison with one seed shows at best that both inputs can be trained on. Differences
-#   within the luck of the faces, or within the spread over seeds, say nothing.
+# - A comparison is worth what its rules are: equal numbers of parameters, several seeds, all decided
+#   before. Differences within the luck of the faces, or within the spread over seeds, say nothing;
+#   in our table no first layer, fixed or learned, concatenated or parallel, stands clear of it.
 
 # %% [markdown]
-# Previous: [01 Datasets](01_datasets.ipynb) | Next: [03 Two architectures](03_two_architectures.ipynb)
+# Previous: [01 Datasets](01_datasets.ipynb) | Next: [03 Architectures](03_architectures.ipynb)

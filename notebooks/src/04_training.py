@@ -8,7 +8,7 @@
 # - choose an epoch honestly, and say how much the best of many flatters;
 # - repeat a training exactly, resume one that was interrupted, and recognise one that diverged.
 #
-# **Read first:** [03 Two architectures](03_two_architectures.ipynb). The papers are alessi2019 and
+# **Read first:** [03 Architectures](03_architectures.ipynb). The papers are alessi2019 and
 # minaee2019.
 #
 # **Time:** 50 minutes on a laptop CPU, of which the cells compute about two.
@@ -616,4 +616,4 @@ print(f"gradient {gradient[1000, 3]:.5f}")
 #   show a NaN.
 
 # %% [markdown]
-# Previous: [03 Two architectures](03_two_architectures.ipynb) | Next: [05 Confusion and precision](05_confusion_and_precision.ipynb)
+# Previous: [03 Architectures](03_architectures.ipynb) | Next: [05 Confusion and precision](05_confusion_and_precision.ipynb)

@@ -1,0 +1,248 @@
+"""Networks as rows of boxes, drawn from the networks themselves."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch, Rectangle
+from torch import nn
+
+from fer_utils.errors import FerError
+from fer_utils.models.anatomy import evaluating, layers
+from fer_utils.models.counting import count
+from fer_utils.models.facenet import FaceNet
+from fer_utils.models.streams import Parallel
+from fer_utils.plots.picture import FAINT, INK, PAPER, Picture, new, styled
+
+MOST_LAYERS = 60  # of a row; a net with more is drawn with one box for each of its blocks
+KINDS = {
+    "convolution": {"facecolor": "#20457c"},
+    "depthwise": {"facecolor": "#8fa9c9", "hatch": "/////"},
+    "1x1": {"facecolor": "#e3c44b"},
+    "fully connected": {"facecolor": "#6b6b6b"},
+    "a whole block": {"facecolor": "#9db4d0"},
+}
+# in inches: a row, what lies between boxes and groups, a letter and a digit of the labels, and
+# how wide a box of one channel may become
+ROW, INCHES = 1.6, 9.6
+GAP, GROUP_GAP = 0.025, 0.12
+LETTER, DIGIT = 0.068, 0.06
+WIDEST_UNIT = 0.045
+NARROWEST, LOWEST = 2.0, 0.04  # of a box, in roots of channels and parts of the input
+
+
+@dataclass(frozen=True)
+class Box:
+    """One layer or block: what it is, where it belongs, and the shape of its output."""
+
+    kind: str
+    group: str
+    shape: tuple[int, ...]
+    shortcut: bool = False
+
+    @property
+    def width(self) -> float:
+        """The root of the number of channels."""
+        return max(NARROWEST, math.sqrt(self.shape[0]))
+
+    @property
+    def side(self) -> int:
+        """Pixels along the side of the map; 1 behind a fully connected layer."""
+        return self.shape[-1] if len(self.shape) == 3 else 1
+
+
+def boxes(net: FaceNet) -> list[Box]:
+    """Return the layers with weights, in the order of computation, without batch norm.
+
+    A net of more than 60 of them is summed up: one box for each of its blocks.
+
+    Raises:
+        FerError: a net of parallel streams, which are not one row.
+    """
+    if isinstance(net.trunk, Parallel):
+        raise FerError("a net with fusion='parallel' is no single row of boxes: draw one stream.")
+    weighted = [name for name, m in net.trunk.named_modules() if _has_weights(m)]
+    units = {name: _unit(net.trunk, name) for name in weighted}
+    summed = len(weighted) > MOST_LAYERS
+    drawn = list(dict.fromkeys(units.values())) if summed else weighted
+    shapes: dict[str, tuple[int, ...]] = {}
+    hooks = [
+        net.trunk.get_submodule(name).register_forward_hook(
+            lambda _, __, output, name=name: shapes.update({name: tuple(output.shape[1:])})
+        )
+        for name in drawn
+    ]
+    try:
+        with evaluating(net), torch.no_grad():
+            net.trunk(next(net.parameters()).new_zeros(1, *net.input_shape))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [
+        Box(
+            _kind(net.trunk.get_submodule(name)),
+            _group(name if summed else units[name], summed),
+            shape,
+            ".residual." in name,
+        )
+        for name, shape in shapes.items()
+    ]
+
+
+def _has_weights(module: nn.Module) -> bool:
+    return isinstance(module, nn.Conv2d | nn.Linear)
+
+
+def _unit(trunk: nn.Module, name: str) -> str:
+    """Return the outermost module around a layer that is more than a list: its block, or itself."""
+    parts = name.split(".")
+    paths = [".".join(parts[: i + 1]) for i in range(len(parts))]
+    return next(path for path in paths if type(trunk.get_submodule(path)) is not nn.Sequential)
+
+
+def _group(unit: str, summed: bool) -> str:
+    """Return the name under the bracket: "stem", "blocks.0"; of a summed net "blocks35"."""
+    parts = unit.split(".")
+    if summed:
+        words = [part for part in parts if not part.isdigit()]
+        return words[1] if len(words) > 1 else words[0]
+    return ".".join(parts[:2]) if parts[0] == "blocks" else parts[0]
+
+
+def _kind(module: nn.Module) -> str:
+    if isinstance(module, nn.Linear):
+        return "fully connected"
+    if not isinstance(module, nn.Conv2d):
+        return "a whole block"
+    if module.groups == module.in_channels > 1:
+        return "depthwise"
+    return "1x1" if module.kernel_size == (1, 1) else "convolution"
+
+
+@styled
+def architectures(
+    nets: FaceNet | Sequence[FaceNet], titles: Sequence[str] | None = None
+) -> Picture:
+    """Draw each network as a row of boxes, one for each layer with weights.
+
+    A box is as high as its output map (in parts of the net's own input) and as wide as the root
+    of its number of channels. Numbers: above, the side of the map; below, channels; under the
+    bracket, the part's name in `net.trunk`. Hollow: a convolution beside the main path. Nets on
+    `torch.device("meta")` are drawn as well.
+
+    Args:
+        nets: from `models.create`; one, or a few.
+        titles: a line for each; None takes name, parameters and MACs.
+
+    Raises:
+        FerError: no net, another number of titles, or a net of parallel streams.
+    """
+    nets = [nets] if isinstance(nets, FaceNet) else list(nets)
+    titles = [title(net) for net in nets] if titles is None else list(titles)
+    if not nets or len(titles) != len(nets):
+        raise FerError(f"{len(nets)} networks and {len(titles)} titles to draw.")
+    rows = [boxes(net) for net in nets]
+    figure = new(INCHES + 0.2, ROW * len(nets) + 0.35)
+    used = {box.kind for row in rows for box in row}
+    for axes, net, row, line in zip(
+        figure.subplots(len(nets), squeeze=False)[:, 0], nets, rows, titles, strict=True
+    ):
+        _draw(axes, row, net.input_shape[-1])
+        axes.set_title(line, loc="left", size=10, pad=3)
+    handles = [Patch(**look, edgecolor=PAPER, label=k) for k, look in KINDS.items() if k in used]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8.5)
+    said = "; ".join(f"{t}: {_path(row)}" for t, row in zip(titles, rows, strict=True))
+    figure.alt = f"Networks as rows of boxes (channels at side of the map). {said}."
+    return figure
+
+
+def title(net: FaceNet) -> str:
+    """Return name, input, parameters and MACs of a net on one line."""
+    macs = sum(row["MACs"] for row in layers(net))
+    shape = " x ".join(map(str, net.input_shape))
+    work = f"{macs / 1e9:.1f} billion" if macs >= 1e9 else f"{macs / 1e6:.1f} million"
+    return f"{net.name}, input {shape}: {count(net):,} parameters, {work} MACs"
+
+
+def _groups(row: list[Box]) -> Iterator[tuple[str, list[Box]]]:
+    for name, members in groupby(row, key=lambda box: box.group):
+        yield name, list(members)
+
+
+def _draw(axes: Axes, row: list[Box], side: int) -> None:
+    groups = list(_groups(row))
+    unit = _unit_width(groups)
+    axes.set(xlim=(0, INCHES), ylim=(-0.98, 0.74))
+    axes.axis("off")
+    start, sides = 0.0, None
+    above, below = _Line(axes, 0.0, "bottom"), _Line(axes, -0.53, "top")
+    for name, members in groups:
+        x, channels = start, None
+        for box in members:
+            height, width = max(LOWEST, box.side / side), box.width * unit
+            _box(axes, box, x, width, height)
+            if box.side != sides and len(box.shape) == 3:
+                above.write(box.side, x + width / 2, height / 2 + 0.02)
+            if box.shape[0] != channels:
+                below.write(box.shape[0], x + width / 2)
+            sides, channels = box.side, box.shape[0]
+            x += width + GAP
+        end = start + _span(name, members, unit)
+        axes.plot([start, x - GAP], [-0.72, -0.72], color=FAINT, lw=1, solid_capstyle="butt")
+        label = _label(name, members)
+        place = {"ha": "center", "x": (start + x - GAP) / 2}
+        if len(label) * LETTER > x - start:
+            place = {"ha": "left", "x": start}
+        axes.text(**place, y=-0.76, s=label, size=8, va="top", color=INK)
+        start = end + GROUP_GAP
+
+
+def _unit_width(groups: list[tuple[str, list[Box]]]) -> float:
+    """Return the inches of a box of one channel, so that the row fits."""
+    unit = WIDEST_UNIT
+    gaps = GROUP_GAP * (len(groups) - 1)
+    while sum(_span(*group, unit) for group in groups) + gaps > INCHES and unit > 1e-4:
+        unit *= 0.97
+    return unit
+
+
+def _span(name: str, members: list[Box], unit: float) -> float:
+    """Return the inches a group takes: its boxes, or its name where that is longer."""
+    drawn = sum(box.width * unit + GAP for box in members) - GAP
+    return max(drawn, len(_label(name, members)) * LETTER)
+
+
+def _label(name: str, members: list[Box]) -> str:
+    blocks = all(box.kind == "a whole block" for box in members)
+    return f"{name} x {len(members)}" if blocks and len(members) > 1 else name
+
+
+class _Line:
+    """Numbers along a row, of which those that would touch the one before are left out."""
+
+    def __init__(self, axes: Axes, y: float, align: str):
+        self.axes, self.y, self.align, self.free = axes, y, align, -math.inf
+
+    def write(self, number: int, x: float, y: float | None = None) -> None:
+        half = DIGIT * len(str(number)) / 2
+        if x - half < self.free:
+            return
+        y = self.y if y is None else y
+        self.axes.text(x, y, number, size=7, ha="center", va=self.align, color=INK)
+        self.free = x + half + DIGIT / 3
+
+
+def _box(axes: Axes, box: Box, x: float, width: float, height: float) -> None:
+    look = {**KINDS[box.kind], "edgecolor": PAPER, "linewidth": 0.0}
+    if box.shortcut:
+        look = {"facecolor": PAPER, "edgecolor": KINDS[box.kind]["facecolor"], "linewidth": 1.4}
+    axes.add_patch(Rectangle((x, -height / 2), width, height, **look))
+
+
+def _path(row: list[Box]) -> str:
+    """Return the shapes at the end of each group: "stem 8 at 44, blocks.0 16 at 22"."""
+    ends = [(name, members[-1]) for name, members in _groups(row)]
+    return ", ".join(f"{name} {box.shape[0]} at {box.side}" for name, box in ends)
