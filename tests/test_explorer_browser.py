@@ -58,10 +58,15 @@ STOPWATCH = """view => {
     if (since !== null) requestAnimationFrame(() => setTimeout(note));
   }).observe(view, {attributeFilter: ["data-frames"]});
 }"""
+# What is asked of a kernel that is still being connected gets lost now and then.
 RUN_ALL = """async () => {
   const panel = window.jupyterapp.shell.currentWidget;
   await panel.sessionContext.ready;
+  const kernel = panel.sessionContext.session.kernel;
+  await kernel.info;
+  await kernel.requestExecute({code: "0"}).done;
   await window.jupyterapp.commands.execute("notebook:run-all-cells");
+  window.allRun = true;
 }"""
 BOTH_SHOWN = 'document.querySelectorAll(".fer-view[data-frames]").length === 2'
 PIXELS = 'view => [...view.querySelectorAll(".fer-stage canvas")].map(c => c.toDataURL()).join()'
@@ -136,7 +141,8 @@ def page(address):
         page.goto(address)
         page.locator(".jp-Notebook .jp-Cell").first.wait_for()
         page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext")
-        page.evaluate(RUN_ALL)
+        page.evaluate(f"() => {{ ({RUN_ALL})(); }}")  # returns at once: the limit is ours
+        page.wait_for_function("window.allRun", timeout=5 * MINUTES)
         page.wait_for_function(BOTH_SHOWN)
         yield page
         browser.close()
