@@ -169,9 +169,9 @@ plots.show(figure, alt="The network's probabilities for a smile of growing stren
 # ## Your turn
 #
 # Here is the square again, this time with controls: choose an expression and a face, change the
-# size of the square, its step, and what it is filled with. Let go of a slider, and the map is
-# computed anew. (On a web page the controls are missing or dead: they need a running notebook, which
-# `make lab` opens.)
+# size of the square, its step, and what it is painted with: the map follows while you drag. Move
+# the pointer over the face, and the bars say what the network answers with the square there. (On a
+# web page the controls are missing or dead: they need a running notebook, which `make lab` opens.)
 
 # %%
 everyone = data.load(DATASET, split=split, progress=False)
@@ -188,6 +188,8 @@ widgets.occlusion_explorer(everyone, {f"mini_xception_{DATASET}": net})
 # | [04 Training](04_training.ipynb) | How did it learn, and when should one stop? |
 # | [05 Confusion and precision](05_confusion_and_precision.ipynb) | Which expressions does it mix up, and how good is "good"? |
 # | [06 Occlusion saliency](06_occlusion_saliency.ipynb) | What did the square really measure, and can it be wrong? |
+# | [07 Saliency compared](07_saliency_compared.ipynb) | There are many ways to draw such a map: which one tells the truth? |
+# | [08 Explorer](08_explorer.ipynb) | What does it see in *this* face, under your own pointer? |
 #
 # Take them in this order; each ends with exercises. One sentence goes with all of them: **an
 # expression is not an emotion.** The network learned which word people choose for a picture. It
