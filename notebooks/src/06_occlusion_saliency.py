@@ -691,7 +691,7 @@ for side in (*sorted({side for side, _, _ in work}, reverse=True), "all"):
 # **Run.**
 
 # %%
-for name in ("batched", "delta", "auto"):  # for this net, auto means fused where that is possible
+for name in ("batched", "delta", "auto"):  # auto: fused, where the processor can
     one = saliency.occlusion(net, image, window=8, stride=2, engine=name)
     agrees = np.abs(one.probabilities - grid).max() < 1e-5
     print(f"{name:7} agrees with our loops to 1e-5: {agrees}")
