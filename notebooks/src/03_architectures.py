@@ -647,9 +647,9 @@ def show_warps(pictures, thetas, rows, titles, alt):
     size, rows = (1.3 * len(pictures), 1.4 * (1 + len(rows))), {"theta": pictures, **rows}
     figure, axes = plt.subplots(len(rows), len(pictures), figsize=size, layout="constrained")
     corners = np.array([[-1, 1, 1, -1, -1], [-1, -1, 1, 1, -1], [1, 1, 1, 1, 1]])
-    for across, (name, shown) in zip(axes, rows.items(), strict=True):
-        across[0].set_ylabel(name)
-        for ax, picture, title, theta in zip(across, shown, titles, np.asarray(thetas), strict=True):
+    for strip, (name, shown) in zip(axes, rows.items(), strict=True):
+        strip[0].set_ylabel(name)
+        for ax, picture, title, theta in zip(strip, shown, titles, np.asarray(thetas), strict=True):
             ax.imshow(picture[0], cmap="gray", vmin=0, vmax=1)
             ax.set(xticks=[], yticks=[], frame_on=False)
             for color, width in (("black", 3.5), ("gold", 1.8)) if name == "theta" else ():
