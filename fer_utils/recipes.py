@@ -46,6 +46,13 @@ class Recipe:
         plateau: see schedule.
         patience: stop after so many epochs in a row without a higher validation accuracy;
             0 never stops early.
+        votes: learn from the taggers' votes as shares instead of one label per face: a rule of
+            `FaceSet.vote_distribution`; empty learns from the labels.
+        mixup: mix every picture, and its target, with another of the batch; the share is drawn
+            from Beta(`mixup`, `mixup`) for each batch (Zhang et al., "mixup", 2018). 0: never.
+        late: for so many epochs at the start no dropout, augmentation or mixup. A deep net
+            without batch norm may otherwise not find its way out of the class frequencies
+            (late dropout: Liu et al., "Dropout reduces underfitting", 2023).
     """
 
     source: str
@@ -70,6 +77,9 @@ class Recipe:
     steps: tuple[tuple[int, float], ...] = ()
     plateau: int = 0
     patience: int = 0
+    votes: str = ""
+    mixup: float = 0.0
+    late: int = 0
 
     def __post_init__(self) -> None:
         """Refuse what `fit` could not carry out."""
@@ -90,6 +100,8 @@ class Recipe:
         return (
             (self.batch < 2, f"batch={self.batch}: batch norm needs 2 pictures or more."),
             (self.epochs < 1, f"epochs={self.epochs}: train for 1 epoch or more."),
+            (self.mixup < 0, f"mixup={self.mixup}: expected 0 (never) or more."),
+            (self.late < 0, f"late={self.late}: expected 0 or more epochs."),
             (self.patience < 0, f"patience={self.patience}: expected 0 (never) or more epochs."),
             (
                 looks_ahead and (self.momentum <= 0 or self.dampening != 0),
@@ -281,6 +293,23 @@ RECIPES = {
             "The average of the weights is what is validated and kept.",
         ),
     ),
+    "small_resnet": Recipe(
+        source="this kit",
+        optimiser="sgd",
+        learning_rate=0.1,
+        batch=128,
+        epochs=60,
+        schedule="one_cycle",
+        weight_decay=5e-4,
+        label_smoothing=0.1,
+        average=0.998,
+        augmentation=Augmentation(rotation=12, shift=0.1, zoom=0.12, flip=True, erase=0.25),
+        notes=(
+            "For photographs: FER2013's labels, or FERPlus's votes with --set votes=probability "
+            "label_smoothing=0.",
+            "Nesterov momentum, which one_cycle moves between 0.85 and 0.95.",
+        ),
+    ),
 }
 
 
@@ -298,7 +327,7 @@ def recipe(name: str) -> Recipe:
 #: What `changed` can change: the numbers of a recipe, and its schedule.
 CHANGEABLE = (
     *("learning_rate", "batch", "decay", "weight_decay", "l2", "label_smoothing", "average"),
-    *("momentum", "plateau", "patience", "schedule"),
+    *("momentum", "plateau", "patience", "schedule", "votes", "mixup", "late"),
 )
 
 

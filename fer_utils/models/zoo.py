@@ -18,6 +18,7 @@ from fer_utils.models.facenet import FaceNet, class_names
 from fer_utils.models.inception_resnet_v2 import inception_resnet_v2
 from fer_utils.models.mini_xception import mini_xception
 from fer_utils.models.scaling import IMAGENET, SYMMETRIC, VGG_FACE, Scaling
+from fer_utils.models.small_resnet import STAGES, small_resnet
 from fer_utils.models.streams import check_fusion, join
 
 
@@ -28,7 +29,7 @@ class Architecture:
     Attributes:
         build: makes the trunk from channels, classes, size (and variant, where there are any).
         input_size: the paper's; `smallest` is the least it can take.
-        paper: key of the paper, also of its training recipe.
+        paper: key of the paper, also of its training recipe; the kit's own net has a recipe only.
         convention: how that paper counts parameters, an entry of `counting.CONVENTIONS`.
         colours: 3 where the paper's net sees RGB.
         fixed: takes no other size than its own.
@@ -58,6 +59,7 @@ ARCHITECTURES = {
     "mini_xception": Architecture(
         mini_xception, 48, 16, "alessi2019", "keras", variants=("arriaga", "alessi2019")
     ),
+    "small_resnet": Architecture(small_resnet, 48, 16, "small_resnet", variants=tuple(STAGES)),
     "vgg13": Architecture(vgg.vgg13, 64, 16, "pandey2019"),
     "vgg16_gap": Architecture(vgg.vgg16_gap, 224, 32, "borgalli2022", colours=3, scaling=IMAGENET),
     "vgg_face": Architecture(vgg.vgg_face, 224, 32, "mazen2021", colours=3, scaling=VGG_FACE),
@@ -96,7 +98,8 @@ def create(
         fusion: "concat" (or None): one network sees all channels; "parallel": one for each of
             intensity, gradient and Laplacian (pandey2019).
         stl: put a spatial transformer before each network.
-        variant: of mini_xception, "arriaga" (default) or "alessi2019"; None for the others.
+        variant: of mini_xception, "arriaga" (default) or "alessi2019"; of small_resnet, "narrow"
+            (default) or "wide"; None for the others.
         base_weights: for the convolutional base of vgg16_gap, vgg_face or inception_resnet_v2:
             a .safetensors file, or "imagenet" (vgg16_gap), fetched through torchvision; see
             `bases.load_base`.
