@@ -152,9 +152,12 @@ def from_claim(key: str, seed: int | None = None) -> FaceNet:
         seed: see `create`.
 
     Raises:
-        FerError: no such row; the message names the nearest.
+        FerError: no such row (the message names the nearest), or a row without a network.
     """
-    return create(**papers.claim(key).experiment, seed=seed)
+    row = papers.claim(key)
+    if not row.experiment:
+        raise FerError(f"{row.key!r} has no network to build: {row.comparable}.")
+    return create(**row.experiment, seed=seed)
 
 
 def paper(name: str) -> str:

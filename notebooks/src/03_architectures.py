@@ -367,11 +367,10 @@ print(f"together   {models.count(parallel, 'paper'):9,}")
 # spatial transformer before each stream (`stl=True`), "+" another stream (`fusion="parallel"`).
 
 # %%
-for claim in papers.CLAIMS:
-    if claim.table == "I":
-        with torch.device("meta"):
-            net = models.from_claim(claim.key)
-        print(f"{claim.value:.2f} %  {models.count(net, 'keras'):8,}  {claim.row}")
+for claim in papers.claims("pandey2019:I"):
+    with torch.device("meta"):
+        net = models.from_claim(claim.key)
+    print(f"{claim.value:.2f} %  {models.count(net, 'keras'):8,}  {claim.row}")
 
 # %% [markdown]
 # **Interpret.** No: the last has more than four times the weights of the first. A better score may

@@ -1,0 +1,134 @@
+"""pandey2019: gradient and Laplacian images as further inputs; KDEF and FERPlus.
+
+Pandey, Karmakar, Ramakrishnan and Saha, "Improving facial emotion recognition systems using
+gradient and Laplacian images" (2019).
+"""
+
+from fer_utils.papers.record import Claim, printed
+
+LAPLACIAN = {"inputs": "gray+laplacian"}
+SOBEL = {"inputs": "gray+sobel"}
+PARALLEL = {"fusion": "parallel"}
+
+_RTNN = {"name": "mini_xception", "num_classes": 7, "input_size": 64}
+_BOTH = {**PARALLEL, "inputs": "gray+sobel+laplacian"}
+_STL = {"stl": True}
+
+# Table I: accuracy of one run, and what is changed in RTNN
+_TABLE_I = (
+    ("Original RTNN by Arriaga et al.", "83.16", {}),
+    ("STL + RTNN", "84.08", _STL),
+    ("RTNN + Laplacian RTNN", "84.39", PARALLEL | LAPLACIAN),
+    ("STL with RTNN + Gradient RTNN", "85.10", PARALLEL | SOBEL | _STL),
+    ("STL with RTNN + Laplacian RTNN", "85.51", PARALLEL | LAPLACIAN | _STL),
+    ("STL with Original, Gradient and Laplacian RTNN", "88.16", _BOTH | _STL),
+)
+
+# Tables II and IV: average, least and best of four runs, and what is changed in the network
+_TABLE_II = (
+    ("VGG13 (our implementation)", "83.56", 82.99, 84.08, {}),
+    ("VGG13 + Laplacian (input concatenated)", "86.22", 85.94, 86.56, LAPLACIAN),
+    ("VGG13 + Sobel (input concatenated)", "86.42", 86.08, 86.55, SOBEL),
+)
+_TABLE_IV = (
+    ("base model (given in Table III)", "80.37", 79.99, 80.61, {}),
+    ("base + Laplacian (input concatenated)", "82.83", 82.38, 83.33, LAPLACIAN),
+    ("base + Sobel (input concatenated)", "83.3", 82.71, 83.99, SOBEL),
+    ("base + Laplacian (parallel network)", "82.71", 81.96, 83.15, LAPLACIAN | PARALLEL),
+    ("base + Sobel (parallel network)", "82.57", 82.34, 82.89, SOBEL | PARALLEL),
+)
+
+_SAME_PEOPLE = (
+    "All six rows fit 980 test images, 20 % of KDEF (815, 824, 827, 834, 838 and 864 right), so "
+    "the step from first to last row is 49 images of one run. The split is not stated; if it was "
+    "random, the same people are on both sides."
+)
+_NO_SIZE = (
+    "The test set's size is not stated. Least and best are single runs, and yet no size from 50 "
+    "to 4,000 images gives all of the table's: they may be means over unequal batches."
+)
+
+# Table III: parameters and output channels of each of its sixteen rows
+TABLE_III = (
+    *(("conv2d", 480, 48), ("conv2d", 13_856, 32)),
+    *(("bottleneck", 14_016, 32), ("bottleneck", 12_480, 24), ("bottleneck", 8_208, 24)),
+    *(("bottleneck", 9_360, 32), ("bottleneck", 14_016, 32), ("bottleneck", 14_016, 32)),
+    *(("bottleneck", 20_160, 64), ("bottleneck", 52_608, 64), ("bottleneck", 52_608, 64)),
+    *(("bottleneck", 52_608, 64), ("bottleneck", 77_184, 128), ("bottleneck", 301_824, 256)),
+    *(("avg_pool", 0, 256), ("conv2d", 2_048, 8)),
+)
+
+
+def _kdef(row: str, value: str, changed: dict) -> Claim:
+    return Claim(
+        paper="pandey2019",
+        table="I",
+        row=row,
+        dataset="kdef",
+        protocol="one run, split not stated",
+        metric="accuracy",
+        **printed(value),
+        experiment={**_RTNN, **changed},
+        recipe="pandey2019_rtnn",
+        n=980,
+        note=_SAME_PEOPLE,
+    )
+
+
+def _ferplus(
+    table: str, name: str, row: str, value: str, low: float, high: float, changed: dict
+) -> Claim:
+    return Claim(
+        paper="pandey2019",
+        table=table,
+        row=row,
+        dataset="ferplus",
+        protocol="majority labels, average of 4 runs, test set",
+        metric="accuracy",
+        **printed(value),
+        experiment={"name": name, "num_classes": 8, "input_size": 64, **changed},
+        low=low,
+        high=high,
+        label_rule="majority",
+        note=_NO_SIZE,
+    )
+
+
+_REPORTED = Claim(
+    paper="pandey2019",
+    table="II",
+    row="VGG13 (reported)",
+    dataset="ferplus",
+    protocol="majority labels, test set; quoted from Barsoum et al. (2016)",
+    metric="accuracy",
+    **printed("83.85"),
+    experiment={"name": "vgg13", "num_classes": 8, "input_size": 64},
+    low=83.15,
+    high=84.89,
+    recipe="ferplus",
+    label_rule="majority",
+    note="Trained with momentum; pandey2019's own VGG13 with Adam.",
+)
+
+_GAIN = Claim(
+    paper="pandey2019",
+    table="text",
+    row="gain by gradient and Laplacian",
+    dataset="ferplus",
+    protocol="abstract, KDEF and FERPlus together: '3 to 5%'",
+    metric="gain in accuracy",
+    **printed("3"),
+    low=3,
+    high=5,
+    unit="points",
+    note="On KDEF the networks that gain are also larger, the last more than four times.",
+    comparable="a difference between the rows of the paper's tables, no score of one network",
+)
+
+CLAIMS = (
+    *(_kdef(*row) for row in _TABLE_I),
+    *(_ferplus("II", "vgg13", *row) for row in _TABLE_II),
+    _REPORTED,
+    *(_ferplus("IV", "bottleneck_065m", *row) for row in _TABLE_IV),
+    _GAIN,
+)
