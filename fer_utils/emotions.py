@@ -1,5 +1,6 @@
 """The words for expressions: label orders of the data sets, and the maps between spellings."""
 
+import string
 from difflib import get_close_matches
 
 from fer_utils.errors import FerError
@@ -15,32 +16,39 @@ FERPLUS_VOTES = (
     "neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt", "unknown", "NF",
 )  # fmt: skip
 
-# Words used by FERPlus, CK+, FERG, RAF-DB and RaFD, and the two-letter codes of JAFFE and KDEF.
+# Words used by FERPlus, CK+, FERG, RAF-DB, RaFD and SFEW, the two-letter codes of JAFFE and KDEF,
+# and what people name their own folders.
 _SPELLINGS = {
-    "angry": ("anger", "an"),
-    "disgust": ("disgusted", "di"),
-    "fear": ("fearful", "afraid", "fe", "af"),
-    "happy": ("happiness", "joy", "joyful", "ha"),
-    "sad": ("sadness", "sa"),
-    "surprise": ("surprised", "su"),
-    "neutral": ("neutrality", "ne"),
-    "contempt": ("contemptuous", "co"),
-}
+    "angry": ("anger", "angriness", "angrily", "mad", "furious", "fury", "rage", "an", "ang"),
+    "disgust": ("disgusted", "disgusting", "disgustful", "di", "dis"),
+    "fear": ("fearful", "afraid", "scared", "frightened", "fright", "fearfulness", "fe", "af"),
+    "happy": (
+        "happiness", "happily", "joy", "joyful", "joyous", "smile", "smiling", "glad", "ha", "hap",
+    ),
+    "sad": ("sadness", "sadly", "unhappy", "unhappiness", "sorrow", "sa"),
+    "surprise": (
+        "surprised", "surprising", "surprize", "suprise", "suprised", "astonished", "astonishment",
+        "amazed", "su", "sur",
+    ),
+    "neutral": ("neutrality", "natural", "no emotion", "no expression", "ne", "neu"),
+    "contempt": ("contemptuous", "scorn", "co", "con"),
+}  # fmt: skip
 _CANONICAL = {name: name for name in FER8} | {
     spelling: name for name, spellings in _SPELLINGS.items() for spelling in spellings
 }
+_NUMBERING = string.digits + string.whitespace + "_-.,:;()[]#"
 
 
 def canonical(name: str) -> str:
     """Return the kit's word for an expression, whichever data set spelled it.
 
-    Capitals and surrounding spaces do not count: ``canonical("HA")`` and
-    ``canonical("Happiness")`` are both ``"happy"``.
+    Capitals, surrounding spaces and numbering do not count: ``canonical("HA")``,
+    ``canonical("Happiness")`` and ``canonical("03-happy")`` are all ``"happy"``.
 
     Raises:
         FerError: nobody spells an expression like that; the message names the nearest words.
     """
-    word = str(name).strip().lower()
+    word = " ".join(str(name).lower().strip(_NUMBERING).replace("_", " ").split())
     if word in _CANONICAL:
         return _CANONICAL[word]
     raise FerError(f"{name!r} is not an expression.{nearest(word, _CANONICAL)}")

@@ -36,10 +36,25 @@ def test_our_own_words_stay(word):
         ("contemptuous", "contempt"),
         ("disgusted", "disgust"),
         ("NE", "neutral"),
+        ("03-happy", "happy"),
+        ("1_Sadness", "sad"),
+        ("Surprised (2)", "surprise"),
+        ("No_Expression", "neutral"),
+        ("Natural", "neutral"),
+        ("unhappy", "sad"),
+        ("scared", "fear"),
+        ("suprise", "surprise"),
+        ("Mad", "angry"),
     ],
 )
 def test_spellings_of_the_data_sets(spelling, word):
     assert canonical(spelling) == word
+
+
+@pytest.mark.parametrize("word", ["", "7", "happy_sad", "S005", "happily surprised"])
+def test_numbers_and_mixtures_are_no_expressions(word):
+    with pytest.raises(FerError, match="is not an expression"):
+        canonical(word)
 
 
 def test_unknown_word_names_the_nearest():

@@ -101,11 +101,11 @@ def test_files_agree():
         ("constraints.txt", r"(?m)^opencv-python==4.*$", "opencv-python==5.0.0.1"),
         ("constraints.txt", r"\A", "triton==3.5.0\n"),
         ("environment.yml", r"-c constraints\.txt", "numpy==2.3.0"),
-        ("environment.yml", r"\[lab,test\]", "[lab]"),
+        ("environment.yml", r"\[cluster,download,lab,tensorboard,test\]", "[lab]"),
         ("environment.yml", r"python=3\.11", "python=3.10"),
         ("environment.yml", r"  - pip\n", "  - pip\n  - numpy=2.3\n"),
         ("Makefile", r" -c constraints\.txt", ""),
-        ("Makefile", r"\[lab,test\]", "[test]"),
+        ("Makefile", r"\[cluster,download,lab,tensorboard,test\]", "[test]"),
         ("Makefile", r"\(3, 11\)", "(3, 10)"),
     ],
 )

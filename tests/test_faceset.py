@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fer_utils.data import FaceSet, relabel
+from fer_utils.data import FaceSet, cache, relabel
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES
 from fer_utils.errors import FerError
 
@@ -70,11 +70,53 @@ def test_take_one_some_and_a_slice_carry_everything_along():
     assert len(faces.take([])) == 0
 
 
+def test_columns_go_along_and_are_read_only():
+    faces = make(columns={"angle": np.arange(6) * 45, "gaze": list("lfrlfr")})
+    assert faces.take([5, 1]).columns["angle"].tolist() == [225, 45]
+    assert faces.where(label="sad").columns["gaze"].tolist() == ["r", "r"]
+    assert "columns angle gaze" in repr(faces)
+    with pytest.raises(ValueError, match="read-only"):
+        faces.columns["angle"][0] = 1
+    assert make().columns == {}
+
+
+def test_neighbours_are_not_copied():
+    faces = make()
+    for part in (
+        faces.where(split="train"),
+        faces.take(slice(2, 4)),
+        faces.take([2, 3, 4]),
+        faces.take(np.arange(6) > 3),
+        faces.take(1),
+    ):
+        assert np.shares_memory(part.images, faces.images)
+    for part in (faces.take([0, 2]), faces.take([3, 2]), faces.take([-1])):
+        assert not np.shares_memory(part.images, faces.images)
+    assert faces.take([-1]).images.ravel().tolist() == faces.images[5].ravel().tolist()
+    assert faces.take([3, 4, 3]).labels.tolist() == [0, 1, 0]
+
+
+def test_a_large_choice_lies_in_a_file(monkeypatch):
+    faces = make(60)
+    which = np.random.default_rng(0).permutation(60)
+    monkeypatch.setattr(cache, "MOST_IN_MEMORY", 40)
+    monkeypatch.setattr(cache, "CHUNK_BYTES", 30)
+    part = faces.take(which)
+    assert isinstance(part.images, np.memmap)
+    np.testing.assert_array_equal(part.images, faces.images[which])
+    few = faces.take(which[:10])
+    assert not isinstance(few.images, np.memmap)
+    with pytest.raises(FerError, match="made has faces 0 to 59"):
+        faces.take([*which, 60])
+
+
 def test_take_outside_is_refused():
     with pytest.raises(FerError, match="made has faces 0 to 5"):
         make().take(6)
     with pytest.raises(FerError, match="made has faces 0 to 5"):
         make().take(np.ones(4, bool))
+    with pytest.raises(FerError, match="made has faces 0 to 5"):
+        make().take([4, 5, 6])
 
 
 def test_counts_table_and_repr():
@@ -108,6 +150,8 @@ def test_pictures_are_floats_from_0_to_1():
         ({"labels": np.full(6, -1)}, "labels must be 0 to 2"),
         ({"split": np.array(["train"] * 5 + ["dev"])}, "found 'dev'"),
         ({"votes": np.zeros((6, 3), np.uint8)}, "do not fit"),
+        ({"columns": {"angle": np.zeros(5)}}, "6 images but 5 angle"),
+        ({"columns": {"angle": 3}}, "6 images but a single angle"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(change, message):

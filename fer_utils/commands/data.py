@@ -4,35 +4,56 @@ import argparse
 from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
-from textwrap import fill, wrap
+from textwrap import fill, indent, wrap
 
 from fer_utils import data
 from fer_utils.data import fer2013, ferplus
 from fer_utils.data.catalog import CARDS, Card
+from fer_utils.data.doctor import doctor
+from fer_utils.data.download import download
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 
 _WIDTH = 100
-_COLUMNS = {"name": 8, "here": 8, "licence": 36, "how to get it": 42}
+_COLUMNS = {"name": 8, "here": 9, "licence": 36, "how to get it": 41}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments to a parser."""
     parser.add_argument("name", nargs="?", help="show this data set's card (default: all, short)")
+    parser.add_argument("--root", type=Path, help="the folder that holds it (default: look for it)")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--doctor",
+        action="store_true",
+        help="examine it: counts, unreadable pictures, copies, the same picture in train and test",
+    )
+    group.add_argument(
+        "--download",
+        action="store_true",
+        help="fetch it with your own account, where a public library can",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table of all data sets, or the card of one; return 0.
+    """Print the table of all data sets, one card or a check-up, or fetch a data set; return 0.
 
     Raises:
-        FerError: there is no data set of that name.
+        FerError: there is no data set of that name, or it was not found.
     """
     if args.name is None:
+        if args.doctor or args.download or args.root:
+            raise FerError("Say which data set: python -m fer_utils data NAME --doctor")
         print(table())
-    elif args.name in CARDS:
-        print(card(CARDS[args.name]))
-    else:
+    elif args.name not in CARDS:
         raise FerError(f"There is no data set {args.name!r}.{nearest(args.name, CARDS)}")
+    elif args.doctor:
+        print(doctor(args.name, args.root))
+    elif args.download:
+        print(fill(f"Licence: {CARDS[args.name].licence}", _WIDTH))
+        print(f"{args.name} lies in {download(args.name, args.root)}")
+    else:
+        print(card(CARDS[args.name], args.root))
     return 0
 
 
@@ -46,51 +67,54 @@ def table() -> str:
     found = {name: where(name) for name in CARDS}
     lines += ["Found:"]
     lines += [f"  {name:8} {place}" for name, place in found.items() if place]
-    lines += ["Opened here: " + ", ".join(n for n, item in CARDS.items() if item.opened == "yes")]
-    lines += ["python -m fer_utils data NAME says more about one of them."]
+    lines += ["python -m fer_utils data NAME says more about one of them, --doctor examines it."]
     return "\n".join(lines)
 
 
-def card(item: Card) -> str:
+def card(item: Card, root: Path | None = None) -> str:
     """Return all that is known about one data set, 100 columns wide."""
-    place = where(item.name)
-    looked = ", ".join(map(str, _places(item.name)))
+    looked = ", ".join(map(str, [root] if root else _places(item.name)))
+    place = where(item.name, root)
     facts = {
         "used by": ", ".join(item.papers) or "the lessons of this kit",
         "cite": item.citation,
         "licence": item.licence,
         "get it": item.get,
-        "layout": item.layout,
+        "or fetch it": _fetched(item),
         "expect": item.counts,
-        "opened here": item.opened,
-        "found": str(place) if place else f"no; looked in {looked}",
+        "open it": item.opened,
+        "found": str(place) if place else f"no; looked in {looked}" if looked else "",
     }
     lines = [f"{item.name}: {item.title}"]
     for title, text in facts.items():
+        if not text:
+            continue
         start = f"  {title:13}"
         lines.append(fill(text, _WIDTH, initial_indent=start, subsequent_indent=" " * len(start)))
-    return "\n".join(lines)
+    return "\n".join([*lines, "  layout", indent(item.layout, "    ")])
 
 
-def where(name: str) -> Path | None:
+def where(name: str, root: Path | None = None) -> Path | None:
     """Return where a data set lies, or None; a folder with nothing known in it does not count."""
     if name == "facs3d":
         return Path(data.__file__).parent
-    for place in _places(name):
+    for place in [root] if root else _places(name):
         if name == "fer2013":
             found = fer2013.recognise(place)
         elif name == "ferplus":
             found = _ferplus_in(place)
+        elif place.is_dir():
+            found = place if any(place.iterdir()) else None
         else:
-            found = place if place.is_dir() and any(place.iterdir()) else None
+            found = place if place.exists() else None
         if found:
             return found
     return None
 
 
 def _places(name: str) -> list[Path]:
-    # FERPlus is a file or some folders inside FER2013's folder.
-    return data.places("fer2013" if name == "ferplus" else name)
+    # One's own photos lie where one says.
+    return [] if name == "folder" else data.places(name)
 
 
 def _ferplus_in(place: Path) -> Path | None:
@@ -99,9 +123,16 @@ def _ferplus_in(place: Path) -> Path | None:
 
 
 def _here(item: Card) -> str:
-    if item.name == "facs3d":
-        return "built in"
-    return "yes" if where(item.name) else "no"
+    if item.name in ("facs3d", "folder"):
+        return {"facs3d": "built in", "folder": "yours"}[item.name]
+    return "found" if where(item.name) else "not found"
+
+
+def _fetched(item: Card) -> str:
+    if item.download is None:
+        return ""
+    command = f"python -m fer_utils data {item.name} --download"
+    return f"{command} (through {item.download.library}). {item.download.before}"
 
 
 def _row(cells: Sequence[str]) -> list[str]:

@@ -1,17 +1,15 @@
 """FaceSet: labelled faces as immutable arrays, the one form every data set is read into."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import torch
 
-from fer_utils.data import relabel
+from fer_utils.data import cache, relabel
+from fer_utils.data.listing import SPLITS
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
-
-#: The parts a data set is divided into, in the order they are used.
-SPLITS = ("train", "valid", "test")
 
 _PER_FACE = ("images", "labels", "split", "votes", "subjects", "rows", "regions", "twins", "truth")
 
@@ -19,6 +17,10 @@ _PER_FACE = ("images", "labels", "split", "votes", "subjects", "rows", "regions"
 @dataclass(frozen=True, eq=False, repr=False)
 class FaceSet:
     """N faces with their labels and what else is known about them; arrays are read-only.
+
+    Images may lie in a file and be mapped into memory: what is looked at is read, and a slice or
+    a run of neighbours costs nothing. `where` and `take` put a large choice of single faces into
+    a temporary file, so that no set ever has to fit into memory.
 
     Attributes:
         name: the data set's name.
@@ -35,6 +37,8 @@ class FaceSet:
         truth: bool (N,), True where regions and twins are known, or None.
         left_out: one sentence for every row or picture that could not be used.
         label_rule: the rule that made the labels from votes, "" where labels are as published.
+        columns: what else the data set tells about every face: name -> array (N,), such as
+            "angle", "gaze" or "session".
     """
 
     name: str
@@ -52,28 +56,30 @@ class FaceSet:
     truth: np.ndarray | None = None
     left_out: tuple[str, ...] = ()
     label_rule: str = ""
+    columns: dict[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check that the arrays fit together, and make them read-only."""
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for one in fields(self):
+            value = getattr(self, one.name)
             if isinstance(value, np.ndarray):
-                view = value.view()
-                view.flags.writeable = False
-                object.__setattr__(self, field.name, view)
+                object.__setattr__(self, one.name, _read_only(value))
             elif isinstance(value, list):
-                object.__setattr__(self, field.name, tuple(value))
+                object.__setattr__(self, one.name, tuple(value))
+        columns = {name: _read_only(np.asarray(column)) for name, column in self.columns.items()}
+        object.__setattr__(self, "columns", columns)
         self._check()
 
     def _check(self) -> None:
         if self.images.ndim != 4 or self.images.dtype != np.uint8:
             found = f"{self.images.dtype} {self.images.shape}"
             raise FerError(f"{self.name}: images must be uint8 (N, C, H, W), found {found}")
-        for field in _PER_FACE:
-            value = getattr(self, field)
-            if value is not None and len(value) != len(self.images):
+        per_face = {name: getattr(self, name) for name in _PER_FACE}
+        for name, value in (per_face | self.columns).items():
+            if value is not None and (value.ndim == 0 or len(value) != len(self.images)):
+                count = "a single" if value.ndim == 0 else len(value)
                 raise FerError(
-                    f"{self.name}: {len(self.images)} images but {len(value)} {field}; "
+                    f"{self.name}: {len(self.images)} images but {count} {name}; "
                     "there must be one for every face"
                 )
         if self.labels.size and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
@@ -100,6 +106,7 @@ class FaceSet:
         kind = {1: "grey", 3: "colour"}.get(channels, f"{channels} channels")
         splits = ", ".join(f"{s} {n}" for s, n in self._split_counts().items() if n)
         extra = "".join(f", {f}" for f in ("votes", "regions") if getattr(self, f) is not None)
+        extra += f", columns {' '.join(self.columns)}" if self.columns else ""
         extra += f", {len(self.left_out)} left out" if self.left_out else ""
         return (
             f"FaceSet({self.name}: {len(self)} faces {height}x{width} {kind}, "
@@ -143,25 +150,45 @@ class FaceSet:
         """
         if isinstance(which, int | np.integer):
             which = [which]
-        if not isinstance(which, slice):
-            which = np.asarray(which)
-            which = which.astype(np.int64) if which.size == 0 else which
-        taken = {field: getattr(self, field) for field in _PER_FACE}
         try:
-            chosen = {f: value[which] for f, value in taken.items() if value is not None}
+            if not isinstance(which, slice):
+                which = self._positions(np.asarray(which))
+            chosen = {
+                name: value[which]
+                for name in _PER_FACE
+                if name != "images" and (value := getattr(self, name)) is not None
+            }
         except IndexError as error:
             raise FerError(f"{self.name} has faces 0 to {len(self) - 1}: {error}") from None
-        return replace(self, **chosen)
+        columns = {name: column[which] for name, column in self.columns.items()}
+        return replace(self, images=_pick(self.images, which), columns=columns, **chosen)
+
+    def _positions(self, which: np.ndarray) -> np.ndarray | slice:
+        """Return indices, or a slice, which copies nothing, where they are a run of neighbours."""
+        if which.dtype == bool:
+            if which.shape != (len(self),):
+                raise IndexError(f"a mask of shape {which.shape} does not fit")
+            which = np.flatnonzero(which)
+        if which.size == 0:
+            return slice(0, 0)
+        run = which.ndim == 1 and which[0] >= 0 and which[-1] < len(self)
+        if run and (np.diff(which) == 1).all():
+            return slice(int(which[0]), int(which[-1]) + 1)
+        return which
 
     def counts(self) -> dict[str, int]:
         """Return how many faces each class has."""
-        count = np.bincount(self.labels, minlength=len(self.classes))
+        return self._count(self.labels)
+
+    def _count(self, labels: np.ndarray) -> dict[str, int]:
+        count = np.bincount(labels, minlength=len(self.classes))
         return dict(zip(self.classes, count.tolist(), strict=True))
 
     def table(self) -> str:
         """Return the number of faces per class and split as plain text."""
         present = [split for split, count in self._split_counts().items() if count]
-        parts = [self.where(split=split).counts() for split in present] + [self.counts()]
+        parts = [self._count(self.labels[self.split == split]) for split in present]
+        parts.append(self.counts())
         width = max(len(name) for name in (*self.classes, "class"))
         lines = [f"{'class':{width}}" + "".join(f"{title:>8}" for title in (*present, "all"))]
         for name in self.classes:
@@ -208,7 +235,10 @@ class FaceSet:
         return relabel.distribution(self._need_votes(), self.vote_names, rule)
 
     def pictures(self, device: str | torch.device | None = None) -> torch.Tensor:
-        """Return the images as a float32 tensor (N, C, H, W) with values in [0, 1]."""
+        """Return the images as a float32 tensor (N, C, H, W) with values in [0, 1].
+
+        That is four bytes for every byte of `images`, all in memory: of a large set, take a part.
+        """
         return torch.tensor(self.images).to(device).float().div_(255)
 
     def _need_votes(self) -> np.ndarray:
@@ -226,3 +256,18 @@ class FaceSet:
 def _kept_of(kept: FaceSet, before: FaceSet) -> str:
     counts, totals = kept._split_counts(), before._split_counts()
     return ", ".join(f"{s} {counts[s]} of {n}" for s, n in totals.items() if n) or "0 of 0"
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _pick(images: np.ndarray, which: np.ndarray | slice) -> np.ndarray:
+    """Return images at these positions; in a temporary file where they would fill the memory."""
+    if isinstance(which, slice) or len(which) * images[:1].nbytes <= cache.MOST_IN_MEMORY:
+        return images[which]
+    step = max(1, cache.CHUNK_BYTES // images[:1].nbytes)
+    chunks = (images[which[at : at + step]] for at in range(0, len(which), step))
+    return cache.map_rows(chunks, images.shape[1:])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_utils.data import cache as kept
-from fer_utils.data import fer2013_csv, ferplus, folders
+from fer_utils.data import fer2013_csv, ferplus, folders, reading
 from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES
 from fer_utils.errors import FerError
@@ -139,17 +139,22 @@ def _from_ferplus(root: Path, rule: str, *, on_error: str, cache: bool, progress
 def _read_tree(
     root: Path, files: list[Path], on_error: str, cache: bool, progress: bool
 ) -> dict[str, np.ndarray]:
-    stamp = kept.fingerprint(files) + on_error
-    arrays = kept.read("fer2013", root, stamp) if cache else None
-    if arrays is None:
-        images, here, left_out = folders.read_pictures(
-            files, root, fer2013_csv.SIDE, on_error=on_error, progress=progress
-        )
-        arrays = {"images": images, "kept": here, "left_out": np.array(left_out, np.str_)}
-        if cache:
-            kept.write("fer2013", root, stamp, arrays)
-    paths = [files[place].relative_to(root).as_posix() for place in arrays["kept"]]
-    return arrays | {"rows": np.array(paths)}
+    found = reading.pictures(
+        files,
+        root,
+        reading.Form(fer2013_csv.SIDE, exact=True),
+        name="fer2013",
+        on_error=on_error,
+        cache=cache,
+        progress=progress,
+    )
+    paths = np.array(folders.names_below(root, files))
+    return {
+        "images": found.images,
+        "kept": found.kept,
+        "left_out": np.array(found.left_out, np.str_),
+        "rows": paths[found.kept],
+    }
 
 
 def _face_set(

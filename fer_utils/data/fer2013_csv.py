@@ -1,6 +1,6 @@
 """The rows of FER2013's csv files, each of them checked."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +16,6 @@ PIXELS = SIDE * SIDE
 #: FER2013's words for the splits, and ours.
 USAGE = {"Training": "train", "PublicTest": "valid", "PrivateTest": "test"}
 
-_LABELS = {str(index).encode(): index for index in range(len(FER7))}
 _USAGE = {usage.encode(): split for usage, split in USAGE.items()}
 
 # A whole row has 2,304 numbers of three digits at most, so ten thousand bytes. Reading stops at
@@ -24,14 +23,17 @@ _USAGE = {usage.encode(): split for usage, split in USAGE.items()}
 _LONGEST = 100_000
 
 
-def read(path: Path, *, on_error: str = "raise", progress: bool = True) -> dict[str, np.ndarray]:
-    """Read fer2013.csv, icml_face_data.csv or train.csv.
+def read(
+    path: Path, *, classes: Sequence[str] = FER7, on_error: str = "raise", progress: bool = True
+) -> dict[str, np.ndarray]:
+    """Read fer2013.csv, icml_face_data.csv or train.csv, or a file of the same form.
 
     Columns are found by their names in the first line. Only train.csv may lack "Usage": its rows
     are all Training.
 
     Args:
         path: the file.
+        classes: what the labels 0, 1, ... stand for.
         on_error: "raise" stops at the first row that cannot be read; "report" leaves such rows
             out and names them.
         progress: show a progress bar.
@@ -58,7 +60,7 @@ def read(path: Path, *, on_error: str = "raise", progress: bool = True) -> dict[
             bar.update(len(line))
             try:
                 fields = _fields(line, columns)
-                label = _label(fields["emotion"])
+                label = _label(fields["emotion"], len(classes))
                 split = _split(fields["usage"]) if "usage" in fields else "train"
                 text = fields["pixels"].strip(b' "')
                 if not parse(np.frombuffer(text, np.uint8), images[len(rows)]):
@@ -137,11 +139,11 @@ def _fields(line: bytes, columns: dict[str, int]) -> dict[str, bytes]:
     return {name: fields[place] for name, place in columns.items()}
 
 
-def _label(field: bytes) -> int:
-    label = _LABELS.get(field.strip(b' "'))
-    if label is None:
-        raise _BadRow(f"the label is {_short(field)}, expected 0 to {len(FER7) - 1}")
-    return label
+def _label(field: bytes, classes: int) -> int:
+    text = field.strip(b' "')
+    if not (text.isdigit() and len(text) == 1 and int(text) < classes):
+        raise _BadRow(f"the label is {_short(field)}, expected 0 to {classes - 1}")
+    return int(text)
 
 
 def _split(field: bytes) -> str:

@@ -1,0 +1,180 @@
+"""Dividing a data set into train, valid and test: by person, at random, or as a paper did.
+
+A network that has seen somebody's angry face knows that person's face; asked about the same
+person's sad face, it is helped by what it remembers. So a split by subject, with nobody on two
+sides, is the honest one wherever it is known who is shown. Random splits of pictures are what many
+papers used; they are here to measure how much that flatters.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from fer_utils.data.faceset import FaceSet
+from fer_utils.data.listing import SPLITS
+from fer_utils.emotions import nearest
+from fer_utils.errors import FerError
+
+WAYS = ("subject", "random", "paper")
+
+# Passes over all subjects that move one or swap two; the cost settles long before.
+_PASSES = 20
+
+
+def split(
+    faces: FaceSet,
+    by: str = "subject",
+    shares: Sequence[float] = (0.7, 0.1, 0.2),
+    seed: int = 0,
+) -> FaceSet:
+    """Return the same faces divided anew.
+
+    Args:
+        faces: the data set; its old division is forgotten.
+        by: "subject" puts every person on one side only and keeps the balance of the classes as
+            far as the people allow (greedily, the people with most pictures first, then moving
+            single people while that brings the counts nearer to the shares). "random" draws
+            pictures, class by class; where it is known who is shown, it warns that the same people
+            are on both sides. "paper" takes the split of the paper that the data set's layout
+            names (column "paper_split"), without the faces that the paper does not use.
+        shares: of train, valid and test; they sum to 1. A share may be 0. "paper" has its own.
+        seed: of the random numbers; the same seed gives the same split.
+
+    Raises:
+        FerError: no such way, no sensible shares, nobody knows who is shown, there are fewer
+            people than parts, or no paper's split is known.
+    """
+    if by not in WAYS:
+        raise FerError(f"by={by!r} is not a way to split.{nearest(by, WAYS)}")
+    if by == "paper":
+        return _paper(faces)
+    shares = _checked(shares)
+    if by == "random":
+        divided = replace(faces, split=_random(faces.labels, shares, seed))
+        _warn(divided)
+        return divided
+    if faces.subjects is None:
+        raise FerError(
+            f'{faces.name} does not say who is shown, so by="subject" is not possible. '
+            'by="random" draws pictures; the same people may then be on both sides.'
+        )
+    return replace(faces, split=_by_subject(faces, shares, seed))
+
+
+def _checked(shares: Sequence[float]) -> np.ndarray:
+    values = np.array(list(shares), np.float64)
+    if values.shape != (3,) or (values < 0).any() or not np.isclose(values.sum(), 1):
+        raise FerError(
+            f"shares are three numbers from 0 to 1 for train, valid and test that sum to 1, "
+            f"not {tuple(shares)}"
+        )
+    return values
+
+
+def _paper(faces: FaceSet) -> FaceSet:
+    if "paper_split" not in faces.columns:
+        raise FerError(
+            f"{faces.name}: no paper's split is known here. Data sets with a published split of "
+            'their own (FER2013) have it when they are loaded; by="subject" or by="random" divide '
+            "the others."
+        )
+    used = faces.take(np.flatnonzero(faces.columns["paper_split"] != ""))
+    return replace(used, split=used.columns["paper_split"])
+
+
+def _random(labels: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
+    """Draw pictures so that every class, and the whole, comes within one of its share."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    # Class after class, in random order: every n-th face of this row is a fair share of each.
+    order = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    divided = np.full(len(labels), SPLITS[0], "<U5")
+    for name, share, rest in (("test", shares[2], 1.0), ("valid", shares[1], 1.0 - shares[2])):
+        taken = np.floor(np.arange(1, len(order) + 1) * (share / rest if rest else 0) + 0.5)
+        chosen = np.diff(taken, prepend=0.0) > 0
+        divided[order[chosen]] = name
+        order = order[~chosen]
+    return divided
+
+
+def _warn(divided: FaceSet) -> None:
+    if divided.subjects is None:
+        return
+    trained = np.unique(divided.subjects[divided.split == "train"])
+    others = np.unique(divided.subjects[divided.split != "train"])
+    both = np.intersect1d(trained, others)
+    if len(both):
+        people = len(np.union1d(trained, others))
+        warnings.warn(
+            f"{divided.name}: {len(both)} of {people} people are on both sides of this random "
+            'split, so scores on it are partly memory of a person; by="subject" keeps them apart.',
+            stacklevel=3,
+        )
+
+
+def _by_subject(faces: FaceSet, shares: np.ndarray, seed: int) -> np.ndarray:
+    people, who = np.unique(faces.subjects, return_inverse=True)
+    wanted = np.flatnonzero(shares)
+    if len(people) < len(wanted):
+        raise FerError(
+            f"{faces.name} shows {len(people)} people, who cannot be divided into "
+            f"{len(wanted)} parts. Give a share of 0 to a part you do not need."
+        )
+    counts = np.zeros((len(people), len(faces.classes)))
+    np.add.at(counts, (who, faces.labels), 1)
+    side = _assign(counts, shares, np.random.default_rng(seed))
+    return np.array(SPLITS)[side][who]
+
+
+def _assign(counts: np.ndarray, shares: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Return the part of each person: int64 (P,), from how many faces of each class (P, K) show.
+
+    The cost of a division is the sum, over parts and classes, of the squared difference between
+    the share of the class that lies in the part and the share that should.
+    """
+    counts = counts[:, counts.any(axis=0)]
+    portion = counts / counts.sum(axis=0)
+    parts = np.flatnonzero(shares)
+    order = random.permutation(len(counts))
+    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
+    side = np.full(len(counts), -1)
+    have = np.zeros((len(shares), portion.shape[1]))
+    for person in order:
+        side[person] = _cheapest(have, portion[person], shares, parts)
+        have[side[person]] += portion[person]
+    for part in parts:
+        if not (side == part).any():
+            _fill(side, have, portion, shares, part)
+    for _ in range(_PASSES):
+        before = side.copy()
+        for person in order:
+            if (side == side[person]).sum() > 1:  # nobody leaves a part empty
+                have[side[person]] -= portion[person]
+                side[person] = _cheapest(have, portion[person], shares, parts)
+                have[side[person]] += portion[person]
+        if (side == before).all():
+            break
+    return side
+
+
+def _cheapest(have: np.ndarray, one: np.ndarray, shares: np.ndarray, parts: np.ndarray) -> np.int64:
+    """Return the part in which one more person costs least."""
+    wanted = shares[parts, None]
+    grown = ((have[parts] + one - wanted) ** 2).sum(axis=1)
+    return parts[np.argmin(grown - ((have[parts] - wanted) ** 2).sum(axis=1))]
+
+
+def _fill(
+    side: np.ndarray, have: np.ndarray, portion: np.ndarray, shares: np.ndarray, part: int
+) -> None:
+    """Move the person whose leaving costs least into an empty part."""
+    crowded = np.bincount(side, minlength=len(shares))[side] > 1
+    left = have[side] - portion - shares[side, None]
+    stayed = have[side] - shares[side, None]
+    arrived = portion - shares[part]
+    cost = (left**2 - stayed**2 + arrived**2).sum(axis=1)
+    person = np.argmin(np.where(crowded, cost, np.inf))
+    have[side[person]] -= portion[person]
+    have[part] += portion[person]
+    side[person] = part
