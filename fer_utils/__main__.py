@@ -11,6 +11,7 @@ COMMANDS = {
     "models": "which networks there are, and their published numbers of parameters",
     "train": "train a network and keep its best epoch",
     "evaluate": "score a network: confusion matrix, precision, recall, F1",
+    "reproduce": "train and score what a published row names, beside its number",
     "explain": "draw what a network looked at in one picture",
     "bench": "measure speed, ours and the peer's side by side",
 }

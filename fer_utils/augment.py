@@ -159,3 +159,35 @@ def erase(pictures: Tensor, probability: float, generator: torch.Generator) -> T
     mask = (inside_y[:, :, None] & inside_x[:, None, :] & chosen[:, None, None])[:, None]
     noise = torch.rand(pictures.shape, generator=generator, device=device)
     return torch.where(mask, noise, pictures)
+
+
+def draw_mix(count: int, alpha: float, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Draw what `mixup` needs for a batch of `count` pictures.
+
+    The numbers come from torch's own generators. The share is drawn on the CPU and handed over
+    as a constant: a GPU need not be waited for.
+
+    Returns:
+        the share that a picture keeps, drawn from Beta(alpha, alpha), float (); and its partner
+        in the batch, int64 (count,).
+    """
+    share = torch.distributions.Beta(alpha, alpha).sample().item()
+    return torch.full((), share, device=device), torch.randperm(count, device=device)
+
+
+def mixup(pictures: Tensor, targets: Tensor, share: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """Mix every picture and its target with those of another one of the batch.
+
+    Source: Zhang, Cisse, Dauphin and Lopez-Paz, "mixup: beyond empirical risk minimization"
+    (2018), with one share for a batch as in its public code.
+
+    Args:
+        pictures: float (N, C, H, W).
+        targets: shares of the classes, float (N, K).
+        share: how much of itself each keeps, float ().
+        other: whom each is mixed with, int64 (N,).
+    """
+    return (
+        torch.lerp(pictures[other], pictures, share),
+        torch.lerp(targets[other], targets, share),
+    )

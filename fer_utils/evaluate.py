@@ -132,6 +132,7 @@ def evaluate(
     batch: int = 256,
     device: str | torch.device | None = None,
     progress: bool = False,
+    flip: bool = False,
 ) -> Evaluation:
     """Return what `net` says about every face, dropout off and batch norm frozen.
 
@@ -141,6 +142,7 @@ def evaluate(
         batch: pictures per pass.
         device: None keeps the net where it is.
         progress: show a bar.
+        flip: look at every face and at its mirror image, and average the probabilities.
 
     Raises:
         FerError: no faces, or a class that the net does not know.
@@ -151,8 +153,11 @@ def evaluate(
     if device is not None:
         net = net.to(device)
     images = torch.from_numpy(np.array(faces.images)).to(next(net.parameters()).device)
-    logits = predict(net, images, batch=batch, progress=progress)
-    return Evaluation(logits.softmax(1).cpu().numpy(), labels, tuple(net.classes))
+    probabilities = predict(net, images, batch=batch, progress=progress).softmax(1)
+    if flip:
+        mirrored = predict(net, images.flip(3), batch=batch, progress=progress)
+        probabilities = (probabilities + mirrored.softmax(1)) / 2
+    return Evaluation(probabilities.cpu().numpy(), labels, tuple(net.classes))
 
 
 def predict(net: nn.Module, images: Tensor, *, batch: int = 256, progress: bool = False) -> Tensor:

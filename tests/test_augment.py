@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from fer_utils.augment import Augmentation, affine_matrices, augment
+from fer_utils.augment import Augmentation, affine_matrices, augment, draw_mix, mixup
 from fer_utils.errors import FerError
 
 
@@ -128,3 +128,34 @@ def test_the_same_seed_gives_the_same_pictures(dot):
 def test_impossible_ranges_are_refused(wrong):
     with pytest.raises(FerError, match="expected"):
         Augmentation(**wrong)
+
+
+def test_mixup_mixes_pictures_and_targets_with_the_same_share():
+    torch.manual_seed(0)
+    pictures = torch.arange(6.0).view(6, 1, 1, 1).expand(6, 1, 8, 8)
+    targets = torch.eye(6)  # picture n shows nothing but n, and its target is n
+    share, other = draw_mix(6, 1.0, torch.device("cpu"))
+    assert sorted(other.tolist()) == list(range(6))
+    mixed, shares = mixup(pictures, targets, share, other)
+    expected = share * torch.arange(6.0) + (1 - share) * other
+    assert torch.allclose(mixed, expected.view(6, 1, 1, 1).expand_as(pictures))
+    assert torch.allclose(shares.sum(1), torch.ones(6))
+    assert torch.allclose(shares @ torch.arange(6.0), expected)
+
+
+def test_mixup_draws_its_share_from_a_beta_distribution():
+    """Beta(a, a) has mean 1/2 and variance 1 / (8 a + 4)."""
+    torch.manual_seed(0)
+    for alpha in (0.2, 2.0):
+        drawn = torch.stack([draw_mix(2, alpha, torch.device("cpu"))[0] for _ in range(1000)])
+        assert drawn.mean() == pytest.approx(0.5, abs=0.05)
+        assert drawn.var() == pytest.approx(1 / (8 * alpha + 4), rel=0.1)
+
+
+def test_mixup_follows_the_seed():
+    def draw(seed: int) -> tuple:
+        torch.manual_seed(seed)
+        share, other = draw_mix(32, 0.4, torch.device("cpu"))
+        return share.item(), other.tolist()
+
+    assert draw(1) == draw(1) != draw(2)

@@ -84,6 +84,32 @@ def test_one_pass_over_the_faces_with_dropout_off_and_mode_put_back():
     np.testing.assert_allclose(found.probabilities.sum(1), 1, atol=1e-6)
 
 
+class LeftSide(nn.Module):
+    """Says class 1 for a bright left half; what is on the right it does not see."""
+
+    classes = ("dark", "bright")
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([0.0, 4.0]))
+
+    def forward(self, pictures):
+        return pictures[..., :4].mean((1, 2, 3))[:, None] * self.weight
+
+
+def test_flip_averages_the_probabilities_of_a_face_and_its_mirror_image():
+    seen = np.zeros((1, 1, 8, 8), np.uint8)
+    seen[..., :4] = 255
+    made = FaceSet("made", seen, np.ones(1, np.int64), LeftSide.classes, np.full(1, "test"))
+    both = (torch.tensor([0.0, 4.0]).softmax(0) + torch.tensor([0.0, 0.0]).softmax(0)) / 2
+    found = evaluate(LeftSide(), made, flip=True)
+    np.testing.assert_allclose(found.probabilities[0], both, rtol=1e-6)
+    mirrored = FaceSet("made", seen[..., ::-1].copy(), made.labels, made.classes, made.split)
+    again = evaluate(LeftSide(), mirrored, flip=True)
+    np.testing.assert_allclose(again.probabilities, found.probabilities, rtol=1e-6)
+    assert evaluate(LeftSide(), mirrored).probabilities[0, 1] == 0.5
+
+
 def test_labels_are_matched_by_name():
     assert labels_for(("b", "a"), faces([0, 1], ("a", "b"))).tolist() == [1, 0]
     assert labels_for(("a", "b"), faces([0, 0], ("a", "unused"))).tolist() == [0, 0]

@@ -164,6 +164,8 @@ def test_every_setting_is_explained():
         ({"batch": 1}, "2 pictures"),
         ({"epochs": 0}, "1 epoch"),
         ({"patience": -1}, "patience=-1"),
+        ({"mixup": -0.1}, "mixup=-0.1"),
+        ({"late": -1}, "late=-1"),
         ({"schedule": "steps"}, "need each other"),
         ({"steps": ((20, 0.5),)}, "need each other"),
         ({"schedule": "plateau"}, "need each other"),
@@ -186,6 +188,8 @@ def test_a_recipe_can_be_changed_by_words():
     how = changed(RECIPES["one_cycle"], ["learning_rate=5e-4", "batch=64"])
     assert (how.learning_rate, how.batch) == (5e-4, 64)
     assert how.average == RECIPES["one_cycle"].average
+    soft = changed(RECIPES["one_cycle"], ["votes=argmax", "mixup=0.2", "late=3"])
+    assert (soft.votes, soft.mixup, soft.late) == ("argmax", 0.2, 3)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,10 @@
 
 import dataclasses
 import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +15,12 @@ from torch import nn
 from fer_utils import models, optimise, train
 from fer_utils.augment import Augmentation
 from fer_utils.data.faceset import FaceSet
+from fer_utils.emotions import FER8, FERPLUS_VOTES
 from fer_utils.errors import FerError
 from fer_utils.evaluate import evaluate
 from fer_utils.recipes import Recipe
+from fer_utils.training.faces import targets
+from fer_utils.training.step import Step
 
 CLASSES = ("lying", "standing")
 
@@ -96,6 +103,8 @@ def script_accuracies(monkeypatch, *accuracies):
         {"schedule": "exponential", "decay": 0.5},
         {"schedule": "steps", "steps": ((1, 0.5), (3, 0.2))},
         {"augmentation": Augmentation(5, 0.1, 0.1, True, 0.5, 0.05, blur=1.0, noise=0.1)},
+        {"mixup": 0.4},
+        {"late": 3, "mixup": 0.4},
     ],
     ids=str,
 )
@@ -211,15 +220,16 @@ def test_a_folder_with_another_run_is_not_written_over(tmp_path):
 
 def test_a_loss_that_is_no_number_stops_and_keeps_the_best(monkeypatch):
     net = small_net()
-    one_step = train.Run.one_step
+    step = Step.__call__
     steps = []
 
-    def poisoned(self, rows):
-        steps.append(rows)
-        loss, logits = one_step(self, rows)
-        return (loss * float("nan"), logits) if len(steps) == 10 else (loss, logits)
+    def poisoned(self, *batch):
+        step(self, *batch)
+        steps.append(batch)
+        if len(steps) == 10:
+            self.loss_sum *= float("nan")
 
-    monkeypatch.setattr(train.Run, "one_step", poisoned)
+    monkeypatch.setattr(Step, "__call__", poisoned)
     history = run(net)  # 4 steps an epoch: the tenth is in epoch 3
     assert "epoch 3" in history.stopped and "lower learning rate" in history.stopped
     assert len(history.epochs) == 2
@@ -286,14 +296,23 @@ def test_batch_norm_starts_as_a_plain_average_and_ends_with_its_own_momentum():
 
 
 def test_the_moving_average_by_hand():
-    """Step n keeps min(decay, (1 + n) / (10 + n)) of what it had."""
-    averaged, update = [torch.zeros(1)], optimise.moving_average(0.5)
-    for n, value in enumerate((1.0, 2.0)):
-        update(averaged, [torch.tensor([value])], n)
-    first = 0.9 * 1.0
-    assert averaged[0].item() == pytest.approx(2 / 11 * first + 9 / 11 * 2.0)
-    update(averaged, [torch.zeros(1)], 1000)
-    assert averaged[0].item() == pytest.approx(0.5 * (2 / 11 * first + 9 / 11 * 2.0))
+    """It starts as the first weights; step n keeps min(decay, (1 + n) / (10 + n)) of it."""
+    net = nn.Linear(1, 1, bias=False)
+    average = optimise.MovingAverage(net, 0.5)
+
+    def take_in(value: float) -> float:
+        nn.init.constant_(net.weight, value)
+        average.update()
+        return average.net.weight.item()
+
+    assert take_in(1.0) == 1.0
+    assert take_in(2.0) == pytest.approx(2 / 11 * 1.0 + 9 / 11 * 2.0)
+    before = average.net.weight.item()
+    average.steps = 1000
+    assert take_in(0.0) == pytest.approx(0.5 * before)
+    again = optimise.MovingAverage(net, 0.5)
+    again.load_state_dict(average.state_dict())
+    assert (again.steps, again.net.weight.item()) == (1001, average.net.weight.item())
 
 
 @pytest.mark.parametrize(
@@ -350,3 +369,135 @@ def test_frozen_batch_norms_are_not_measured_anew():
     optimise.measure_batch_norm(net, torch.from_numpy(stripes(32, 0).images.copy()), 8)
     assert torch.equal(norms[0].running_mean, before[0])
     assert not torch.equal(norms[1].running_mean, before[1])
+
+
+def voted(count: int, votes: np.ndarray) -> FaceSet:
+    """Stripes that taggers have voted on; labels are always happy."""
+    faces = stripes(count, 0)
+    happy = np.full(count, FER8.index("happy"))
+    return FaceSet(
+        *("voted", faces.images, happy, FER8, faces.split), votes=votes, vote_names=FERPLUS_VOTES
+    )
+
+
+def test_votes_are_learned_as_shares_and_a_face_without_any_by_its_label():
+    votes = np.zeros((2, 10), np.uint8)
+    votes[0, [FERPLUS_VOTES.index("sad"), FERPLUS_VOTES.index("fear")]] = (6, 2)
+    faces, net = voted(2, votes), nn.Module()
+    net.classes = FER8
+    labels = torch.from_numpy(faces.labels.copy())
+    shares = targets(net, faces, labels, Recipe("test", votes="argmax"))
+    expected = torch.zeros(2, 8)
+    expected[0, FER8.index("sad")], expected[0, FER8.index("fear")] = 0.75, 0.25
+    expected[1, FER8.index("happy")] = 1
+    assert torch.allclose(shares, expected)
+    assert targets(net, faces, labels, Recipe("test")) is labels
+    hot = targets(net, faces, labels, Recipe("test", mixup=0.2))
+    assert hot.argmax(1).tolist() == labels.tolist() and hot.sum() == 2
+
+
+def test_a_net_that_learns_votes_ends_in_their_distribution(monkeypatch):
+    monkeypatch.setattr(train, "check_splits", lambda *splits: None)  # one class is enough here
+    votes = np.zeros((32, 10), np.uint8)
+    votes[:, [FERPLUS_VOTES.index("sad"), FERPLUS_VOTES.index("fear")]] = (6, 2)
+
+    class Constant(nn.Module):
+        """Says the same of every face."""
+
+        classes = FER8
+
+        def __init__(self):
+            super().__init__()
+            self.logits = nn.Parameter(torch.zeros(8))
+
+        def forward(self, pictures):
+            return self.logits.expand(len(pictures), 8)
+
+    net, faces = Constant(), voted(32, votes)
+    how = Recipe("test", learning_rate=0.2, batch=8, epochs=20, votes="argmax")
+    history = train.fit(net, faces, faces, how, progress=False)
+    shares = net.logits.softmax(0)
+    # the first epoch is the best by its labels, which say happy: the last one is looked at
+    assert history.epochs[-1]["train_loss"] == pytest.approx(0.5623, abs=0.02)  # their entropy
+    assert shares[FER8.index("sad")] > 0.3
+
+
+def test_votes_need_votes_and_the_classes_of_the_votes():
+    how = dataclasses.replace(QUICK, votes="argmax")
+    with pytest.raises(FerError, match="has no votes"):
+        run(small_net(), how)
+    seven = models.create("mini_xception", input_size=16, classes=CLASSES)
+    faces = dataclasses.replace(
+        stripes(4, 0), votes=np.ones((4, 10), np.uint8), vote_names=FERPLUS_VOTES
+    )
+    with pytest.raises(FerError, match="relabel the faces first"):
+        train.fit(seven, faces, faces, how, progress=False)
+
+
+def test_late_leaves_dropout_augmentation_and_mixup_out_of_just_the_first_epochs(monkeypatch):
+    seen = []
+
+    class Net(nn.Module):
+        classes = CLASSES
+
+        def __init__(self):
+            super().__init__()
+            self.drop, self.layer = nn.Dropout(0.5), nn.Linear(256, 2)
+
+        def forward(self, pictures):
+            if self.training:
+                known = torch.isin(pictures * 255, torch.arange(256.0)).all().item()
+                seen.append((self.drop.training, not known))
+            return self.layer(self.drop(pictures.flatten(1)))
+
+    shifted = Augmentation(shift=0.3)
+    run(Net(), dataclasses.replace(QUICK, late=2, augmentation=shifted, batch=32))
+    assert seen == [(False, False)] * 4 + [(True, True)] * 4
+    seen.clear()
+    mixed = dataclasses.replace(QUICK, late=3, augmentation=Augmentation(), batch=32, mixup=1.0)
+    run(Net(), mixed)
+    assert seen == [(False, False)] * 6 + [(True, True)] * 2
+
+
+def test_on_epoch_sees_the_history_when_the_files_are_written(tmp_path):
+    seen = []
+
+    def look(history):
+        written = json.loads((tmp_path / "history.json").read_text())["epochs"]
+        seen.append((len(history.epochs), written == history.epochs))
+
+    run(small_net(), epochs=2, out=tmp_path, on_epoch=look)
+    assert seen == [(1, True), (2, True)]
+
+
+KILLED = """
+import os, signal, sys
+from fer_utils.training.step import Step
+from tests.test_train import HARD, run, small_net
+
+step, steps = Step.__call__, []
+
+def fatal(self, *batch):
+    step(self, *batch)
+    steps.append(batch)
+    if len(steps) == 10:  # in the middle of epoch 3
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Step.__call__ = fatal
+run(small_net(), HARD, out=sys.argv[1])
+"""
+HARD = dataclasses.replace(QUICK, **EVERYTHING, mixup=0.4, late=1)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_killed_process_resumes_to_the_weights_of_an_uninterrupted_one(tmp_path):
+    words = [sys.executable, "-c", KILLED, str(tmp_path)]
+    root = Path(__file__).resolve().parents[1]
+    assert subprocess.run(words, cwd=root).returncode == -signal.SIGKILL
+    assert len(json.loads((tmp_path / "history.json").read_text())["epochs"]) == 2
+    straight, resumed = small_net(), small_net(seed=9)
+    expected = run(straight, HARD)
+    history = run(resumed, HARD, out=tmp_path)
+    assert torch.equal(weights(straight), weights(resumed))
+    assert history.best["valid_loss"] == expected.best["valid_loss"]
+    assert len(history.epochs) == 4

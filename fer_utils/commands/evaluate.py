@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", required=True, help="pretrained name, or the path of a model.safetensors"
     )
+    parser.add_argument(
+        "--flip", action="store_true", help="average every face with its mirror image"
+    )
     parser.add_argument("--device", help="cpu, cuda, ...")
     parser.add_argument(
         "--out", type=Path, help="also draw the confusion matrix into this PNG, a CSV beside it"
@@ -32,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     faces = data.load(args.data, args.root, split=args.split)
     if args.relabel:
         faces = faces.relabel(args.relabel)
-    found = evaluate(net, faces, device=args.device, progress=True)
+    found = evaluate(net, faces, device=args.device, progress=True, flip=args.flip)
     print(f"{args.model} on {faces.name}, {args.split} split, {len(faces)} faces")
     print()
     print(confusion_text(found))
@@ -41,6 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         words = f"--data {faces.name} --split {args.split} --model {model_name(args.model)}"
         words += f" --relabel {args.relabel}" if args.relabel else ""
+        words += " --flip" if args.flip else ""
         what = f"{model_name(args.model)} on {faces.name}, {args.split} split"
         made_by = f"python -m fer_utils evaluate {words} --out {args.out.name}"
         for path in save(found, args.out, what, made_by, training_command(args.model)):

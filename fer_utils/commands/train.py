@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("--data", default="facs3d", help="data set (default: facs3d)")
     parser.add_argument("--root", help="folder of the data set, where it is not in a usual place")
+    parser.add_argument("--relabel", help="rule for FERPlus votes, e.g. majority")
     parser.add_argument("--model", default="mini_xception", help=", ".join(models.names()))
     parser.add_argument("--inputs", default="gray", choices=INPUTS)
     parser.add_argument("--input-size", type=int, help="side in pixels the net works at")
@@ -40,6 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="cpu, cuda, ...; default: a GPU where there is one")
     parser.add_argument("--threads", type=int, help="CPU threads")
     parser.add_argument("--precision", choices=train.PRECISIONS, default="float32")
+    parser.add_argument("--compile", action="store_true", help="fuse the net by torch.compile")
+    parser.add_argument(
+        "--graphs",
+        action=argparse.BooleanOptionalAction,
+        help="launch a step's kernels all together, as a CUDA graph (default: on a GPU)",
+    )
+    parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard's event files")
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and history")
     parser.add_argument("--restart", action="store_true", help="write over a run that is there")
 
@@ -50,8 +58,10 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     recipe_name = args.recipe or models.paper(args.model)
     recipe = changed(train.recipe(recipe_name), args.set)
-    train_faces = data.load(args.data, args.root, split="train")
-    valid_faces = data.load(args.data, args.root, split="valid")
+    faces = data.load(args.data, args.root)
+    if args.relabel:
+        faces = faces.relabel(args.relabel)
+    train_faces, valid_faces = faces.where(split="train"), faces.where(split="valid")
     net = models.create(
         args.model,
         inputs=args.inputs,
@@ -81,6 +91,9 @@ def run(args: argparse.Namespace) -> int:
         out=args.out,
         resume=not args.restart,
         precision=args.precision,
+        graphs=args.graphs,
+        compile=args.compile,
+        on_epoch=train.tensorboard(args.tensorboard) if args.tensorboard else None,
     )
     print(f"stopped: {history.stopped}")
     if not history.epochs:
@@ -90,7 +103,8 @@ def run(args: argparse.Namespace) -> int:
     print(f"best epoch {history.best_epoch} on the validation split:")
     print(found.table())
     card = {
-        "data": f"{train_faces.name}, {len(train_faces)} training faces",
+        "data": f"{train_faces.name}, {len(train_faces)} training faces"
+        + (f", label rule {args.relabel}" if args.relabel else ""),
         "recipe": recipe_name,
         "seed": args.seed,
         "epochs": len(history.epochs),
@@ -110,6 +124,7 @@ def run(args: argparse.Namespace) -> int:
 def command(args: argparse.Namespace, recipe_name: str) -> str:
     """Return the command that repeats this run, without the folders of this machine."""
     words = [f"python -m fer_utils train --data {args.data} --model {args.model}"]
+    words += [f"--relabel {args.relabel}"] if args.relabel else []
     words += [f"--inputs {args.inputs}"] if args.inputs != "gray" else []
     words += [f"--fusion {args.fusion}"] if args.fusion != "concat" else []
     base = Path(args.base_weights).name if args.base_weights else None  # a file, or "imagenet"
@@ -122,6 +137,7 @@ def command(args: argparse.Namespace, recipe_name: str) -> str:
     words += [f"--epochs {args.epochs}"] if args.epochs else []
     words += [f"--threads {args.threads}"] if args.threads else []
     words += [f"--precision {args.precision}"] if args.precision != "float32" else []
+    words += ["--compile"] if args.compile else []
     return " ".join([*words, f"--seed {args.seed}", "--out DIR"])
 
 

@@ -1,7 +1,6 @@
-"""`python -m fer_utils bench`: measure speed, ours and the peer's side by side."""
+"""`python -m fer_utils bench occlusion`: milliseconds per map, ours beside captum's."""
 
 import argparse
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from fer_utils import data, models, saliency
+from fer_utils.commands.bench.shared import as_csv, machine
 from fer_utils.files import write
 
 PER_PASS = (16, 64, 256)
@@ -65,7 +65,6 @@ class Row:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("what", choices=["occlusion"], help="what to measure")
     parser.add_argument(
         "--model", help="architecture, pretrained name, or file (default: a table of five cases)"
     )
@@ -90,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     print(header(args))
     print(table(rows))
     if args.csv:
-        write(args.csv, as_csv(args, rows))
+        write(args.csv, table_file(args, rows))
         print(f"wrote {args.csv}")
     return 0
 
@@ -180,9 +179,7 @@ def header(args: argparse.Namespace) -> str:
     return (
         f"occlusion maps, window {args.window} x {args.window}, faces of facs3d; "
         f"{args.repeats} rounds, interleaved\n"
-        f"captum {captum.__version__}, torch {torch.__version__}, "
-        f"{torch.get_num_threads()} threads, {platform.machine()}, Python "
-        f"{platform.python_version()}\n"
+        f"captum {captum.__version__}, {machine()}\n"
     )
 
 
@@ -216,23 +213,24 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines[1:])
 
 
-def as_csv(args: argparse.Namespace, rows: list[Row]) -> str:
-    """Return the measurement as a CSV file; lines with # say what was measured."""
+COLUMNS = (
+    "model,size,window,stride,engine,median_ms,fastest_ms,slowest_ms,"
+    "times_as_fast_as_default,times_as_fast_as_best,largest_difference"
+)
+
+
+def table_file(args: argparse.Namespace, rows: list[Row]) -> str:
+    """Return the measurement as a CSV file."""
     words = ["python -m fer_utils bench occlusion"]
     if args.model:
         words.append(f"--model {args.model} --size {rows[0].case.size} --stride {args.stride}")
     words.append(f"--window {args.window} --repeats {args.repeats}")
     words.append(f"--threads {torch.get_num_threads()}")
-    lines = [f"# {line}" for line in header(args).splitlines() if line]
-    lines += [
-        f"# made by: {' '.join(words)}",
-        "model,size,window,stride,engine,median_ms,fastest_ms,slowest_ms,"
-        "times_as_fast_as_default,times_as_fast_as_best,largest_difference",
-    ]
+    lines = []
     for row in rows:
         *times, difference = numbers(row, rows)
         case = row.case
         cells = [f"{value:.2f}" for value in times] + [f"{difference:.1e}"]
         head = f"{case.model},{case.size},{args.window},{case.stride},"
         lines.append(head + f'"{row.engine}",' + ",".join(cells))
-    return "\n".join(lines) + "\n"
+    return as_csv(header(args), " ".join(words), COLUMNS, lines)

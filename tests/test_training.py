@@ -1,0 +1,236 @@
+"""The parts of a training that make it fast or show it: graphs, compiling, memory, event files."""
+
+import dataclasses
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fer_utils import optimise, train
+from fer_utils.errors import FerError
+from fer_utils.training import graphs, state
+from fer_utils.training.memory import freed_memory_kept
+from fer_utils.training.run import Run
+from tests.test_train import EVERYTHING, QUICK, run, small_net, stripes, weights
+
+CPU = torch.device("cpu")
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+
+
+def fake_record(work, generator):
+    """Do as a CUDA graph does: recording computes nothing, a replay fills fixed gradients.
+
+    `work` is bound to the step and its fixed places, so a replay works on what is copied there.
+    """
+    step = next(
+        cell.cell_contents for cell in work.__closure__ if hasattr(cell.cell_contents, "net")
+    )
+    before = {key: value.clone() for key, value in step.net.state_dict().items()}
+    sums, numbers, torchs = step.loss_sum.clone(), generator.get_state(), torch.get_rng_state()
+    right = step.right.clone()
+    work()
+    step.net.load_state_dict(before)
+    step.loss_sum.copy_(sums), step.right.copy_(right)
+    generator.set_state(numbers), torch.set_rng_state(torchs)
+    fixed = [weight.grad for weight in step.net.parameters()]
+
+    def replay():
+        work()
+        for place, weight in zip(fixed, step.net.parameters(), strict=True):
+            place.copy_(weight.grad)
+            weight.grad = None
+
+    return replay
+
+
+@pytest.fixture
+def recordings(monkeypatch):
+    """Replays of CUDA graphs on the CPU, counted; batch norm that has warmed up at once."""
+    replays = []
+    replay = graphs.Recording.replay
+
+    def counted(self, *batch):
+        replays.append(len(self.places[0]))
+        replay(self, *batch)
+
+    monkeypatch.setattr(graphs.Recording, "replay", counted)
+    monkeypatch.setattr(graphs, "record", fake_record)
+    monkeypatch.setattr(graphs, "waits_for_the_device", lambda work: work() or False)
+    return replays
+
+
+def trained(recipe, **options):
+    """Train for the recipe's epochs; return the weights, and the epochs but for their seconds."""
+    net = small_net()
+    for norm in optimise.batch_norms(net):
+        norm.momentum = 0.5  # warmed up after two steps
+    torch.manual_seed(3)
+    how = {"epochs": recipe.epochs, "seed": 3, "device": CPU, **options}
+    a_run = Run(net, stripes(56, 0), stripes(32, 1, "valid"), recipe, **how)
+    a_run.loop(None, False, lambda history: None)
+    return weights(net), [{**row, "seconds": 0} for row in a_run.history.epochs]
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, EVERYTHING, {"mixup": 0.4, "late": 2, "epochs": 5}], ids=str
+)
+def test_a_recorded_step_gives_the_numbers_of_the_plain_one(changes, recordings):
+    recipe = dataclasses.replace(QUICK, **changes)  # three batches of 16 and one of 8
+    expected = trained(recipe)
+    assert not recordings
+    found = trained(recipe, graphs=True)
+    assert torch.equal(expected[0], found[0])
+    assert expected[1] == found[1]
+    assert set(recordings) == {16}
+    eager = (2 + 3) if "late" not in changes else (2 + 3) + 3  # warm-up; three for each recording
+    assert len(recordings) == recipe.epochs * 3 - eager
+
+
+def test_a_step_that_waits_for_the_gpu_is_not_recorded(recordings, monkeypatch):
+    monkeypatch.setattr(graphs, "waits_for_the_device", lambda work: work() or True)
+    with pytest.warns(UserWarning, match="cannot be recorded.*waits for the GPU") as said:
+        found = trained(QUICK, graphs=True)
+    assert len(said) == 1 and not recordings
+    assert torch.equal(found[0], trained(QUICK)[0])
+
+
+def test_a_recording_that_fails_is_given_up_with_a_warning(recordings, monkeypatch):
+    def fails(work, generator):
+        raise RuntimeError("operation not permitted\nlong story")
+
+    monkeypatch.setattr(graphs, "record", fails)
+    with pytest.warns(UserWarning, match="kernel by kernel: operation not permitted$") as said:
+        found = trained(QUICK, graphs=True)
+    assert len(said) == 1 and not recordings
+    assert torch.equal(found[0], trained(QUICK)[0])
+
+
+def test_graphs_need_a_gpu():
+    with pytest.raises(FerError, match="needs a CUDA GPU"):
+        run(small_net(), device="cpu", graphs=True)
+
+
+@needs_gpu
+@pytest.mark.parametrize("changes", [{}, EVERYTHING, {"mixup": 0.4}], ids=str)
+def test_a_cuda_graph_gives_the_numbers_of_the_plain_step(changes, monkeypatch):
+    """Up to rounding: some kernels add in no fixed order."""
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+    recipe = dataclasses.replace(QUICK, **changes)
+    device = torch.device("cuda")
+    with warnings.catch_warnings(), torch.cuda.stream(torch.cuda.Stream()):
+        warnings.simplefilter("error")
+        plain = trained(recipe, device=device)
+        recorded = trained(recipe, device=device, graphs=True)
+    for a, b in zip(plain[1], recorded[1], strict=True):
+        assert a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-2)
+    assert torch.allclose(plain[0], recorded[0], atol=1e-2)
+
+
+@needs_gpu
+def test_on_a_gpu_a_net_that_waits_is_trained_without_a_graph():
+    net = small_net()
+    net.register_forward_pre_hook(lambda module, inputs: inputs[0].max().item() and None)
+    for norm in optimise.batch_norms(net):
+        norm.momentum = 0.5
+    with pytest.warns(UserWarning, match="waits for the GPU"):
+        history = run(net, device="cuda")
+    assert history.stopped == "all 4 epochs done"
+
+
+@needs_gpu
+def test_a_gpu_run_resumes(tmp_path):
+    run(small_net(), epochs=4, out=tmp_path, device="cuda")
+    history = run(small_net(), epochs=4, out=tmp_path, device="cuda")
+    assert len(history.epochs) == 4
+    with pytest.raises(FerError, match="another kind of device than cpu"):
+        run(small_net(), epochs=4, out=tmp_path, device="cpu")
+
+
+def test_a_run_goes_on_only_on_its_kind_of_device(tmp_path):
+    run(small_net(), epochs=1, out=tmp_path)
+    left = torch.load(tmp_path / state.STATE, weights_only=True)
+    torch.save({**left, "cuda": torch.zeros(16, dtype=torch.uint8)}, tmp_path / state.STATE)
+    with pytest.raises(FerError, match="another kind of device than cpu"):
+        run(small_net(), epochs=1, out=tmp_path, device="cpu")
+
+
+def test_compiling_begins_when_batch_norm_has_warmed_up(monkeypatch, tmp_path):
+    compiled = []
+
+    def compile(net):
+        def forward(pictures):
+            compiled.append(len(pictures))
+            return net(pictures)
+
+        return forward
+
+    monkeypatch.setattr(torch, "compile", compile)
+    expected, found = trained(QUICK), trained(QUICK, compile=True)
+    assert torch.equal(expected[0], found[0])
+    assert compiled == [16] * (4 * 3 - 2)  # two steps of warm-up; the last batch is smaller
+    monkeypatch.undo()
+    run(small_net(), epochs=1, out=tmp_path)
+    with pytest.raises(FerError, match="another run"):
+        run(small_net(), epochs=1, out=tmp_path, compile=True)
+
+
+def test_a_compiled_net_learns():
+    """With dynamo's own reading of the net, without the compiler behind it, which takes minutes."""
+    net = nn.Sequential(nn.Flatten(), nn.Linear(256, 2))
+    net.classes = stripes(2, 0).classes
+    plain = torch.compile
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "compile", lambda net: plain(net, backend="eager"))
+        history = run(net, compile=True)
+    assert history.best["train_loss"] < history.epochs[0]["train_loss"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc is Linux's")
+def test_memory_that_is_freed_is_used_again():
+    """What tells is how often the system had to find a page of memory."""
+    import resource
+
+    def faults_of_a_large_block() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        torch.zeros(2**24)  # 64 MB
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    faults_of_a_large_block()
+    given_back = faults_of_a_large_block()
+    with freed_memory_kept():
+        faults_of_a_large_block()
+        kept = faults_of_a_large_block()
+    again = faults_of_a_large_block()
+    assert kept * 10 < given_back
+    assert kept * 10 < again
+
+
+def read_scalars(folder) -> dict[str, list[tuple[int, float]]]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder))
+    events.Reload()
+    return {
+        tag: [(event.step, event.value) for event in events.Scalars(tag)]
+        for tag in events.Tags()["scalars"]
+    }
+
+
+def test_event_files_hold_every_epoch(tmp_path):
+    history = run(small_net(), epochs=2, on_epoch=train.tensorboard(tmp_path))
+    found = read_scalars(tmp_path)
+    rows = {
+        *("loss/train", "loss/valid", "accuracy/train", "accuracy/valid", "learning rate"),
+    }
+    assert set(found) == rows
+    expected = [(row["epoch"], np.float32(row["valid_loss"])) for row in history.epochs]
+    assert found["loss/valid"] == expected
+
+
+def test_without_tensorboard_it_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(FerError, match="pip install tensorboard"):
+        train.tensorboard(tmp_path)
