@@ -8,9 +8,14 @@ picture's alt text (`metadata["image/png"]["alt"]` of the output). The descripti
 The colours can be told apart by the colour-blind and on a grey print.
 """
 
+from fer_utils.plots.accuracies import accuracies
 from fer_utils.plots.architectures import architectures
 from fer_utils.plots.attributions import attribution, attributions
+from fer_utils.plots.balance import balance
 from fer_utils.plots.blocks import blocks
+from fer_utils.plots.cards import cards
+from fer_utils.plots.cells import cell
+from fer_utils.plots.claims import claims
 from fer_utils.plots.dots import dots
 from fer_utils.plots.grids import counts, faces
 from fer_utils.plots.intervals import intervals
@@ -21,11 +26,16 @@ from fer_utils.plots.scores import bars, confusion, history
 
 __all__ = [
     "Picture",
+    "accuracies",
     "architectures",
     "attribution",
     "attributions",
+    "balance",
     "bars",
     "blocks",
+    "cards",
+    "claims",
+    "cell",
     "confusion",
     "counts",
     "dots",

@@ -190,6 +190,7 @@ widgets.occlusion_explorer(everyone, {f"mini_xception_{DATASET}": net})
 # | [06 Occlusion saliency](06_occlusion_saliency.ipynb) | What did the square really measure, and can it be wrong? |
 # | [07 Saliency compared](07_saliency_compared.ipynb) | There are many ways to draw such a map: which one tells the truth? |
 # | [08 Explorer](08_explorer.ipynb) | What does it see in *this* face, under your own pointer? |
+# | [09 Claims and protocols](09_claims_and_protocols.ipynb) | What is a published percentage worth, and what was really measured? |
 #
 # Take them in this order; each ends with exercises. One sentence goes with all of them: **an
 # expression is not an emotion.** The network learned which word people choose for a picture. It

@@ -287,4 +287,4 @@ for name, content in {"notes.png": b"Buy milk.", "wall.png": wall.getvalue()}.it
 #   a guess with a percentage.
 
 # %% [markdown]
-# Previous: [07 Saliency compared](07_saliency_compared.ipynb)
+# Previous: [07 Saliency compared](07_saliency_compared.ipynb) | Next: [09 Claims and protocols](09_claims_and_protocols.ipynb)
