@@ -38,7 +38,7 @@ def kill_whoever_has_begun(out, killed):
                 os.kill(process, signal.SIGKILL)
                 killed.append(folder.name)
                 return
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def test_a_worker_that_dies_loses_nothing_and_doubles_nothing(tmp_path, root, capsys):

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 from fer_utils import faces3d
+from fer_utils.data.crop import largest_face
 from fer_utils.errors import FerError
 from fer_utils.widgets import NoFace, read_upload
-from fer_utils.widgets.uploads import largest_face
 
 
 def file(picture, kind="PNG", **options):

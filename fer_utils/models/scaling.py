@@ -27,9 +27,11 @@ class Scaling:
         intensity, derived = channels[:, :colours], channels[:, colours:]
         if self.blue_first:
             intensity = intensity.flip(1)
-        scale = intensity.new_tensor(self.scale).view(1, -1, 1, 1)
-        shift = intensity.new_tensor(self.shift).view(1, -1, 1, 1)
-        intensity = intensity * scale - shift
+        if len(self.scale) == 1:
+            intensity = intensity * self.scale[0] - self.shift[0]
+        else:  # number by number: a tensor of them, copied to a GPU, would wait for it every time
+            planes = zip(intensity.split(1, 1), self.scale, self.shift, strict=True)
+            intensity = torch.cat([plane * scale - shift for plane, scale, shift in planes], 1)
         if not derived.shape[1]:
             return intensity
         return torch.cat((intensity, derived * self.derivatives), 1)

@@ -1,15 +1,14 @@
 """A picture that somebody uploads, whatever it is, to a face that the networks can take."""
 
 import warnings
-from functools import cache
 from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import cv2
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from fer_utils.data import crop
 from fer_utils.errors import FerError
 from fer_utils.pictures import MOST_PIXELS, read_picture
 
@@ -18,9 +17,6 @@ MOST_BYTES = 8_000_000  # Jupyter closes the connection at 10 MiB
 LONGEST = 10_000  # pixels; a photograph of 50 million has 8,700
 # Pillow reads more, some with the help of other programs
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-
-# The detector looks at the picture enlarged, or reduced, to sides between these.
-SMALLEST_LOOK, LARGEST_LOOK = 240, 640
 
 
 class NoFace(FerError):
@@ -46,24 +42,19 @@ def read_upload(content: bytes, name: str, *, middle: bool = False) -> tuple[np.
     """
     name = Path(name).name or "the upload"
     notes = _look_before_decoding(content, name)
-    gray = _gray(_decode(content, name))
-    box = largest_face(gray)
+    gray = crop.gray(_decode(content, name))
+    box = crop.largest_face(gray)
     if box is not None:
         notes.append(f"a face of {box[2]} x {box[2]} pixels was found in it")
     elif middle:
         notes.append("no face was found in it: the middle is taken")
-        box = _middle(gray)
+        box = crop.middle(*gray.shape)
     else:
         raise NoFace(
             f"no face was found in {name}. It may be turned, covered or too close to the border. "
             "Tick the box to take the middle of the picture as it is."
         )
-    left, top, side = box
-    face = gray[top : top + side, left : left + side]
-    shrink = cv2.INTER_AREA if side >= SIDE else cv2.INTER_LINEAR
-    return cv2.resize(face, (SIDE, SIDE), interpolation=shrink)[
-        None
-    ], f"{name}: {'; '.join(notes)}."
+    return crop.cut(gray, box, SIDE)[None], f"{name}: {'; '.join(notes)}."
 
 
 def _look_before_decoding(content: bytes, name: str) -> list[str]:
@@ -101,35 +92,3 @@ def _decode(content: bytes, name: str) -> np.ndarray:
             return read_picture(path)
         except FerError as error:  # about the file of the person, not about our copy of it
             raise FerError(str(error).replace(str(path), name)) from None
-
-
-def _gray(picture: np.ndarray) -> np.ndarray:
-    if len(picture) == 1:
-        return picture[0]
-    return cv2.cvtColor(picture.transpose(1, 2, 0), cv2.COLOR_RGB2GRAY)
-
-
-@cache
-def _detector() -> cv2.CascadeClassifier:
-    return cv2.CascadeClassifier(f"{cv2.data.haarcascades}haarcascade_frontalface_default.xml")
-
-
-def largest_face(gray: np.ndarray) -> tuple[int, int, int] | None:
-    """Return (left, top, side) of the largest face in a grey picture uint8 (H, W), or None."""
-    height, width = gray.shape
-    scale = min(max(1.0, SMALLEST_LOOK / max(gray.shape)), LARGEST_LOOK / max(gray.shape))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    shrink = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    seen = cv2.equalizeHist(cv2.resize(gray, size, interpolation=shrink))
-    found = _detector().detectMultiScale(seen, 1.1, 5, minSize=(40, 40))
-    if len(found) == 0:
-        return None
-    left, top, side, _ = max(found, key=lambda box: box[2])
-    left, top, side = (round(int(number) / scale) for number in (left, top, side))
-    side = min(side, width, height)
-    return min(left, width - side), min(top, height - side), side
-
-
-def _middle(gray: np.ndarray) -> tuple[int, int, int]:
-    side = min(gray.shape)
-    return (gray.shape[1] - side) // 2, (gray.shape[0] - side) // 2, side

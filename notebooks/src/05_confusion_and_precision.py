@@ -3,15 +3,15 @@
 #
 # **You will be able to**
 #
-# - build a confusion matrix by hand, and read its rows (recall) and its columns (precision);
+# - go from probabilities to a confusion matrix, recall, precision, F1, average precision by hand;
 # - say why an accuracy needs an N, an interval and a majority baseline beside it;
-# - look at the faces behind a mistake, and compare a net's confusions with those of the taggers;
+# - open a cell of the matrix, look at its faces, and compare the net's doubts with the taggers';
 # - check a published confusion matrix with nothing but a sum and a trace.
 #
 # **Read first:** [04 Training](04_training.ipynb). Sections 10 of `alessi2019` and IV of
 # `minaee2019` are the papers behind this notebook.
 #
-# **Time:** 30 minutes on a laptop CPU, most of it reading; the cells take half a minute.
+# **Time:** 40 minutes on a laptop CPU, most of it reading; the cells take half a minute.
 
 # %% [markdown]
 # ## Set-up
@@ -250,10 +250,10 @@ for name, said in rows.items():
 # %% [markdown]
 # **Interpret.** Giving up the rarest class can never cost more accuracy than its share of the
 # faces, and costs less than that where some of these faces were lost anyway. Macro-F1 falls
-# further, by up to a seventh of the whole scale, because there every class weighs the same. That is how
-# `alessi2019` can be "satisfied with the results" of a net that does not find disgust at all:
-# disgust is 547 of 35,887 faces of FER2013, 1.5 %. The last line is the baseline below which a
-# net has learnt nothing; an accuracy without its baseline says little.
+# further, by up to a seventh of the whole scale, because there every class weighs the same. That
+# is how `alessi2019` can be "satisfied with the results" of a net that does not find disgust at
+# all: disgust is 547 of 35,887 faces of FER2013, 1.5 %. The last line is the baseline below which
+# a net has learnt nothing; an accuracy without its baseline says little.
 #
 # ## Precision against recall: moving a threshold
 #
@@ -301,37 +301,45 @@ plots.show(
 # every checked picture the left end. The dot need not lie exactly on the curve: it compares seven
 # probabilities with each other, the curve compares one of them with t.
 #
-# ## Reading mistakes
+# One number for a whole curve is the area below it, the **average precision**: the mean of the
+# precisions at those places of the list where a fearful face stands. Guessing would get the dotted
+# line.
+
+# %%
+from sklearn.metrics import average_precision_score
+
+by_hand = precisions[labels[order] == k].mean()
+theirs = average_precision_score(labels == k, score)
+print(f"average precision of fear {by_hand:.3f}, guessing {np.mean(labels == k):.3f}")
+print("scikit-learn agrees:", abs(by_hand - theirs) < 1e-3)  # it takes equal scores together
+
+# %% [markdown]
+# It needs no threshold and no winner, only the order of the faces. That is why nets are compared by
+# it when nobody has yet decided what a false alarm costs.
+#
+# ## Open a cell
 #
 # A matrix counts mistakes, but does not show whose they are. So we take the largest cell off the
-# diagonal and look at the faces in it. Above each face stand the answers of its ten taggers.
+# diagonal and look at the faces in it. Below each face stand the votes of its ten taggers: those
+# for the label on the left, those for the net's answer on the right.
 #
 # **Predict.** Will the taggers agree with the label, with the net, or with neither?
 #
 # **Run.**
 
 # %%
-def told(i):
-    """Return the two most frequent answers of the taggers of face i, as words."""
-    if faces.votes is None:
-        return f"p(label) {probabilities[i, labels[i]]:.2f}"
-    top = np.argsort(-faces.votes[i].astype(int), kind="stable")[:2]
-    return ", ".join(f"{faces.vote_names[v]} {faces.votes[i, v]}" for v in top if faces.votes[i, v])
-
-
-label, said = np.unravel_index(mistakes.argmax(), mistakes.shape)
-found = result.mistakes(classes[label], classes[said])
-print(f"{len(found)} faces labelled {classes[label]} that the net calls {classes[said]}")
-votes = [told(i) for i in found[:10]]
-plots.show(plots.faces(faces.images[found[:10]], votes, columns=5, scale=1.5))
+label, said = (classes[i] for i in np.unravel_index(mistakes.argmax(), mistakes.shape))
+found = result.mistakes(label, said)
+print(f"{len(found)} faces labelled {label} that the net calls {said}")
+plots.show(plots.cell(result, faces, label, said))
 
 # %% [markdown]
-# For all faces of that cell, not only the ten: which answer got the most votes?
+# For all faces of that cell, however many: which answer got the most votes?
 
 # %%
 if faces.votes is not None:
     favourite = [faces.vote_names[v] for v in faces.votes[found].argmax(axis=1)]
-    for name in dict.fromkeys((classes[label], classes[said], *sorted(favourite))):
+    for name in dict.fromkeys((label, said, *sorted(favourite))):
         print(f"{name:9} {favourite.count(name):4d} faces")
 
 # %% [markdown]
@@ -340,6 +348,30 @@ if faces.votes is not None:
 # In the second the *label* is in doubt, and the net is marked wrong for an answer that most people
 # would give; on FER2013 that happens a lot. Accuracy counts both kinds as the same mistake. And a
 # face over which ten taggers split five to five is no blunder, whatever one answers.
+#
+# That was one cell of 49. The widget below opens them all. It starts on the diagonal, with the
+# faces of the same label on which the net was right.
+#
+# **Predict.** Take a cell *on* the diagonal, where label and net agree. Do all ten taggers agree
+# there as well? And in an empty-looking corner of the matrix, with one or two faces: blunders, or
+# faces you would have got wrong too?
+#
+# **Run.** Click a cell. With the keyboard: Tab to the matrix, arrow keys from cell to cell; or
+# choose *labelled* and *answered* in the two lists. The surest answers come first; `page` shows
+# the others.
+
+# %%
+explorer = widgets.confusion_explorer(faces, result)
+explorer.label.value = explorer.answer.value = label
+explorer
+
+# %% [markdown]
+# **Interpret.** A cell of the diagonal is full of right answers, and still many of its faces have
+# votes for something else: the matrix keeps the winner and drops the doubt, for people as for
+# nets. Look for the faces where the row of votes is blue and the net is sure of something else.
+# Those are its real blunders, and there are fewer of them than the matrix has mistakes. With
+# *in the cells: % of each row* the diagonal is the recall again, with *% of each column* the
+# precision.
 #
 # ## Do people and the net disagree on the same faces?
 #
@@ -401,22 +433,6 @@ for name, one in (("net", machine), ("taggers", people)):
 print(f"correlation {np.corrcoef(off_diagonal(machine), off_diagonal(people))[0, 1]:.2f}")
 
 # %% [markdown]
-# And the same *faces*? The entropy of a face's votes, in bits, says how much its taggers
-# disagree: 0 when all ten say the same, 1 when they split into two halves. We sort the faces into
-# three groups by it, and ask how the net does on each.
-
-# %%
-logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
-entropy = -(shares * logs).sum(axis=1)
-label_probability = machine.probabilities[np.arange(len(usable)), machine.labels]
-groups = {"all agree": entropy == 0, "up to 1 bit": (entropy > 0) & (entropy <= 1)}
-groups |= {"more": entropy > 1}
-for name, group in groups.items():
-    correct = machine.predictions[group] == machine.labels[group]
-    accuracy = evaluate.Accuracy(int(correct.sum()), int(group.sum()))
-    print(f"{name:12} mean p(label) {label_probability[group].mean():.2f}   accuracy {accuracy}")
-
-# %% [markdown]
 # **Interpret.** Compare the two accuracies first. The label is what was *asked for* when the face
 # was drawn (facs3d) or the word under which the picture was *found* on the web (FER2013), and the
 # taggers did not see it. So even people cannot reach 100 % against it: that ceiling has nothing to
@@ -424,10 +440,88 @@ for name, group in groups.items():
 # labels of this kind and they were not.
 #
 # The correlation asks whether net and taggers stumble over the same pairs of expressions; the
-# nearer to 1, the more alike they are. It rests on few faces where mistakes are rare. The three
-# groups ask about single faces: if accuracy falls from the first to the last, a good part of the
-# mistakes are faces that are hard for everybody. Such a fall does not show that the net sees as
-# people do, only that both have trouble with weak and mixed expressions.
+# nearer to 1, the more alike they are. It rests on few faces where mistakes are rare.
+#
+# ## Do they doubt the same faces?
+#
+# Pairs are one thing, single faces another. The entropy of a face's votes, in bits, says how much
+# its taggers disagree: 0 when all ten say the same, 1 when they split into two halves, 2 when into
+# four quarters.
+
+# %%
+def bits(rows):
+    """Return the entropy of each row of shares, in bits."""
+    logs = np.log2(rows, out=np.zeros_like(rows), where=rows > 0)
+    return np.maximum(-(rows * logs).sum(axis=1), 0)
+
+
+doubt, net_doubt = bits(shares), bits(machine.probabilities)
+print(f"the taggers' doubt: {doubt.mean():.2f} bits on average, the net's: {net_doubt.mean():.2f}")
+
+# %% [markdown]
+# **Predict.** We sort the faces into groups by the taggers' doubt. How does the net's share of
+# wrong answers go, from the group where all ten agree to the one with the most doubt: flat, or up?
+#
+# **Run.** First the numbers, then as a figure with Wilson intervals.
+
+# %%
+names = ("none", "up to 1 bit", "1 to 1.5", "1.5 to 2", "more")
+group = np.digitize(doubt, [1e-9, 1 + 1e-9, 1.5, 2])
+wrong = {}
+for name, one in (("net", machine), ("taggers", people)):
+    missed = one.predictions != one.labels
+    members = [missed[group == g] for g in range(len(names))]
+    wrong[name] = [evaluate.Accuracy(int(m.sum()), len(m)) for m in members if len(m)]
+    print(f"{name:8}", "  ".join(f"{a.correct} of {a.n}" for a in wrong[name]))
+
+# %% [markdown]
+# The same as shares, with how sure they are. (`Accuracy` counts any kind of share; here it is that
+# of the wrong answers.)
+
+# %%
+figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
+styles = {"net": ("o", "#20457c", -0.08), "taggers": ("s", "#d55e00", 0.08)}
+for name, (marker, color, shift) in styles.items():
+    y, low, high = np.array([(100 * a.value, 100 * a.low, 100 * a.high) for a in wrong[name]]).T
+    x = np.unique(group) + shift
+    axes.errorbar(x, y, (y - low, high - y), fmt=marker, color=color, capsize=3, label=name)
+axes.set_xticks(range(len(names)), names)
+axes.set(xlabel="doubt of the taggers, in bits", ylabel="wrong answers, %", ylim=(0, None))
+axes.legend(frameon=False, loc="upper left")
+words = "Dots with intervals: the share of wrong answers of net and taggers' majority in "
+plots.show(figure, alt=words + "five groups of faces, from no doubt among the taggers to the most.")
+
+# %% [markdown]
+# Does the net *know* which faces are doubtful? Its own entropy against that of the votes, as a rank
+# correlation (1: the same order of all faces, 0: no relation):
+
+# %%
+from scipy.stats import spearmanr
+
+print(f"rank correlation of the two doubts: {spearmanr(doubt, net_doubt).statistic:.2f}")
+both_wrong = (machine.predictions != machine.labels) & (people.predictions != people.labels)
+same = machine.predictions[both_wrong] == people.predictions[both_wrong]
+print(f"both wrong: {both_wrong.sum()} faces; on {same.sum()} of them with the same answer")
+
+# %% [markdown]
+# And the two matrices to open, on the same faces. *answers of* switches between net and taggers.
+
+# %%
+two = widgets.confusion_explorer(voted.take(usable), {"net": machine, "taggers": people})
+two.who.value = "taggers"
+two
+
+# %% [markdown]
+# **Interpret.** Where the wrong answers rise with the taggers' doubt, a good part of the
+# mistakes are faces that are hard for everybody. The rank correlation says the same without any
+# label: a net that is less sure where people split has learned more than to win. Neither shows that
+# the net sees as people do, only that both have trouble with weak and mixed expressions.
+#
+# Look at the size of the two doubts as well. On facs3d the net is far surer than its taggers: it
+# was trained to put everything on one label, and has seen many faces of this kind. On FER2013 it
+# is the other way round: there it doubts where people do not. A recipe with `votes` (notebook 04)
+# trains a net on the shares of its taggers instead: then it is asked to be as unsure as they are,
+# and no surer.
 #
 # ## Checking a paper: whose labels were these?
 #
