@@ -64,5 +64,5 @@ $(VENV)/lab.stamp: pyproject.toml constraints.txt | $(PY)
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt | $(PY)
 	@echo "Installing into $(VENV): some minutes the first time (about 1 GB; more where torch brings CUDA)"
-	$(PIP) -e ".[cluster,download,lab,tensorboard,test]"
+	$(PIP) -e ".[lab,test]"
 	@touch $(VENV)/lab.stamp $@

@@ -9,6 +9,9 @@ import pytest
 
 from fer_utils import __main__, data, models
 from fer_utils.commands import evaluate as evaluate_command
+from fer_utils.data.faceset import FaceSet
+from fer_utils.emotions import FER8, FERPLUS_VOTES
+from tests import small_fer2013
 
 
 def fer_utils(*words: str) -> int:
@@ -20,9 +23,10 @@ def few_faces(monkeypatch):
     """The embedded faces, thinned out so that an epoch takes a second."""
     load = data.load
 
-    def thin(name, root=None, **options):
+    def thin(name, root=None, *, split=None, **options):
         faces = load(name, root, **options)
-        return faces.take(np.arange(0, len(faces), 8))
+        faces = faces.take(np.arange(0, len(faces), 8))
+        return faces if split is None else faces.where(split=split)
 
     monkeypatch.setattr(data, "load", thin)
 
@@ -69,6 +73,40 @@ def test_train_takes_the_variants_of_a_net_and_writes_the_command_down(few_faces
     assert models.count(net) > 2 * 56_951 and net.inputs == "gray+laplacian"
 
 
+def voted_faces(name: str, root=None, *, split: str | None = None, **options) -> FaceSet:
+    """Noise on whose expression, one of eight, all ten taggers agree."""
+    labels = np.arange(96) % 8
+    votes = np.zeros((96, len(FERPLUS_VOTES)), np.uint8)
+    votes[np.arange(96), [FERPLUS_VOTES.index(FER8[label]) for label in labels]] = 10
+    images = np.random.default_rng(0).integers(0, 256, (96, 1, 16, 16), np.uint8)
+    splits = np.repeat(["train", "valid"], 48)
+    faces = FaceSet(*(name, images, labels, FER8, splits), votes=votes, vote_names=FERPLUS_VOTES)
+    return faces if split is None else faces.where(split=split)
+
+
+def test_train_on_votes_with_a_label_rule_and_event_files(monkeypatch, tmp_path):
+    monkeypatch.setattr(data, "load", voted_faces)
+    words = ["--relabel", "majority", "--set", "votes=argmax", "batch=16", "--epochs", "1"]
+    words += ["--input-size", "16", "--tensorboard", str(tmp_path / "events")]
+    assert fer_utils("train", *words, "--out", str(tmp_path)) == 0
+    card = json.loads((tmp_path / "model.json").read_text())
+    assert "label rule majority" in card["data"]
+    assert "--relabel majority" in card["command"] and "tensorboard" not in card["command"]
+    assert models.load_file(tmp_path / "model.safetensors").classes == FER8
+    assert [path.name.startswith("events.out") for path in (tmp_path / "events").iterdir()]
+    said = ["evaluate", "--model", str(tmp_path / "model.safetensors"), "--flip"]
+    said += ["--split", "valid"]
+    picture = tmp_path / "confusion.png"
+    assert fer_utils(*said, "--relabel", "majority", "--out", str(picture)) == 0
+    assert "--relabel majority --flip" in picture.with_suffix(".csv").read_text().splitlines()[0]
+
+
+def test_train_says_what_graphs_need(few_faces, tmp_path, capsys):
+    words = ["train", "--device", "cpu", "--graphs", "--out", str(tmp_path)]
+    assert fer_utils(*words) == 2
+    assert "needs a CUDA GPU" in capsys.readouterr().err
+
+
 def test_a_mistake_is_one_line_and_status_2(capsys):
     assert fer_utils("evaluate", "--model", "mini_xception_fer") == 2
     said = capsys.readouterr().err
@@ -91,3 +129,20 @@ def test_confusion_as_text():
     assert lines[0].split() == ["label", "\\", "said", "yes", "no"]
     assert lines[1].split() == ["yes", "1", "(100%)", "0", "(0%)"]
     assert lines[2].split() == ["no", "1", "(50%)", "1", "(50%)"]
+
+
+def test_data_lists_shows_and_examines(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("FER_UTILS_DATA", str(tmp_path))
+    monkeypatch.setenv("FER_UTILS_CACHE", str(tmp_path / "cache"))
+    small_fer2013.write(tmp_path / "fer2013")
+    assert fer_utils("data") == 0
+    assert "fer2013   found" in capsys.readouterr().out
+    assert fer_utils("data", "ckplus") == 0
+    assert "S010_004_00000017.png" in capsys.readouterr().out
+    assert fer_utils("data", "fer2013", "--doctor") == 0
+    said = capsys.readouterr().out
+    assert said.startswith("fer2013: 48 pictures that can be read") and "test: 0 of 3,589" in said
+    assert fer_utils("data", "rafd", "--doctor", "--root", str(tmp_path / "nowhere")) == 2
+    assert "does not exist" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        fer_utils("data", "fer2013", "--doctor", "--download")

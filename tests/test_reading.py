@@ -213,7 +213,7 @@ def folder(file):
 
 
 def second_page(file):
-    """A TIFF that announces a second page and has none: Pillow raises a KeyError."""
+    """A TIFF that announces a second page and has none: Pillow raises a TypeError."""
     Image.new("L", (6, 6)).save(file, "TIFF")
     content = bytearray(file.read_bytes())
     start = int.from_bytes(content[4:8], "little")
@@ -454,6 +454,17 @@ def test_from_the_cache_and_through_a_faceset_nothing_is_copied(large, monkeypat
     assert used < 4
     assert len(all_of_it) == 400 and len(angry) == 200 and len(some) == 295
     assert isinstance(angry.images, np.memmap)
+
+
+def test_memory_let_go_is_read_again_and_nothing_written_is_lost(tmp_path):
+    np.save(tmp_path / "a.npy", np.arange(100_000, dtype=np.uint8))
+    read_only = np.load(tmp_path / "a.npy", mmap_mode="r")
+    changed = np.load(tmp_path / "a.npy", mmap_mode="c")
+    changed[:] = 7
+    for rows in (read_only, read_only[5:], changed, np.zeros(3)):
+        before = rows.tolist()
+        cache.forget(rows)
+        assert rows.tolist() == before
 
 
 # Videos

@@ -12,6 +12,7 @@ is read again from the source. There are two kinds:
 import contextlib
 import hashlib
 import json
+import mmap
 import os
 import tempfile
 import time
@@ -132,7 +133,7 @@ def map_rows(
         FerError: the disk is full.
     """
     part = _part(file) if file else None
-    place = file.parent if part else tempfile.gettempdir()
+    place = file.parent if part else "the folder of temporary files"
     try:
         return _map_kept(part, file, chunks, shape) if part else _map_temporary(chunks, shape)
     except OSError as error:
@@ -140,6 +141,13 @@ def map_rows(
             f"The pictures do not fit into {place}: {error}. Make room, set FER_UTILS_CACHE to a "
             "folder on a larger disk, or ask for a smaller size."
         ) from None
+
+
+def forget(rows: np.ndarray) -> None:
+    """Let go of the memory into which parts of a mapped array were read; the file has them."""
+    # Not where someone has mapped a file in order to write: what is written would be lost.
+    if getattr(rows, "mode", "") == "r" and hasattr(mmap, "MADV_DONTNEED"):
+        rows._mmap.madvise(mmap.MADV_DONTNEED)
 
 
 def _map_kept(
@@ -156,9 +164,17 @@ def _map_kept(
 
 
 def _map_temporary(chunks: Iterable[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    with tempfile.TemporaryFile() as out:
+    with _temporary() as out:
         start, count = _write_rows(out, chunks, shape)
         return np.memmap(out, np.uint8, "r", offset=start, shape=(count, *shape))
+
+
+def _temporary() -> BinaryIO:
+    # Elsewhere, temporary files often lie in memory.
+    try:
+        return tempfile.TemporaryFile(dir=folder())
+    except OSError:
+        return tempfile.TemporaryFile()
 
 
 def _part(file: Path) -> BinaryIO | None:

@@ -202,11 +202,13 @@ def _trouble(file: Path, error: Exception) -> str:
         return "no such file, expected a picture"
     if not file.stat().st_size:
         return "the file is empty (0 bytes), expected a picture"
+    if not isinstance(error, FerError):
+        return "not a readable picture (damaged)"
+    if error.__cause__ is None:
+        return str(error).replace(str(file), "the picture").rstrip(".")
     if isinstance(error.__cause__, UnidentifiedImageError):
         return "not a readable picture"
-    if isinstance(error, FerError) and error.__cause__ is None:
-        return str(error).replace(str(file), "the picture").rstrip(".")
-    return f"not a readable picture ({error.__cause__ or 'damaged'})"
+    return f"not a readable picture ({error.__cause__})"
 
 
 def one_of(what: str, word: object, known: Sequence[object]) -> None:

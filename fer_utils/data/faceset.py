@@ -1,6 +1,6 @@
 """FaceSet: labelled faces as immutable arrays, the one form every data set is read into."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
@@ -268,6 +268,11 @@ def _pick(images: np.ndarray, which: np.ndarray | slice) -> np.ndarray:
     """Return images at these positions; in a temporary file where they would fill the memory."""
     if isinstance(which, slice) or len(which) * images[:1].nbytes <= cache.MOST_IN_MEMORY:
         return images[which]
+    return cache.map_rows(_in_chunks(images, which), images.shape[1:])
+
+
+def _in_chunks(images: np.ndarray, which: np.ndarray) -> Iterator[np.ndarray]:
     step = max(1, cache.CHUNK_BYTES // images[:1].nbytes)
-    chunks = (images[which[at : at + step]] for at in range(0, len(which), step))
-    return cache.map_rows(chunks, images.shape[1:])
+    for start in range(0, len(which), step):
+        yield images[which[start : start + step]]
+        cache.forget(images)

@@ -1,0 +1,100 @@
+"""The command `bench training`. No test asks how fast anything is."""
+
+import csv
+
+import numpy as np
+import pytest
+import torch
+
+from fer_utils import data
+from fer_utils.__main__ import main
+from fer_utils.augment import Augmentation
+from fer_utils.commands.bench import training
+
+CASE = training.Case("mini_xception", 48, 128)
+
+
+def test_table_has_medians_and_the_ratio():
+    rows = [
+        training.Row(CASE, "plain PyTorch loop", [100.0, 300.0, 200.0]),
+        training.Row(CASE, "ours", [500.0, 400.0, 900.0]),
+    ]
+    said = [line.split()[-5:] for line in training.table(rows).splitlines()[2:4]]
+    assert said[0] == ["200", "100", "300", "143.54", "1.00"]
+    assert said[1] == ["500", "400", "900", "57.42", "2.50"]
+
+
+def test_chunks_are_interleaved():
+    calls = []
+    contenders = {name: lambda n, name=name: calls.append((name, n)) or 1.0 for name in "ab"}
+    assert training.race(contenders, 7, 2, "title") == {"a": [1.0, 1.0], "b": [1.0, 1.0]}
+    assert calls == [("a", 7), ("b", 7)] * 2
+
+
+def test_the_peer_changes_pictures_as_the_recipe_says():
+    """A dot, moved by torchvision: as far as by our augmentation, and mirrored half the time."""
+    torch.manual_seed(0)
+    images = np.zeros((1, 1, 40, 40), np.uint8)
+    images[..., 18:22, 8:12] = 255
+    faces = data.load("facs3d", progress=False).take([0])
+    faces = type(faces)("dot", images, faces.labels, faces.classes, faces.split)
+    how = Augmentation(shift=0.1, flip=True)
+    drawn = training.Pictures(faces, training.transforms(how))
+    pictures = torch.stack([drawn[0][0] for _ in range(100)])
+    assert pictures.shape == (100, 1, 40, 40) and pictures.max() == 1
+    columns = torch.arange(40) + 0.5
+    centre = (pictures.sum((1, 2)) * columns).sum(1) / pictures.sum((1, 2, 3))
+    left = centre[centre < 20] - 10
+    assert 3 < left.abs().max() <= 4.01 and 25 < len(left) < 75
+    assert drawn[0][1] == faces.labels[0]
+
+
+def test_shear_is_given_to_the_peer_in_degrees():
+    affine = training.transforms(Augmentation(rotation=20, skew=0.05)).transforms[0]
+    assert affine.shear == pytest.approx([-2.862, 2.862, -2.862, 2.862], abs=1e-3)
+    assert affine.degrees == [-20, 20]
+
+
+@pytest.fixture
+def no_fer2013(monkeypatch, tmp_path):
+    monkeypatch.setattr(data, "places", lambda name: [tmp_path / name])
+
+
+def test_without_fer2013_the_drawn_faces_are_repeated_to_as_many(no_fer2013):
+    faces = training.training_faces()
+    assert (faces.name, len(faces)) == ("facs3d", training.FACES)
+
+
+def test_bench_training(no_fer2013, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(training, "FACES", 100)
+    words = ["bench", "training", "--model", "mini_xception", "--size", "16", "--batch", "8"]
+    words += ["--device", "cpu", "--steps", "1", "--repeats", "2", "--workers", "0"]
+    assert main([*words, "--csv", str(tmp_path / "bench.csv")]) == 0
+    said = capsys.readouterr().out
+    assert "mini_xception, 16 x 16, batch 8" in said and "100 faces of facs3d" in said
+    lines = (tmp_path / "bench.csv").read_text().splitlines()
+    made = "made by: python -m fer_utils bench training --model mini_xception --size 16 --batch 8"
+    assert any(made in line for line in lines)
+    plain, ours = csv.DictReader(line for line in lines if not line.startswith("#"))
+    assert (plain["contender"], ours["contender"]) == ("plain PyTorch loop", "ours")
+    speeds = [float(row["median_pictures_per_second"]) for row in (plain, ours)]
+    assert float(ours["times_as_fast_as_plain"]) == pytest.approx(speeds[1] / speeds[0], rel=0.02)
+    assert float(ours["epoch_seconds"]) == pytest.approx(100 / speeds[1], rel=0.02)
+
+
+def test_both_learn(no_fer2013):
+    """What is timed is a training: the weights change, and the loss is that of the recipe."""
+    faces = training.training_faces().take(slice(0, 64))
+    case, device = training.Case("mini_xception", 16, 8), torch.device("cpu")
+    ours = training.OurSteps(case, faces, device, "float32", False)
+    plain = training.PlainLoop(case, faces, device, 0)
+    for contender, net in ((ours, ours.training.net), (plain, plain.net)):
+        before = net.trunk.head.weight.clone()
+        assert contender(1) > 0
+        assert not torch.equal(before, net.trunk.head.weight)
+    assert plain.l2 == 0.01 and len(plain.penalised) == 23
+
+
+def test_nothing_to_measure_is_refused(capsys):
+    assert main(["bench", "training", "--steps", "0"]) == 2
+    assert "1 or more" in capsys.readouterr().err
