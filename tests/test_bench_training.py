@@ -9,7 +9,7 @@ import torch
 from fer_utils import data
 from fer_utils.__main__ import main
 from fer_utils.augment import Augmentation
-from fer_utils.commands.bench import training
+from fer_utils.commands.bench import plain_loop, training
 
 CASE = training.Case("mini_xception", 48, 128)
 
@@ -39,7 +39,7 @@ def test_the_peer_changes_pictures_as_the_recipe_says():
     faces = data.load("facs3d", progress=False).take([0])
     faces = type(faces)("dot", images, faces.labels, faces.classes, faces.split)
     how = Augmentation(shift=0.1, flip=True)
-    drawn = training.Pictures(faces, training.transforms(how))
+    drawn = plain_loop.Pictures(faces, plain_loop.transforms(how))
     pictures = torch.stack([drawn[0][0] for _ in range(100)])
     assert pictures.shape == (100, 1, 40, 40) and pictures.max() == 1
     columns = torch.arange(40) + 0.5
@@ -50,7 +50,7 @@ def test_the_peer_changes_pictures_as_the_recipe_says():
 
 
 def test_shear_is_given_to_the_peer_in_degrees():
-    affine = training.transforms(Augmentation(rotation=20, skew=0.05)).transforms[0]
+    affine = plain_loop.transforms(Augmentation(rotation=20, skew=0.05)).transforms[0]
     assert affine.shear == pytest.approx([-2.862, 2.862, -2.862, 2.862], abs=1e-3)
     assert affine.degrees == [-20, 20]
 
@@ -87,7 +87,8 @@ def test_both_learn(no_fer2013):
     faces = training.training_faces().take(slice(0, 64))
     case, device = training.Case("mini_xception", 16, 8), torch.device("cpu")
     ours = training.OurSteps(case, faces, device, "float32", False)
-    plain = training.PlainLoop(case, faces, device, 0)
+    net = case.make_net(faces.classes)
+    plain = plain_loop.PlainLoop(net, case.make_recipe(), faces, device, 0)
     for contender, net in ((ours, ours.training.net), (plain, plain.net)):
         before = net.trunk.head.weight.clone()
         assert contender(1) > 0

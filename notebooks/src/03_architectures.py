@@ -48,10 +48,12 @@ def on_meta(name, **options):
         return models.create(name, **options)
 
 # %% [markdown]
-# Their names, and the papers they are taken from:
+# Their names, and the papers they are taken from. (`models.names()` has one more, `small_resnet`:
+# the kit's own, in no paper.)
 
 # %%
-for name in models.names():
+names = [name for name in models.names() if name != "small_resnet"]
+for name in names:
     print(f"{name:20} {models.paper(name)}")
 
 # %% [markdown]
@@ -92,7 +94,7 @@ plots.show(plots.architectures([on_meta(name) for name in large]))
 # **Run** the cells: first the numbers, then each network as a dot.
 
 # %%
-nets = {name: on_meta(name) for name in models.names()}
+nets = {name: on_meta(name) for name in names}
 parameters = {name: models.count(net) for name, net in nets.items()}
 macs = {name: sum(row["MACs"] for row in anatomy.layers(net)) for name, net in nets.items()}
 
