@@ -1,6 +1,7 @@
 """The parts of a training that make it fast or show it: graphs, compiling, memory, event files."""
 
 import dataclasses
+import platform
 import subprocess
 import sys
 import warnings
@@ -13,7 +14,6 @@ from torch import nn
 from fer_utils import optimise, train
 from fer_utils.errors import FerError
 from fer_utils.training import graphs, state
-from fer_utils.training.memory import freed_memory_kept
 from fer_utils.training.run import Run
 from tests.test_train import EVERYTHING, QUICK, run, small_net, stripes, weights
 
@@ -208,13 +208,14 @@ print(given_back, kept)
 """
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc is Linux's")
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="needs glibc")
 def test_memory_that_is_freed_is_used_again():
     """What tells is how often the system had to find a page; in a process with a heap of its own.
 
     (The heap of this one may hold a free block of that size, left by another test.)
     """
-    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    words = [sys.executable, "-c", FAULTS]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
     given_back, kept = map(int, done.stdout.split())
     assert kept * 10 < given_back
 

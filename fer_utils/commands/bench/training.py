@@ -1,33 +1,28 @@
 """`python -m fer_utils bench training`: pictures per second, ours beside a plain PyTorch loop."""
 
 import argparse
-import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from PIL import Image
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, RandomSampler
 from tqdm.auto import tqdm
 
-from fer_utils import _torchvision, data, models, train
-from fer_utils.augment import Augmentation
-from fer_utils.commands.bench.shared import as_csv, machine
+from fer_utils import data, models, train
+from fer_utils.commands.bench.plain_loop import PlainLoop
+from fer_utils.commands.bench.shared import UNTIMED, as_csv, machine, timed
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.files import write
-from fer_utils.optimise import penalised_weights, train_mode
+from fer_utils.optimise import train_mode
 from fer_utils.recipes import Recipe
 from fer_utils.training.run import Run
 
 FACES = 28_709  # FER2013's Training: an epoch
-UNTIMED = 5  # steps before each chunk: caches, and the loader's workers, are warm then
 
 
 @dataclass(frozen=True)
@@ -39,10 +34,9 @@ class Case:
     batch: int
     recipe: str = "alessi2019"
 
-    def make_net(self, classes: tuple[str, ...], device: torch.device) -> nn.Module:
+    def make_net(self, classes: tuple[str, ...]) -> nn.Module:
         """Return the net with random weights."""
-        net = models.create(self.model, classes=classes, input_size=self.size, seed=0)
-        return net.to(device)
+        return models.create(self.model, classes=classes, input_size=self.size, seed=0)
 
     def make_recipe(self) -> Recipe:
         """Return the recipe with this batch."""
@@ -84,7 +78,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision", choices=train.PRECISIONS, help="ours (default: bfloat16 on a GPU)"
     )
     parser.add_argument("--compile", action="store_true", help="ours through torch.compile")
-    parser.add_argument("--workers", type=int, default=2, help="processes that load for the peer")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        help="processes that load for the peer (default: 2; for a GPU 8, or as many as cores)",
+    )
     parser.add_argument("--steps", type=int, default=20, help="batches in a chunk")
     parser.add_argument("--repeats", type=int, default=5, help="chunks of each, in turn")
     parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own)")
@@ -99,6 +97,8 @@ def run(args: argparse.Namespace) -> int:
     device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if args.steps < 1 or args.repeats < 1:
         raise FerError("--steps and --repeats: 1 or more.")
+    if args.workers is None:
+        args.workers = 2 if device.type == "cpu" else min(8, os.cpu_count() or 2)
     args.precision = args.precision or ("bfloat16" if device.type == "cuda" else "float32")
     cases = CASES.get(device.type, CASES["cpu"])
     if args.model:
@@ -108,7 +108,9 @@ def run(args: argparse.Namespace) -> int:
     rows = []
     for case in cases:
         contenders = {
-            "plain PyTorch loop": PlainLoop(case, faces, device, args.workers),
+            "plain PyTorch loop": PlainLoop(
+                case.make_net(faces.classes), case.make_recipe(), faces, device, args.workers
+            ),
             "ours": OurSteps(case, faces, device, args.precision, args.compile),
         }
         speeds = race(contenders, args.steps, args.repeats, str(case.model))
@@ -149,12 +151,19 @@ class OurSteps:
 
     def __init__(self, case: Case, faces: FaceSet, device, precision: str, compile: bool):
         self.device, self.batch = device, case.batch
-        net = case.make_net(faces.classes, device).to(memory_format=torch.channels_last)
+        net = case.make_net(faces.classes).to(device, memory_format=torch.channels_last)
         recipe = case.make_recipe()
         self.training = Run(
-            *(net, faces, faces.take(slice(0, 1)), recipe),
-            **{"epochs": recipe.epochs, "seed": 0, "device": device},
-            **{"precision": precision, "graphs": device.type == "cuda", "compile": compile},
+            net,
+            faces,
+            faces.take(slice(0, 1)),  # nothing is validated
+            recipe,
+            epochs=recipe.epochs,
+            seed=0,
+            device=device,
+            precision=precision,
+            graphs=device.type == "cuda",
+            compile=compile,
         )
         train_mode(net)
 
@@ -171,96 +180,6 @@ class OurSteps:
         """Change the weights by each batch."""
         for rows in batches:
             self.training.one_step(rows, self.training.warm_up, early=False)
-
-
-class PlainLoop:
-    """The loop of PyTorch's own tutorial, "Training a classifier": nothing to make it fast.
-
-    One picture after the other goes through torchvision's transforms in worker processes; the
-    net is the same, and so are batch, loss, optimiser and augmentation.
-    """
-
-    def __init__(self, case: Case, faces: FaceSet, device: torch.device, workers: int):
-        self.device, self.workers, self.batch = device, workers, case.batch
-        recipe = case.make_recipe()
-        self.faces = Pictures(faces, transforms(recipe.augmentation))
-        self.net = case.make_net(faces.classes, device).train()
-        self.optimiser = torch.optim.Adam(self.net.parameters(), lr=recipe.learning_rate)
-        self.l2 = recipe.l2
-        self.penalised = penalised_weights(self.net, recipe.l2_on) if recipe.l2 else []
-
-    def __call__(self, steps: int) -> float:
-        """Do so many steps, and return how many seconds they took."""
-        sampler = RandomSampler(self.faces, num_samples=(UNTIMED + steps) * self.batch)
-        loader = iter(
-            DataLoader(
-                self.faces,
-                self.batch,
-                sampler=sampler,
-                num_workers=self.workers,
-                pin_memory=self.device.type == "cuda",
-            )
-        )
-        self.learn(loader, UNTIMED)
-        return timed(lambda: self.learn(loader, steps), self.device)
-
-    def learn(self, loader, steps: int) -> float:
-        """Change the weights by the next batches, and return the running loss."""
-        running_loss = 0.0
-        for _ in range(steps):
-            pictures, labels = (each.to(self.device) for each in next(loader))
-            self.optimiser.zero_grad()
-            loss = F.cross_entropy(self.net(pictures), labels)
-            loss = loss + self.l2 * sum(weight.square().sum() for weight in self.penalised)
-            loss.backward()
-            self.optimiser.step()
-            running_loss += loss.item()
-        return running_loss
-
-
-class Pictures(Dataset):
-    """Faces one by one, as torchvision's data sets give them."""
-
-    def __init__(self, faces: FaceSet, transform: Callable[[Image.Image], torch.Tensor]):
-        self.images, self.labels = faces.images[:, 0], faces.labels
-        self.transform = transform
-
-    def __len__(self) -> int:
-        """Return N."""
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        """Return a picture, changed at random, and its label."""
-        return self.transform(Image.fromarray(self.images[index])), int(self.labels[index])
-
-
-def transforms(how: Augmentation) -> Callable[[Image.Image], torch.Tensor]:
-    """Return torchvision's transforms for the geometric changes of a recipe."""
-    _torchvision.load()
-    from torchvision.transforms import v2
-
-    shear = math.degrees(math.atan(how.skew))
-    steps = [
-        v2.RandomAffine(
-            how.rotation,
-            translate=(how.shift, how.shift),
-            scale=(1 - how.zoom, 1 + how.zoom),
-            shear=(-shear, shear, -shear, shear) if shear else None,
-            interpolation=v2.InterpolationMode.BILINEAR,
-        )
-    ]
-    steps += [v2.RandomHorizontalFlip()] if how.flip else []
-    return v2.Compose([*steps, v2.ToImage(), v2.ToDtype(torch.float32, scale=True)])
-
-
-def timed(work: Callable[[], object], device: torch.device) -> float:
-    """Return how many seconds `work` takes, its work on a GPU included."""
-    wait = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-    wait()
-    start = perf_counter()
-    work()
-    wait()
-    return perf_counter() - start
 
 
 def header(args: argparse.Namespace, faces: FaceSet, device: torch.device) -> str:
