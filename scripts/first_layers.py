@@ -8,22 +8,22 @@ run at most. Once all are there, figures/first_layers.csv and .png are written. 
 said in `ARMS`; notebook 02 reads the table.
 """
 
-import argparse
 import csv
+import functools
 import io
 import json
+import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from fer_utils import data, models, plots, train
 from fer_utils.emotions import FER7
 from fer_utils.evaluate import Accuracy, evaluate
-from fer_utils.files import write
 from fer_utils.inputs import LAPLACIAN, SOBEL_X, SOBEL_Y
 from fer_utils.models.facenet import FaceNet
 from fer_utils.models.layers import GlobalAveragePool, start_like_keras
@@ -35,10 +35,8 @@ from fer_utils.models.mini_xception import (
 )
 from fer_utils.models.streams import join
 
-ROOT = Path(__file__).resolve().parents[1]
-TABLE = ROOT / "figures" / "first_layers.csv"
-RUNS = ROOT / "runs" / "first_layers"
-COMMAND = "python scripts/first_layers.py"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for when this is run as a program
+from scripts.experiment import Experiment
 
 SEEDS = (0, 1, 2)
 SIDE = 48
@@ -146,8 +144,16 @@ def build(arm: Arm, classes: tuple[str, ...] = FER7, seed: int = 0) -> FaceNet:
     return net
 
 
-def run(arm: Arm, seed: int, faces: dict[str, data.FaceSet]) -> dict | None:
+@functools.cache
+def parts() -> dict[str, data.FaceSet]:
+    """Return the faces of every split."""
+    faces = data.load("facs3d", progress=False)
+    return {split: faces.where(split=split) for split in data.SPLITS}
+
+
+def run(arm: Arm, seed: int) -> dict | None:
     """Train and score one net; None where Ctrl-C ended it early."""
+    faces = parts()
     net = build(arm, faces["train"].classes, seed)
     start = kernels(net)
     history = train.fit(
@@ -164,7 +170,6 @@ def run(arm: Arm, seed: int, faces: dict[str, data.FaceSet]) -> dict | None:
         return None
     score = evaluate(net, faces["test"]).accuracy
     return {
-        "settings": settings(arm),
         "arm": arm.name,
         "seed": seed,
         "parameters": models.count(net),
@@ -190,40 +195,8 @@ def settings(arm: Arm) -> str:
     return json.dumps([asdict(arm), recipe, PRECISION, SIDE])
 
 
-def path_of(arm: Arm, seed: int) -> Path:
-    """Return where a finished run is kept."""
-    return RUNS / f"{arm.name.replace(', ', '_').replace(' ', '_')}_{seed}.json"
-
-
-def finished(arm: Arm, seed: int) -> dict | None:
-    """Return a run that is there and has today's settings."""
-    path = path_of(arm, seed)
-    row = json.loads(path.read_text()) if path.is_file() else None
-    return row if row is not None and row["settings"] == settings(arm) else None
-
-
-def train_missing(seeds: tuple[int, ...]) -> bool:
-    """Do the runs that are missing; False where Ctrl-C came."""
-    missing = [(arm, seed) for seed in seeds for arm in ARMS if finished(arm, seed) is None]
-    if not missing:
-        return True
-    RUNS.mkdir(parents=True, exist_ok=True)
-    known = data.load("facs3d", progress=False)
-    faces = {split: known.where(split=split) for split in ("train", "valid", "test")}
-    with tqdm(missing, unit="run") as bar:
-        for arm, seed in bar:
-            if finished(arm, seed):
-                continue  # another program has done it meanwhile
-            bar.set_postfix_str(f"{arm.name}, seed {seed}")
-            row = run(arm, seed, faces)
-            if row is None:
-                return False
-            write(path_of(arm, seed), json.dumps(row, indent=1) + "\n")
-    return True
-
-
-def write_table(rows: list[dict]) -> None:
-    """Write all runs as CSV; its first lines say what they are and how to make them again."""
+def table_of(rows: list[dict]) -> str:
+    """Return all runs as CSV; its first lines say what they are and how to make them again."""
     epochs, n = RECIPE.epochs, rows[0]["n"]
     text = io.StringIO()
     text.write(f"# mini_xception, {SIDE} x {SIDE}, facs3d, {len(SEEDS)} seeds per arm; ")
@@ -231,14 +204,14 @@ def write_table(rows: list[dict]) -> None:
     text.write(f"batch {RECIPE.batch}, no average of weights; {PRECISION}\n")
     text.write(f"# correct: of the n = {n} faces of the test split, at the best validation epoch\n")
     text.write("# kernels: learned 3x3 filters, row by row, as they started and as they ended\n")
-    text.write(f"# made by: {COMMAND}\n")
+    text.write(f"# made by: {EXPERIMENT.command}\n")
     table = csv.writer(text, lineterminator="\n")
     plain = ["arm", "seed", "parameters", "correct", "n"]
     table.writerow([*plain, "valid_accuracy", "kernels_start", "kernels"])
     for row in rows:
         kernels = [in_words(row[key]) for key in ("kernels_start", "kernels")]
         table.writerow([*(row[key] for key in plain), f"{row['valid_accuracy']:.4f}", *kernels])
-    write(TABLE, text.getvalue())
+    return text.getvalue()
 
 
 def in_words(kernels: list[float]) -> str:
@@ -246,14 +219,14 @@ def in_words(kernels: list[float]) -> str:
     return " ".join(f"{value:.4f}" for value in kernels)
 
 
-def draw(rows: list[dict]) -> None:
+def figure_of(rows: list[dict]) -> Figure:
     """Draw every run as a dot, and how far the luck of the faces alone would reach."""
     scores: dict[str, list[float]] = {}
     for row in rows:
         scores.setdefault(row["arm"], []).append(100 * row["correct"] / row["n"])
     n = rows[0]["n"]
     luck = Accuracy(round(n * np.mean(scores[ARMS[0].name]) / 100), n)
-    figure = plots.dots(
+    return plots.dots(
         scores,
         xlabel="test accuracy, %",
         band=(100 * luck.low, 100 * luck.high),
@@ -261,26 +234,9 @@ def draw(rows: list[dict]) -> None:
         notes={row["arm"]: f"{row['parameters']:,}" for row in rows},
         notes_label="parameters",
     )
-    plots.save(figure, TABLE.with_suffix(".png"))
 
 
-def main() -> int:
-    """Train what is missing, then write table and figure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="+", choices=SEEDS, default=SEEDS)
-    if not train_missing(tuple(parser.parse_args().seeds)):
-        print(f"interrupted; finished runs are kept. Go on with: {COMMAND}")
-        return 130
-    rows = [finished(arm, seed) for arm in ARMS for seed in SEEDS]
-    there = [row for row in rows if row is not None]
-    if len(there) < len(rows):
-        print(f"{len(there)} of {len(rows)} runs are there; the table waits for the others")
-        return 0
-    write_table(there)
-    draw(there)
-    print(f"wrote {TABLE.relative_to(ROOT)} and {TABLE.with_suffix('.png').name}")
-    return 0
-
+EXPERIMENT = Experiment("first_layers", ARMS, SEEDS, settings, run, table_of, figure_of)
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(EXPERIMENT.main(__doc__.splitlines()[0]))

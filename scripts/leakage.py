@@ -13,16 +13,16 @@ Every finished run leaves a small file in runs/leakage/ (not committed), so Ctrl
 most. Once all are there, figures/leakage.csv and .png are written; notebook 01 reads the table.
 """
 
-import argparse
 import csv
 import functools
 import io
 import json
+import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
+from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from fer_utils import data, faces3d, models, plots, train
@@ -31,12 +31,9 @@ from fer_utils.emotions import FER7
 from fer_utils.evaluate import evaluate
 from fer_utils.faces3d.action_units import NAMES
 from fer_utils.faces3d.scene import sample_units
-from fer_utils.files import write
 
-ROOT = Path(__file__).resolve().parents[1]
-TABLE = ROOT / "figures" / "leakage.csv"
-RUNS = ROOT / "runs" / "leakage"
-COMMAND = "python scripts/leakage.py"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for when this is run as a program
+from scripts.experiment import Experiment
 
 SEEDS = (0, 1, 2, 3, 4)  # of a fifth each: by person, everybody in `clips` is tested once
 TESTED, CHOOSING = 0.2, 0.1  # shares of the people who are tested, and who choose the epoch
@@ -192,7 +189,6 @@ def run(arm: Arm, seed: int) -> dict | None:
     score = evaluate(net, part["test"]).accuracy
     clips = faces.columns.get("clip")
     return {
-        "settings": settings(arm),
         "faces": arm.faces,
         "split": arm.split,
         "seed": seed,
@@ -214,36 +210,8 @@ def settings(arm: Arm) -> str:
     return json.dumps([asdict(arm), EPOCHS[arm.faces], TESTED, CHOOSING, drawn, recipe, PRECISION])
 
 
-def path_of(arm: Arm, seed: int) -> Path:
-    """Return where a finished run is kept."""
-    return RUNS / f"{arm.faces}_{arm.split}_{seed}.json"
-
-
-def finished(arm: Arm, seed: int) -> dict | None:
-    """Return a run that is there and has today's settings."""
-    path = path_of(arm, seed)
-    row = json.loads(path.read_text()) if path.is_file() else None
-    return row if row is not None and row["settings"] == settings(arm) else None
-
-
-def train_missing(seeds: tuple[int, ...]) -> bool:
-    """Do the runs that are missing; False where Ctrl-C came."""
-    missing = [(arm, seed) for seed in seeds for arm in ARMS if finished(arm, seed) is None]
-    RUNS.mkdir(parents=True, exist_ok=True)
-    with tqdm(missing, unit="run") as bar:
-        for arm, seed in bar:
-            if finished(arm, seed):
-                continue  # another program has done it meanwhile
-            bar.set_postfix_str(f"{arm.name}, seed {seed}")
-            row = run(arm, seed)
-            if row is None:
-                return False
-            write(path_of(arm, seed), json.dumps(row, indent=1) + "\n")
-    return True
-
-
-def write_table(rows: list[dict]) -> None:
-    """Write all runs as CSV; its first lines say what they are."""
+def table_of(rows: list[dict]) -> str:
+    """Return all runs as CSV; its first lines say what they are."""
     text = io.StringIO()
     epochs = ", ".join(f"{number} on {name}" for name, number in EPOCHS.items())
     text.write(f"# mini_xception, recipe one_cycle but batch {RECIPE.batch}, no average of ")
@@ -257,12 +225,12 @@ def write_table(rows: list[dict]) -> None:
     table.writerow([*plain, "person_known", "clip_known", "command"])
     for row in rows:
         shares = ["" if row[k] is None else f"{row[k]:.3f}" for k in ("person_known", "clip_known")]
-        command = f"{COMMAND} --seeds {row['seed']}"
+        command = f"{EXPERIMENT.command} --seeds {row['seed']}"
         table.writerow([*(row[key] for key in plain), *shares, command])
-    write(TABLE, text.getvalue())
+    return text.getvalue()
 
 
-def draw(rows: list[dict]) -> None:
+def figure_of(rows: list[dict]) -> Figure:
     """Draw every run as a dot, a row for each arm."""
     scores: dict[str, list[float]] = {}
     notes = {}
@@ -270,33 +238,21 @@ def draw(rows: list[dict]) -> None:
         name = Arm(row["faces"], row["split"]).name
         scores.setdefault(name, []).append(100 * row["correct"] / row["n"])
         notes[name] = f"{row['train']:,} / {row['n']:,}"
-    figure = plots.dots(
+    return plots.dots(
         scores, xlabel="test accuracy, %", notes=notes, notes_label="trained / tested, about"
     )
-    plots.save(figure, TABLE.with_suffix(".png"))
 
 
-def main() -> int:
-    """Train what is missing, then write table and figure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="+", choices=SEEDS, default=SEEDS)
-    parser.add_argument("--threads", type=int, help="processor cores to use; default all")
-    args = parser.parse_args()
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    if not train_missing(tuple(args.seeds)):
-        print(f"interrupted; finished runs are kept. Go on with: {COMMAND}")
-        return 130
-    rows = [finished(arm, seed) for arm in ARMS for seed in SEEDS]
-    there = [row for row in rows if row is not None]
-    if len(there) < len(rows):
-        print(f"{len(there)} of {len(rows)} runs are there; the table waits for the others")
-        return 0
-    write_table(there)
-    draw(there)
-    print(f"wrote {TABLE.relative_to(ROOT)} and {TABLE.with_suffix('.png').name}")
-    return 0
-
+EXPERIMENT = Experiment(
+    "leakage",
+    ARMS,
+    SEEDS,
+    settings,
+    run,
+    table_of,
+    figure_of,
+    name_of=lambda arm: f"{arm.faces}_{arm.split}",
+)
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(EXPERIMENT.main(__doc__.splitlines()[0]))

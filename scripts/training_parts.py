@@ -10,28 +10,25 @@ costs one run at most. Once all are there, figures/training_parts.csv and .png a
 notebook 04 reads the table.
 """
 
-import argparse
 import csv
+import functools
 import io
 import json
+import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from tqdm.auto import tqdm
+from matplotlib.figure import Figure
 
 from fer_utils import data, models, plots, train
 from fer_utils.augment import Augmentation
 from fer_utils.evaluate import Accuracy, evaluate
-from fer_utils.files import write
 from fer_utils.models.facenet import FaceNet
 from fer_utils.models.scaling import Scaling
 
-ROOT = Path(__file__).resolve().parents[1]
-TABLE = ROOT / "figures" / "training_parts.csv"
-RUNS = ROOT / "runs" / "training_parts"
-COMMAND = "python scripts/training_parts.py"
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for when this is run as a program
+from scripts.experiment import Experiment
 
 SEEDS = (0, 1, 2)
 EPOCHS = 12
@@ -88,8 +85,16 @@ def build(arm: Arm, classes: tuple[str, ...], seed: int) -> FaceNet:
     return net
 
 
-def run(arm: Arm, seed: int, faces: dict[str, data.FaceSet]) -> dict | None:
+@functools.cache
+def parts() -> dict[str, data.FaceSet]:
+    """Return the faces of every split."""
+    faces = data.load("facs3d", progress=False)
+    return {split: faces.where(split=split) for split in data.SPLITS}
+
+
+def run(arm: Arm, seed: int) -> dict | None:
     """Train and score one net; None where Ctrl-C ended it early."""
+    faces = parts()
     net = build(arm, faces["train"].classes, seed)
     history = train.fit(
         net,
@@ -105,7 +110,6 @@ def run(arm: Arm, seed: int, faces: dict[str, data.FaceSet]) -> dict | None:
         return None
     score, seen = evaluate(net, faces["test"]).accuracy, evaluate(net, faces["train"]).accuracy
     return {
-        "settings": settings(arm),
         "arm": arm.name,
         "seed": seed,
         "correct": score.correct,
@@ -124,57 +128,25 @@ def settings(arm: Arm) -> str:
     return json.dumps([asdict(arm), recipe, PRECISION])
 
 
-def path_of(arm: Arm, seed: int) -> Path:
-    """Return where a finished run is kept."""
-    return RUNS / f"{arm.name.replace(' ', '_')}_{seed}.json"
-
-
-def finished(arm: Arm, seed: int) -> dict | None:
-    """Return a run that is there and has today's settings."""
-    path = path_of(arm, seed)
-    row = json.loads(path.read_text()) if path.is_file() else None
-    return row if row is not None and row["settings"] == settings(arm) else None
-
-
-def train_missing(seeds: tuple[int, ...]) -> bool:
-    """Do the runs that are missing; False where Ctrl-C came."""
-    missing = [(arm, seed) for seed in seeds for arm in ARMS if finished(arm, seed) is None]
-    if not missing:
-        return True
-    RUNS.mkdir(parents=True, exist_ok=True)
-    known = data.load("facs3d", progress=False)
-    faces = {split: known.where(split=split) for split in ("train", "valid", "test")}
-    with tqdm(missing, unit="run") as bar:
-        for arm, seed in bar:
-            if finished(arm, seed):
-                continue  # another program has done it meanwhile
-            bar.set_postfix_str(f"{arm.name}, seed {seed}")
-            row = run(arm, seed, faces)
-            if row is None:
-                return False
-            write(path_of(arm, seed), json.dumps(row, indent=1) + "\n")
-    return True
-
-
-def write_table(rows: list[dict]) -> None:
-    """Write all runs as CSV; its first lines say what they are and how to make them again."""
+def table_of(rows: list[dict]) -> str:
+    """Return all runs as CSV; its first lines say what they are and how to make them again."""
     text = io.StringIO()
     text.write(f"# mini_xception, variant alessi2019, facs3d, {len(SEEDS)} seeds per arm; ")
     text.write(f"recipe alessi2019, but {EPOCHS} epochs and decay {DECAY}; {PRECISION}\n")
     text.write("# correct: of the n faces of the test split, at the best validation epoch; ")
     text.write("train_correct: of the training faces, unchanged, with the same weights\n")
     text.write("# valid_accuracy: after each epoch\n")
-    text.write(f"# made by: {COMMAND}\n")
+    text.write(f"# made by: {EXPERIMENT.command}\n")
     table = csv.writer(text, lineterminator="\n")
     plain = ["arm", "seed", "correct", "n", "train_correct", "train_n", "best_epoch"]
     table.writerow([*plain, "valid_accuracy"])
     for row in rows:
         curve = " ".join(f"{value:.4f}" for value in row["valid_accuracy"])
         table.writerow([*(row[key] for key in plain), curve])
-    write(TABLE, text.getvalue())
+    return text.getvalue()
 
 
-def draw(rows: list[dict]) -> None:
+def figure_of(rows: list[dict]) -> Figure:
     """Draw every run as a dot, and how far the luck of the faces alone would reach."""
     scores: dict[str, list[float]] = {}
     seen: dict[str, list[float]] = {}
@@ -183,7 +155,7 @@ def draw(rows: list[dict]) -> None:
         seen.setdefault(row["arm"], []).append(100 * row["train_correct"] / row["train_n"])
     n = rows[0]["n"]
     luck = Accuracy(round(n * np.mean(scores[ARMS[0].name]) / 100), n)
-    figure = plots.dots(
+    return plots.dots(
         scores,
         xlabel="test accuracy, %",
         band=(100 * luck.low, 100 * luck.high),
@@ -191,30 +163,9 @@ def draw(rows: list[dict]) -> None:
         notes={name: f"{np.mean(values):.1f}" for name, values in seen.items()},
         notes_label="on training faces",
     )
-    plots.save(figure, TABLE.with_suffix(".png"))
 
 
-def main() -> int:
-    """Train what is missing, then write table and figure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs="+", choices=SEEDS, default=SEEDS)
-    parser.add_argument("--threads", type=int, help="processor cores to use (default: all)")
-    options = parser.parse_args()
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    if not train_missing(tuple(options.seeds)):
-        print(f"interrupted; finished runs are kept. Go on with: {COMMAND}")
-        return 130
-    rows = [finished(arm, seed) for arm in ARMS for seed in SEEDS]
-    there = [row for row in rows if row is not None]
-    if len(there) < len(rows):
-        print(f"{len(there)} of {len(rows)} runs are there; the table waits for the others")
-        return 0
-    write_table(there)
-    draw(there)
-    print(f"wrote {TABLE.relative_to(ROOT)} and {TABLE.with_suffix('.png').name}")
-    return 0
-
+EXPERIMENT = Experiment("training_parts", ARMS, SEEDS, settings, run, table_of, figure_of)
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(EXPERIMENT.main(__doc__.splitlines()[0]))

@@ -1,14 +1,13 @@
 """The comparison of first layers: its arms are what they are said to be, its table is theirs."""
 
 import csv
-import json
 
 import pytest
 import torch
 
 from fer_utils import inputs, models
 from scripts import first_layers as script
-from scripts.first_layers import ARMS, SEEDS, Arm, LearnedChannels, build
+from scripts.first_layers import ARMS, EXPERIMENT, SEEDS, Arm, LearnedChannels, build
 
 FACES = torch.rand(3, 1, 48, 48, generator=torch.Generator().manual_seed(0))
 
@@ -52,26 +51,11 @@ def test_half_precision_leaves_the_learned_channels_exact():
         assert torch.equal(channels(FACES), exact)
 
 
-def test_runs_of_other_settings_are_not_reused(tmp_path, monkeypatch):
-    monkeypatch.setattr(script, "RUNS", tmp_path)
-    arm = ARMS[1]
-    row = {"settings": script.settings(arm), "correct": 1}
-    script.path_of(arm, 0).write_text(json.dumps(row))
-    assert script.finished(arm, 0) == row
-    assert script.finished(arm, 1) is None
-    script.path_of(arm, 0).write_text(json.dumps({**row, "settings": script.settings(ARMS[2])}))
-    assert script.finished(arm, 0) is None
-
-
-def test_every_run_has_a_file_of_its_own():
-    assert len({script.path_of(arm, seed) for arm in ARMS for seed in SEEDS}) == 3 * len(ARMS)
-
-
 @pytest.fixture(scope="module")
 def table():
-    lines = script.TABLE.read_text().splitlines()
+    lines = EXPERIMENT.table.read_text().splitlines()
     about = [line for line in lines if line.startswith("#")]
-    assert f"made by: {script.COMMAND}" in about[-1]
+    assert f"made by: {EXPERIMENT.command}" in about[-1]
     return list(csv.DictReader(lines[len(about) :]))
 
 

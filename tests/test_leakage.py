@@ -1,7 +1,6 @@
 """The leakage lesson: its arms differ in who is on both sides and in nothing else."""
 
 import csv
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 from fer_utils import data
 from fer_utils.emotions import FER7
 from scripts import leakage as script
-from scripts.leakage import ARMS, SEEDS, Arm, divided, known
+from scripts.leakage import ARMS, EXPERIMENT, SEEDS, Arm, divided, known
 
 
 @pytest.fixture(scope="module")
@@ -81,25 +80,9 @@ def test_known_counts_shares_by_hand(clips):
     assert known(six, np.array([1, 2, 2, 3, 1, 3])) == pytest.approx(2 / 3)
 
 
-def test_runs_of_other_settings_are_not_reused(tmp_path, monkeypatch):
-    monkeypatch.setattr(script, "RUNS", tmp_path)
-    arm, other = ARMS[0], ARMS[2]
-    row = {"settings": script.settings(arm), "correct": 1}
-    script.path_of(arm, 0).write_text(json.dumps(row))
-    assert script.finished(arm, 0) == row
-    assert script.finished(arm, 1) is None
-    script.path_of(arm, 0).write_text(json.dumps({**row, "settings": script.settings(other)}))
-    assert script.finished(arm, 0) is None
-
-
-def test_every_run_has_a_file_of_its_own():
-    paths = [script.path_of(arm, seed) for arm in ARMS for seed in SEEDS]
-    assert len(set(paths)) == len(paths)
-
-
 @pytest.fixture(scope="module")
 def table():
-    lines = script.TABLE.read_text().splitlines()
+    lines = EXPERIMENT.table.read_text().splitlines()
     return list(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 
@@ -107,7 +90,7 @@ def test_table_has_every_arm_and_seed_with_its_command(table):
     there = [(Arm(row["faces"], row["split"]), int(row["seed"])) for row in table]
     assert there == [(arm, seed) for arm in ARMS for seed in SEEDS]
     for row in table:
-        assert row["command"] == f"{script.COMMAND} --seeds {row['seed']}"
+        assert row["command"] == f"{EXPERIMENT.command} --seeds {row['seed']}"
         assert 0 < int(row["correct"]) <= int(row["n"])
 
 

@@ -1,0 +1,114 @@
+"""What experiments of many trainings share: each run is kept, so a stopped program can go on.
+
+An experiment trains every arm with every seed. A finished run leaves a small file in runs/NAME/
+(not committed), so Ctrl-C costs one run at most, and several programs can share the work, each
+with some of the seeds. Once all runs are there, figures/NAME.csv and .png are written.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from matplotlib.figure import Figure
+from tqdm.auto import tqdm
+
+from fer_utils import plots
+from fer_utils.files import write
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def file_name(arm: Any) -> str:
+    """Return an arm's name as a part of a file's name."""
+    return arm.name.replace(", ", "_").replace(" ", "_")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Arms that are compared, each trained with every seed.
+
+    Attributes:
+        name: of the script, of the folder of finished runs, and of table and figure.
+        arms: what is compared; an arm has a `name`.
+        seeds: of every arm's runs.
+        settings: returns what decides an arm's numbers, as text: runs of others are not reused.
+        run: trains and scores one arm with one seed; None where Ctrl-C ended it early.
+        table_of: returns the text of the table, given what `run` returned, arm by arm.
+        figure_of: returns the figure, given the same.
+        name_of: returns how the files of an arm's runs begin.
+    """
+
+    name: str
+    arms: tuple
+    seeds: tuple[int, ...]
+    settings: Callable[[Any], str]
+    run: Callable[[Any, int], dict | None]
+    table_of: Callable[[list[dict]], str]
+    figure_of: Callable[[list[dict]], Figure]
+    name_of: Callable[[Any], str] = file_name
+
+    @property
+    def command(self) -> str:
+        """Return what to type."""
+        return f"python scripts/{self.name}.py"
+
+    @property
+    def table(self) -> Path:
+        """Return where the table is written; the figure lies beside it."""
+        return ROOT / "figures" / f"{self.name}.csv"
+
+    def path_of(self, arm: Any, seed: int) -> Path:
+        """Return where a finished run is kept."""
+        return ROOT / "runs" / self.name / f"{self.name_of(arm)}_{seed}.json"
+
+    def finished(self, arm: Any, seed: int) -> dict | None:
+        """Return a run that is there and has today's settings."""
+        path = self.path_of(arm, seed)
+        row = json.loads(path.read_text()) if path.is_file() else None
+        return row if row is not None and row["settings"] == self.settings(arm) else None
+
+    def run_missing(self, seeds: tuple[int, ...]) -> bool:
+        """Do the runs that are missing; False where Ctrl-C came."""
+        runs = [(arm, seed) for seed in seeds for arm in self.arms]
+        missing = [one for one in runs if self.finished(*one) is None]
+        if not missing:
+            return True
+        with tqdm(missing, unit="run") as bar:
+            for arm, seed in bar:
+                if self.finished(arm, seed):
+                    continue  # another program has done it meanwhile
+                bar.set_postfix_str(f"{arm.name}, seed {seed}")
+                row = self.run(arm, seed)
+                if row is None:
+                    return False
+                row = {"settings": self.settings(arm), **row}
+                path = self.path_of(arm, seed)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write(path, json.dumps(row, indent=1) + "\n")
+        return True
+
+    def main(self, description: str) -> int:
+        """Train what is missing, then write table and figure."""
+        parser = argparse.ArgumentParser(description=description)
+        parser.add_argument("--seeds", type=int, nargs="+", choices=self.seeds, default=self.seeds)
+        parser.add_argument("--threads", type=int, help="processor cores to use (default: all)")
+        options = parser.parse_args()
+        if options.threads:
+            torch.set_num_threads(options.threads)
+        if not self.run_missing(tuple(options.seeds)):
+            print(f"interrupted; finished runs are kept. Go on with: {self.command}")
+            return 130
+        rows = [self.finished(arm, seed) for arm in self.arms for seed in self.seeds]
+        there = [row for row in rows if row is not None]
+        if len(there) < len(rows):
+            print(f"{len(there)} of {len(rows)} runs are there; the table waits for the others")
+            return 0
+        write(self.table, self.table_of(there))
+        figure = self.table.with_suffix(".png")
+        plots.save(self.figure_of(there), figure)
+        print(f"wrote {self.table.relative_to(ROOT)} and {figure.name}")
+        return 0
