@@ -42,7 +42,7 @@ def read_picture(path: str | Path) -> np.ndarray:
         raise FerError(f"{path} is not a picture that can be read (PNG, JPEG, ...).") from error
     except FerError:
         raise
-    except (OSError, SyntaxError, ValueError) as error:  # Pillow's ways to say "damaged"
+    except (OSError, SyntaxError, TypeError, ValueError) as error:  # Pillow's ways to say "damaged"
         raise FerError(f"{path} is damaged: {error}") from error
 
 

@@ -114,3 +114,14 @@ def test_what_is_no_picture_is_refused(tmp_path):
         (tmp_path / f"cut.{ending}").write_bytes(cut)
         with pytest.raises(FerError, match="damaged"):
             read_picture(tmp_path / f"cut.{ending}")
+
+
+@pytest.mark.parametrize("kind", [2, 5, 7, 12])
+def test_a_tiff_whose_tags_have_another_type_is_damaged(tmp_path, kind):
+    path = tmp_path / "face.tiff"
+    Image.fromarray(np.arange(117, dtype=np.uint8).reshape(9, 13)).save(path)
+    content = bytearray(path.read_bytes())
+    content[72] = kind  # samples per pixel: text, a fraction, bytes, a float
+    path.write_bytes(content)
+    with pytest.raises(FerError, match="damaged"):
+        read_picture(path)
