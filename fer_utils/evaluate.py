@@ -152,25 +152,33 @@ def evaluate(
     labels = labels_for(net.classes, faces)
     if device is not None:
         net = net.to(device)
-    images = torch.from_numpy(np.array(faces.images)).to(next(net.parameters()).device)
-    probabilities = predict(net, images, batch=batch, progress=progress).softmax(1)
+    probabilities = predict(net, faces.images, batch=batch, progress=progress).softmax(1)
     if flip:
-        mirrored = predict(net, images.flip(3), batch=batch, progress=progress)
+        mirrored = predict(net, faces.images[..., ::-1], batch=batch, progress=progress)
         probabilities = (probabilities + mirrored.softmax(1)) / 2
     return Evaluation(probabilities.cpu().numpy(), labels, tuple(net.classes))
 
 
-def predict(net: nn.Module, images: Tensor, *, batch: int = 256, progress: bool = False) -> Tensor:
-    """Return logits, float32 (N, K), of uint8 images (N, C, H, W) on the net's device.
+def predict(
+    net: nn.Module, images: Tensor | np.ndarray, *, batch: int = 256, progress: bool = False
+) -> Tensor:
+    """Return logits, float32 (N, K), of uint8 images (N, C, H, W).
 
-    The net's training mode is put back afterwards.
+    Of an array no more than a batch is copied, so a memory-mapped one may be larger than the
+    memory. The net's training mode is put back afterwards.
     """
     training = net.training
+    device = next(net.parameters()).device
     net.eval()
     try:
         with torch.inference_mode():
             starts = tqdm(range(0, len(images), batch), disable=not progress, leave=False)
-            parts = [net(images[i : i + batch].float() / 255).float() for i in starts]
+            parts = []
+            for start in starts:
+                some = images[start : start + batch]
+                if isinstance(some, np.ndarray):
+                    some = torch.from_numpy(np.array(some))
+                parts.append(net(some.to(device).float() / 255).float())
     finally:
         net.train(training)
     return torch.cat(parts)
