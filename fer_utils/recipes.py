@@ -53,6 +53,10 @@ class Recipe:
         late: for so many epochs at the start no dropout, augmentation or mixup. A deep net
             without batch norm may otherwise not find its way out of the class frequencies
             (late dropout: Liu et al., "Dropout reduces underfitting", 2023).
+        distil: share of the target that, in the last epoch, is what the net itself said of the
+            face an epoch before; it grows evenly from the first epoch on. A face whose label the
+            net cannot believe then weighs less (Kim et al., "Self-knowledge distillation with
+            progressive refinement of targets", 2021). 0: never.
     """
 
     source: str
@@ -80,6 +84,7 @@ class Recipe:
     votes: str = ""
     mixup: float = 0.0
     late: int = 0
+    distil: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what `fit` could not carry out."""
@@ -102,6 +107,11 @@ class Recipe:
             (self.epochs < 1, f"epochs={self.epochs}: train for 1 epoch or more."),
             (self.mixup < 0, f"mixup={self.mixup}: expected 0 (never) or more."),
             (self.late < 0, f"late={self.late}: expected 0 or more epochs."),
+            (not 0 <= self.distil <= 1, f"distil={self.distil}: expected a share from 0 to 1."),
+            (
+                self.distil > 0 and self.mixup > 0,
+                "distil needs what the net said of one face, mixup shows it two: choose one.",
+            ),
             (self.patience < 0, f"patience={self.patience}: expected 0 (never) or more epochs."),
             (
                 looks_ahead and (self.momentum <= 0 or self.dampening != 0),
@@ -327,9 +337,11 @@ def recipe(name: str) -> Recipe:
 
 
 #: What `changed` can change: the numbers of a recipe, and its schedule.
+CHANGES_OF_PICTURES = ("rotation", "shift", "zoom", "erase", "skew", "blur", "noise")
 CHANGEABLE = (
     *("learning_rate", "batch", "decay", "weight_decay", "l2", "label_smoothing", "average"),
-    *("momentum", "plateau", "patience", "schedule", "votes", "mixup", "late"),
+    *("momentum", "plateau", "patience", "schedule", "votes", "mixup", "late", "distil"),
+    *CHANGES_OF_PICTURES,
 )
 
 
@@ -344,16 +356,19 @@ def changed(original: Recipe, words: Iterable[str]) -> Recipe:
         FerError: not of that form, no such name, a value of the wrong kind, or values that do
             not go together.
     """
-    values = {}
+    values, pictures = {}, {}
     for word in words:
         name, _, text = word.partition("=")
         if name not in CHANGEABLE:
             raise FerError(
                 f"{word!r}: expected NAME=VALUE, the name one of {', '.join(CHANGEABLE)}."
             )
-        kind = type(getattr(original, name))
+        owner, chosen = original, values
+        if name in CHANGES_OF_PICTURES:
+            owner, chosen = original.augmentation, pictures
+        kind = type(getattr(owner, name))
         try:
-            values[name] = kind(text)
+            chosen[name] = kind(text)
         except ValueError:
             raise FerError(f"{word!r}: {name} is of the kind {kind.__name__}.") from None
-    return replace(original, **values)
+    return replace(original, augmentation=replace(original.augmentation, **pictures), **values)

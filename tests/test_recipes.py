@@ -166,6 +166,8 @@ def test_every_setting_is_explained():
         ({"patience": -1}, "patience=-1"),
         ({"mixup": -0.1}, "mixup=-0.1"),
         ({"late": -1}, "late=-1"),
+        ({"distil": 1.5}, "distil=1.5"),
+        ({"distil": 0.5, "mixup": 0.2}, "choose one"),
         ({"schedule": "steps"}, "need each other"),
         ({"steps": ((20, 0.5),)}, "need each other"),
         ({"schedule": "plateau"}, "need each other"),
@@ -190,6 +192,10 @@ def test_a_recipe_can_be_changed_by_words():
     assert how.average == RECIPES["one_cycle"].average
     soft = changed(RECIPES["one_cycle"], ["votes=argmax", "mixup=0.2", "late=3"])
     assert (soft.votes, soft.mixup, soft.late) == ("argmax", 0.2, 3)
+    known = RECIPES["one_cycle"].augmentation
+    calm = changed(RECIPES["one_cycle"], ["distil=0.7", "rotation=3", "erase=0"])
+    assert calm.distil == 0.7
+    assert calm.augmentation == dataclasses.replace(known, rotation=3, erase=0)
 
 
 @pytest.mark.parametrize(
@@ -199,6 +205,8 @@ def test_a_recipe_can_be_changed_by_words():
         ("batch=many", "of the kind int"),
         ("batch=1", "2 pictures or more"),
         ("schedule=steps", "need each other"),
+        ("erase=2", "a probability from 0 to 1"),
+        ("skew=some", "of the kind float"),
     ],
 )
 def test_a_change_that_cannot_be_is_refused(word, message):

@@ -20,9 +20,11 @@ from fer_utils.errors import FerError
 from fer_utils.evaluate import evaluate
 from fer_utils.recipes import Recipe
 from fer_utils.training.faces import targets
+from fer_utils.training.run import Run
 from fer_utils.training.step import Step
 
 CLASSES = ("lying", "standing")
+CPU = torch.device("cpu")
 
 
 def stripes(count: int, seed: int, split: str = "train") -> FaceSet:
@@ -105,6 +107,7 @@ def script_accuracies(monkeypatch, *accuracies):
         {"augmentation": Augmentation(5, 0.1, 0.1, True, 0.5, 0.05, blur=1.0, noise=0.1)},
         {"mixup": 0.4},
         {"late": 3, "mixup": 0.4},
+        {"distil": 0.7},
     ],
     ids=str,
 )
@@ -457,6 +460,39 @@ def test_late_leaves_dropout_augmentation_and_mixup_out_of_just_the_first_epochs
     mixed = dataclasses.replace(QUICK, late=3, augmentation=Augmentation(), batch=32, mixup=1.0)
     run(Net(), mixed)
     assert seen == [(False, False)] * 6 + [(True, True)] * 2
+
+
+def test_distil_trusts_the_net_more_from_epoch_to_epoch():
+    net = nn.Linear(4, 2)
+    net.classes = CLASSES
+    images = torch.randint(0, 256, (3, 1, 2, 2), dtype=torch.uint8)
+    labels = torch.tensor([0, 1, 1])
+    hot = torch.nn.functional.one_hot(labels).float()
+    flat = nn.Sequential(nn.Flatten(), net)
+    recipe = Recipe("test", distil=0.8)
+    step = Step(flat, images, labels, hot, recipe, torch.Generator(), "float32", False)
+    rows = torch.tensor([2, 0])
+    logits = flat(images[rows].float() / 255).detach()
+    for epoch, expected in ((1, hot[rows]), (2, torch.lerp(hot[rows], logits.softmax(1), 0.4))):
+        step.start(epoch / 4)
+        step(rows, None, True, False)
+        loss = torch.nn.functional.cross_entropy(logits, expected).item()
+        assert step.loss_sum.item() / 2 == pytest.approx(loss, rel=1e-5)
+    assert torch.allclose(step.said[rows], logits.softmax(1))
+    assert torch.equal(step.said[1], hot[1])  # not seen yet: its label stands
+
+
+def test_distil_lets_a_wrong_label_weigh_less():
+    faces = stripes(64, 0)
+    labels = np.where(np.arange(64) < 6, 1 - faces.labels, faces.labels)
+    wrong = dataclasses.replace(faces, labels=labels)
+    how = dataclasses.replace(QUICK, epochs=12, distil=0.9)
+    seen = Run(small_net(), wrong, stripes(32, 1, "valid"), how, epochs=12, seed=0, device=CPU)
+    seen.loop(None, False, lambda history: None)
+    truth = torch.from_numpy(faces.labels.copy())
+    believed = seen.step.said.gather(1, truth[:, None])[:, 0]
+    assert believed[6:].mean() > 0.8
+    assert believed[:6].mean() > 0.5  # what the picture shows, against its label
 
 
 def test_on_epoch_sees_the_history_when_the_files_are_written(tmp_path):

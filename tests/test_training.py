@@ -31,10 +31,12 @@ def fake_record(work, generator):
     )
     before = {key: value.clone() for key, value in step.net.state_dict().items()}
     sums, numbers, torchs = step.loss_sum.clone(), generator.get_state(), torch.get_rng_state()
-    right = step.right.clone()
+    right, said = step.right.clone(), None if step.said is None else step.said.clone()
     work()
     step.net.load_state_dict(before)
     step.loss_sum.copy_(sums), step.right.copy_(right)
+    if said is not None:
+        step.said.copy_(said)
     generator.set_state(numbers), torch.set_rng_state(torchs)
     fixed = [weight.grad for weight in step.net.parameters()]
 
@@ -76,7 +78,9 @@ def trained(recipe, **options):
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, EVERYTHING, {"mixup": 0.4, "late": 2, "epochs": 5}], ids=str
+    "changes",
+    [{}, EVERYTHING, {"mixup": 0.4, "late": 2, "epochs": 5}, {"distil": 0.7}],
+    ids=str,
 )
 def test_a_recorded_step_gives_the_numbers_of_the_plain_one(changes, recordings):
     recipe = dataclasses.replace(QUICK, **changes)  # three batches of 16 and one of 8
@@ -115,7 +119,7 @@ def test_graphs_need_a_gpu():
 
 
 @needs_gpu
-@pytest.mark.parametrize("changes", [{}, EVERYTHING, {"mixup": 0.4}], ids=str)
+@pytest.mark.parametrize("changes", [{}, EVERYTHING, {"mixup": 0.4}, {"distil": 0.7}], ids=str)
 def test_a_cuda_graph_gives_the_numbers_of_the_plain_step(changes, monkeypatch):
     """Up to rounding: some kernels add in no fixed order."""
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)

@@ -9,11 +9,13 @@ from torch import Tensor, nn
 
 from fer_utils.models.layers import GlobalAveragePool
 
-STEM_FILTERS = 32
-# for each variant: filters and number of blocks of each stage; every stage halves the side
+# for each variant the stem's filters, the side of its kernels and its step in pixels: seeing every
+# pixel is what costs most, so the larger net begins at half the side
+STEMS = {"narrow": (32, 3, 1), "wide": (64, 6, 2)}
+# filters and number of blocks of each stage, which has half the side of the one before
 STAGES = {
     "narrow": ((48, 1), (96, 2), (192, 1)),
-    "wide": ((64, 1), (128, 2), (256, 1)),
+    "wide": ((64, 1), (160, 2), (320, 1)),
 }
 
 
@@ -43,16 +45,18 @@ def small_resnet(
     channels: int, num_classes: int, size: int, variant: str = "narrow"
 ) -> nn.Sequential:
     """Build the trunk: channels (N, channels, H, W) to logits (N, num_classes), any size."""
+    width, side, step = STEMS[variant]
     stem = nn.Sequential(
-        nn.Conv2d(channels, STEM_FILTERS, 3, padding=1, bias=False),
-        nn.BatchNorm2d(STEM_FILTERS),
+        nn.Conv2d(channels, width, side, step, padding=(side - 1) // 2, bias=False),
+        nn.BatchNorm2d(width),
         nn.ReLU(),
     )
-    blocks, width = nn.Sequential(), STEM_FILTERS
+    blocks, halved = nn.Sequential(), step == 2
     for filters, repeats in STAGES[variant]:
         for position in range(repeats):
-            blocks.append(BasicBlock(width, filters, stride=2 if position == 0 else 1))
-            width = filters
+            stride = 2 if position == 0 and not halved else 1
+            blocks.append(BasicBlock(width, filters, stride))
+            width, halved = filters, False
     trunk = nn.Sequential()
     trunk.add_module("stem", stem)
     trunk.add_module("blocks", blocks)

@@ -40,7 +40,7 @@ def targets(net: nn.Module, faces: FaceSet, labels: Tensor, recipe: Recipe) -> T
     Raises:
         FerError: the recipe wants votes, and the faces have none, or for classes the net lacks.
     """
-    if not (recipe.votes or recipe.mixup):
+    if not (recipe.votes or recipe.mixup or recipe.distil):
         return labels
     shares = F.one_hot(labels, len(net.classes)).float()
     if recipe.votes:

@@ -108,7 +108,7 @@ class Run:
         rate = self.optimiser.param_groups[0]["lr"]
         images = self.step.images
         order = torch.randperm(len(images), generator=self.generator, device=images.device)
-        self.step.start()
+        self.step.start(epoch / self.epochs)
         for index, rows in enumerate(order.split(self.recipe.batch)):
             if len(rows) == 1:
                 continue  # batch norm cannot learn from one face

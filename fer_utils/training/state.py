@@ -24,6 +24,7 @@ def gather(run: "Run") -> dict:
         "net": run.net.state_dict(),
         "average": None if run.average is None else run.average.state_dict(),
         "best": run.best_weights,
+        "said": run.step.said,
         "optimiser": run.optimiser.state_dict(),
         "scheduler": None if run.scheduler is None else run.scheduler.state_dict(),
         "generator": run.generator.get_state(),
@@ -69,6 +70,8 @@ def load(run: "Run", path: Path) -> None:
         )
     run.net.load_state_dict(state["net"])
     run.best_weights = state["best"]
+    if run.step.said is not None:
+        run.step.said.copy_(state["said"])
     run.optimiser.load_state_dict(state["optimiser"])
     if run.average is not None:
         run.average.load_state_dict(state["average"])

@@ -23,6 +23,9 @@ class Step:
         generator: random numbers of the augmentation.
         loss_sum: of all faces since `start`.
         right: how many of them were told right, as augmented and while the weights changed.
+        said: what the net said last of every face, as shares (N, K), its target before that;
+            None where the recipe does not distil.
+        trust: the share of the target that `said` makes up.
     """
 
     def __init__(
@@ -45,11 +48,14 @@ class Step:
         )
         self.loss_sum = torch.zeros((), device=images.device)
         self.right = torch.zeros((), device=images.device, dtype=torch.long)
+        self.said = targets.clone() if recipe.distil else None
+        self.trust = torch.zeros((), device=images.device)
 
-    def start(self) -> None:
-        """Begin an epoch: nothing is added up yet."""
+    def start(self, progress: float) -> None:
+        """Begin an epoch: nothing is added up yet. `progress` reaches 1 in the last one."""
         self.loss_sum.zero_()
         self.right.zero_()
+        self.trust.fill_(self.recipe.distil * progress)
 
     def __call__(
         self, rows: Tensor, mix: tuple[Tensor, Tensor] | None, plain: bool, steady: bool
@@ -64,6 +70,8 @@ class Step:
                 momenta of batch norm do at first): a compiled net is used, where there is one.
         """
         pictures, targets = self.images[rows].float() / 255, self.targets[rows]
+        if self.said is not None:
+            targets = torch.lerp(targets, self.said[rows], self.trust)
         if not plain:
             pictures = augment(pictures, self.recipe.augmentation, self.generator)
         if mix is not None:
@@ -72,6 +80,8 @@ class Step:
             net = self.compiled if steady else self.net
             logits = net(pictures.contiguous(memory_format=torch.channels_last))
         logits = logits.float()
+        if self.said is not None:
+            self.said[rows] = logits.detach().softmax(1)
         loss = F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
         penalty = sum((w.square().sum() for w in self.penalised), torch.zeros_like(loss))
         self.net.zero_grad(set_to_none=True)

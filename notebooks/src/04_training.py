@@ -252,7 +252,8 @@ for note in recipe.notes:
 # Some fields of the list are empty here and wait for other recipes: `votes` learns from the shares
 # of the taggers' votes instead of one label, `mixup` mixes pairs of faces and their targets,
 # `label_smoothing` asks for a little less than certainty, `late` keeps dropout and augmentation out
-# of the first epochs. `replace(recipe, mixup=0.2)` switches one on.
+# of the first epochs, `distil` softens a label by what the net itself said of the face an epoch
+# before. `replace(recipe, mixup=0.2)` switches one on.
 #
 # ## Augmentation: one face, nine copies
 #
