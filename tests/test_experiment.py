@@ -11,10 +11,11 @@ import torch
 from matplotlib.figure import Figure
 
 from scripts import experiment as frame
-from scripts import first_layers, leakage, training_parts
+from scripts import first_layers, leakage, recipe_parts, training_parts
 from scripts.experiment import Experiment
 
-EXPERIMENTS = [script.EXPERIMENT for script in (first_layers, leakage, training_parts)]
+SCRIPTS = (first_layers, leakage, recipe_parts, training_parts)
+EXPERIMENTS = [script.EXPERIMENT for script in SCRIPTS]
 of_each = pytest.mark.parametrize("each", EXPERIMENTS, ids=lambda each: each.name)
 
 

@@ -5,16 +5,7 @@ also measures, without judging, how long a slider takes from the key to the pict
 prints that.
 """
 
-import json
-import os
-import secrets
-import shutil
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from io import BytesIO
 from pathlib import Path
 
@@ -24,26 +15,12 @@ import pytest
 from PIL import Image
 
 from fer_utils import faces3d, models, saliency
-from scripts import notebooks
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+from tests.browser import ERRORS, STDERR, needed, opened
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOK = ROOT / "notebooks" / "08_explorer.ipynb"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
-FLAGS = "no-sandbox disable-gpu disable-quic no-first-run disable-sync"
-FLAGS += " disable-background-networking disable-component-update"
-MINUTES = 60_000  # milliseconds
 MOVES = 24
 
-# All cells in the page at once, and no questions about news.
-SETTINGS = {
-    "notebook-extension/tracker": {"windowingMode": "none"},
-    "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
-}
-ERRORS = '[data-mime-type="application/vnd.jupyter.error"]'
-STDERR = '[data-mime-type="application/vnd.jupyter.stderr"]'
 
 # Counts from a key to the first complete map after it; a timer set in an animation frame runs when
 # that frame has been painted.
@@ -58,105 +35,18 @@ STOPWATCH = """view => {
     if (since !== null) requestAnimationFrame(() => setTimeout(note));
   }).observe(view, {attributeFilter: ["data-frames"]});
 }"""
-# What is asked of a kernel that is still being connected gets lost now and then.
-RUN_ALL = """async () => {
-  const panel = window.jupyterapp.shell.currentWidget;
-  await panel.sessionContext.ready;
-  const kernel = panel.sessionContext.session.kernel;
-  await kernel.info;
-  await kernel.requestExecute({code: "0"}).done;
-  await window.jupyterapp.commands.execute("notebook:run-all-cells");
-  window.allRun = true;
-}"""
 BOTH_SHOWN = 'document.querySelectorAll(".fer-view[data-frames]").length === 2'
 PIXELS = 'view => [...view.querySelectorAll(".fer-stage canvas")].map(c => c.toDataURL()).join()'
 
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium (nor Chrome) here")
-
-
-def unrun(folder):
-    """Copy the notebook without its outputs, so that what is seen was made now."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    notebook.metadata.pop("widgets", None)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.update(outputs=[], execution_count=None)
-    nbformat.write(notebook, folder / NOTEBOOK.name)
+pytestmark = needed
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """Start JupyterLab with settings of its own; return the address of the notebook."""
-    home = tmp_path_factory.mktemp("jupyter")
-    (home / "work").mkdir()
-    unrun(home / "work")
-    for name, values in SETTINGS.items():
-        path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(values))
-    environment = notebooks.kernel_environment() | {
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTER_DATA_DIR": str(home / "data"),
-        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
-        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
-    }
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    token = secrets.token_hex(8)
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", f"--port={port}"]
-    command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
-    command += [f"--ServerApp.root_dir={home / 'work'}", "--LabApp.expose_app_in_browser=True"]
-    command += ["--allow-root"] if hasattr(os, "getuid") and os.getuid() == 0 else []
-    with open(home / "log", "wb") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    try:
-        wait_for_server(f"http://127.0.0.1:{port}/api/status?token={token}", server, home / "log")
-        yield f"http://127.0.0.1:{port}/lab/tree/{NOTEBOOK.name}?token={token}"
-    finally:
-        server.terminate()  # its kernels go with it
-        server.wait(30)
-
-
-def wait_for_server(address, server, log, seconds=120):
-    give_up = time.monotonic() + seconds
-    while True:
-        try:
-            urllib.request.urlopen(address).close()
-            return
-        except (urllib.error.URLError, ConnectionError):
-            late = time.monotonic() > give_up
-            assert server.poll() is None and not late, f"no JupyterLab:\n{log.read_text()}"
-            time.sleep(0.2)
-
-
-def run_all(page, address, tries=3):
-    """Open the notebook and run its cells; once in a while JupyterLab loses the first request."""
-    for left in reversed(range(tries)):
-        page.goto(address)
-        page.locator(".jp-Notebook .jp-Cell").first.wait_for()
-        page.wait_for_function("window.jupyterapp.shell.currentWidget?.sessionContext")
-        page.evaluate(f"() => {{ ({RUN_ALL})(); }}")  # returns at once: the limit is ours
-        try:
-            page.wait_for_function("window.allRun", timeout=2 * MINUTES)
-            return
-        except playwright.TimeoutError:
-            if not left:
-                raise
-
-
-@pytest.fixture(scope="module")
-def page(address):
+def page(tmp_path_factory):
     """The notebook in a browser, all its cells run."""
-    with playwright.sync_playwright() as driver:
-        arguments = [f"--{flag}" for flag in FLAGS.split()]
-        browser = driver.chromium.launch(executable_path=BROWSER, args=arguments)
-        page = browser.new_page(viewport={"width": 1300, "height": 1000})
-        page.set_default_timeout(2 * MINUTES)
-        run_all(page, address)
-        page.wait_for_function(BOTH_SHOWN)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    with opened(tmp_path_factory.mktemp("jupyter"), notebook, BOTH_SHOWN) as page:
         yield page
-        browser.close()
 
 
 @pytest.fixture
