@@ -1,5 +1,6 @@
 """How to train, as data: every hyper-parameter a paper states, and a note where it is silent."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 
@@ -334,6 +335,19 @@ def recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise FerError(f"no recipe called {name!r}.{nearest(name, RECIPES)}")
     return RECIPES[name]
+
+
+def completed(stored: dict) -> dict:
+    """Return a recipe that was written as JSON, with the settings that recipes have gained since.
+
+    A new setting's own value changes nothing, so a run that was begun before can go on.
+
+    Args:
+        stored: `Recipe.as_dict` as JSON reads it back, whole or in part.
+    """
+    today = json.loads(json.dumps(Recipe(source="").as_dict()))
+    augmentation = {**today["augmentation"], **stored.get("augmentation", {})}
+    return {**today, **stored, "augmentation": augmentation}
 
 
 #: What `changed` can change: the numbers of a recipe, and its schedule.

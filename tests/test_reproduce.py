@@ -141,6 +141,19 @@ def test_what_is_done_is_not_done_again(job, root, monkeypatch):
         assert reproduce.run(job, progress=False)["split"] == "test"
 
 
+def test_a_run_begun_before_a_setting_was_invented_goes_on(tmp_path):
+    first = Job(ALESSI, 0, tmp_path)
+    config = runs.settle(first)
+    del config["hyper_parameters"]["distil"], config["hyper_parameters"]["augmentation"]["noise"]
+    path = first.folder / runs.ASKED
+    path.write_text(json.dumps(config))
+    assert runs.settle(first) == first.config()
+    config["hyper_parameters"]["batch"] = 7
+    path.write_text(json.dumps(config))
+    with pytest.raises(FerError, match=r"another run \(batch 7 there, 32 asked\)"):
+        runs.settle(first)
+
+
 def test_another_configuration_in_the_same_folder_is_refused(fer_utils, capsys):
     assert fer_utils(ALESSI, "--epochs", "1", "--faces", "20") == 0
     assert fer_utils(ALESSI, "--epochs", "2", "--faces", "20") == 1

@@ -213,6 +213,20 @@ def test_a_net_that_is_frozen_as_a_whole_cannot_learn():
         run(net)
 
 
+def test_a_run_begun_before_a_setting_was_invented_goes_on(tmp_path):
+    run(small_net(), epochs=2, out=tmp_path)
+    path = tmp_path / "last.pt"
+    kept = torch.load(path, weights_only=True)
+    identity = json.loads(kept["identity"])
+    del identity["recipe"]["distil"], identity["recipe"]["augmentation"]["noise"]
+    torch.save({**kept, "identity": json.dumps(identity)}, path)
+    assert run(small_net(), epochs=2, out=tmp_path).best is not None
+    identity["recipe"]["augmentation"]["shift"] = 0.3
+    torch.save({**kept, "identity": json.dumps(identity)}, path)
+    with pytest.raises(FerError, match="another run"):
+        run(small_net(), epochs=2, out=tmp_path)
+
+
 def test_a_folder_with_another_run_is_not_written_over(tmp_path):
     run(small_net(), out=tmp_path)
     with pytest.raises(FerError, match="another run"):

@@ -20,6 +20,7 @@ from fer_utils.evaluate import Evaluation, evaluate
 from fer_utils.files import write
 from fer_utils.history import History
 from fer_utils.models.facenet import FaceNet
+from fer_utils.recipes import completed
 from fer_utils.reproduce import datasets
 from fer_utils.reproduce.jobs import Job
 
@@ -129,11 +130,12 @@ def settle(job: Job) -> dict:
     if not path.is_file():
         write(path, json.dumps(config, indent=1) + "\n")
     found = _read(path)
-    if found != config:
+    asked, there = (_flat(one) for one in (config, found))
+    if there != asked:
         differences = "; ".join(
-            f"{key} {_short(found.get(key))} there, {_short(config.get(key))} asked"
-            for key in config | found
-            if found.get(key) != config.get(key)
+            f"{key} {_short(there.get(key))} there, {_short(asked.get(key))} asked"
+            for key in asked | there
+            if there.get(key) != asked.get(key)
         )
         raise FerError(
             f"{job.folder} holds another run ({differences}). Ask for the same again, or choose "
@@ -195,6 +197,11 @@ def machine(net: FaceNet) -> dict:
 
 def _read(path: Path) -> dict:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _flat(config: dict) -> dict:
+    """Return a configuration with its hyper-parameters, those it was too early to know of too."""
+    return {**completed(config["hyper_parameters"]), **config, "hyper_parameters": ""}
 
 
 def _short(value: object) -> str:

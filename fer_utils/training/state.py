@@ -10,6 +10,7 @@ from safetensors.torch import save as tensors_to_bytes
 
 from fer_utils.errors import FerError
 from fer_utils.files import write
+from fer_utils.recipes import completed
 
 if TYPE_CHECKING:
     from fer_utils.training.run import Run
@@ -49,6 +50,11 @@ def save(run: "Run", folder: Path) -> None:
     write(folder / STATE, file.getvalue())
 
 
+def told(identity: dict) -> dict:
+    """Return a run's identity with the recipe's settings that it was too early to know of."""
+    return {**identity, "recipe": completed(identity["recipe"])}
+
+
 def load(run: "Run", path: Path) -> None:
     """Go back to a saved state; tensors and plain values only, nothing is executed.
 
@@ -57,7 +63,7 @@ def load(run: "Run", path: Path) -> None:
     """
     device = run.step.images.device
     state = torch.load(path, map_location=device, weights_only=True)
-    if state["identity"] != json.dumps(run.identity, sort_keys=True):
+    if told(json.loads(state["identity"])) != told(json.loads(json.dumps(run.identity))):
         raise FerError(
             f"{path.parent} holds another run (other recipe, seed, epochs, data, net or "
             "frozen parts). Choose another folder, or pass resume=False to write over it."
