@@ -1,0 +1,63 @@
+"""Weights on their way into the kit: halved where that changes no answer, and scored as stored."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from fer_utils import models
+from fer_utils.evaluate import evaluate
+from scripts import ship
+from tests.test_train import run, small_net, stripes
+
+
+@pytest.fixture
+def trained(tmp_path):
+    net = small_net()
+    run(net, epochs=4)
+    card = {"data": "stripes", "command": "train ...", "scores": {"valid": {"accuracy": 0.1}}}
+    models.save(net, tmp_path / "model.safetensors", card)
+    return net, tmp_path / "model.safetensors"
+
+
+def test_half_precision_where_no_answer_changes(trained, tmp_path):
+    net, file = trained
+    faces = stripes(64, 1, "valid")
+    card = ship.ship(file, "striped", faces, "a note", tmp_path)
+    assert card["precision"].startswith("float16") and card["note"] == "a note"
+    stored = load_file(tmp_path / "striped.safetensors")
+    kinds = {value.dtype for value in stored.values() if value.is_floating_point()}
+    assert kinds == {torch.float16}
+    back = models.load(tmp_path / "striped.safetensors")
+    assert {p.dtype for p in back.parameters()} == {torch.float32}
+    again = evaluate(back, faces)
+    assert np.array_equal(again.predictions, evaluate(net, faces).predictions)
+    scores = json.loads((tmp_path / "striped.json").read_text())["scores"]
+    assert scores["valid"]["accuracy"] == round(again.accuracy.value, 4)
+    mirrored = evaluate(back, faces, flip=True).accuracy.value
+    assert scores["valid, with the mirror image"]["accuracy"] == round(mirrored, 4)
+
+
+def test_single_precision_where_an_answer_would_change(trained, tmp_path):
+    net, file = trained
+    with torch.no_grad():  # two answers so close that 16 bits cannot tell them apart
+        head = [p for p in net.parameters()][-2:]
+        for weight in head:
+            weight.zero_()
+        head[-1].copy_(torch.tensor([1.0, 1.00001]))
+    models.save(net, file, {"scores": {}})
+    faces = stripes(20, 1, "valid")
+    card = ship.ship(file, "striped", faces, folder=tmp_path)
+    assert card["precision"] == "float32: in float16 20 of 20 answers change"
+    assert "note" not in card
+    stored = load_file(tmp_path / "striped.safetensors")
+    assert all(torch.equal(stored[key], value) for key, value in net.state_dict().items())
+
+
+def test_unknown_data_is_said_plainly(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["ship.py", "x.safetensors", "x", "--data", "nosuch"])
+    with pytest.raises(SystemExit) as end:
+        ship.main()
+    assert end.value.code == 1 and "nosuch" in capsys.readouterr().err
