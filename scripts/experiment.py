@@ -1,8 +1,8 @@
 """What experiments of many trainings share: each run is kept, so a stopped program can go on.
 
 An experiment trains every arm with every seed. A finished run leaves a small file in runs/NAME/
-(not committed), so Ctrl-C costs one run at most, and several programs can share the work, each
-with some of the seeds. Once all runs are there, figures/NAME.csv and .png are written.
+(not committed), so Ctrl-C costs one run at most, and several programs can share the work. Once all
+runs are there, figures/NAME.csv and .png are written.
 """
 
 import argparse
@@ -25,6 +25,18 @@ ROOT = Path(__file__).resolve().parents[1]
 def file_name(arm: Any) -> str:
     """Return an arm's name as a part of a file's name."""
     return arm.name.replace(", ", "_").replace(" ", "_")
+
+
+def share_of(text: str) -> tuple[int, int]:
+    """Return "1/2" as (1, 2).
+
+    Raises:
+        ValueError: not of that form, or no such share.
+    """
+    mine, programs = map(int, text.split("/"))
+    if not 1 <= mine <= programs:
+        raise ValueError(text)
+    return mine, programs
 
 
 @dataclass(frozen=True)
@@ -71,9 +83,16 @@ class Experiment:
         row = json.loads(path.read_text()) if path.is_file() else None
         return row if row is not None and row["settings"] == self.settings(arm) else None
 
-    def run_missing(self, seeds: tuple[int, ...]) -> bool:
-        """Do the runs that are missing; False where Ctrl-C came."""
-        runs = [(arm, seed) for seed in seeds for arm in self.arms]
+    def run_missing(self, seeds: tuple[int, ...], share: tuple[int, int] = (1, 1)) -> bool:
+        """Do the runs that are missing; False where Ctrl-C came.
+
+        Args:
+            seeds: of the runs.
+            share: (2, 3) does the second, fifth, eighth ... of the runs, and leaves the others to
+                two more programs.
+        """
+        mine, programs = share
+        runs = [(arm, seed) for seed in seeds for arm in self.arms][mine - 1 :: programs]
         missing = [one for one in runs if self.finished(*one) is None]
         if not missing:
             return True
@@ -95,11 +114,18 @@ class Experiment:
         """Train what is missing, then write table and figure."""
         parser = argparse.ArgumentParser(description=description)
         parser.add_argument("--seeds", type=int, nargs="+", choices=self.seeds, default=self.seeds)
+        parser.add_argument(
+            "--share",
+            type=share_of,
+            default=(1, 1),
+            metavar="K/N",
+            help="which of N programs that share the runs this is, e.g. 1/2",
+        )
         parser.add_argument("--threads", type=int, help="processor cores to use (default: all)")
         options = parser.parse_args()
         if options.threads:
             torch.set_num_threads(options.threads)
-        if not self.run_missing(tuple(options.seeds)):
+        if not self.run_missing(tuple(options.seeds), options.share):
             print(f"interrupted; finished runs are kept. Go on with: {self.command}")
             return 130
         rows = [self.finished(arm, seed) for arm in self.arms for seed in self.seeds]

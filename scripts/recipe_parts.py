@@ -1,6 +1,7 @@
 """What does each part of the recipe small_resnet bring? The narrow net on FER2013, parts left out.
 
-    python scripts/recipe_parts.py     all runs that are missing, then table and figure
+    python scripts/recipe_parts.py               all runs that are missing, then table and figure
+    python scripts/recipe_parts.py --share 1/2   half of the runs; another program does 2/2
 
 FER2013 must be where `python -m fer_utils data` finds it. The recipe is trained whole, then with
 one part left out or put in at a time, for fewer epochs than a net that is to be kept: one_cycle
@@ -60,7 +61,6 @@ ARMS = (
     Arm("constant rate", {"schedule": "constant"}),
     Arm("no label smoothing", {"label_smoothing": 0.0}),
     Arm("no moving average", {"average": 0.0}),
-    Arm("with mixup", {"mixup": 0.2}),
     Arm("distil for smoothing", {"distil": 0.7, "label_smoothing": 0.0}),
 )
 

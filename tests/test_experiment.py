@@ -76,6 +76,19 @@ def test_a_part_of_the_runs_waits_for_the_others(small, done, monkeypatch, capsy
     assert small.table.exists()
 
 
+def test_programs_share_the_runs_without_doing_one_twice(small, done, monkeypatch, capsys):
+    assert call(small, monkeypatch, "--share", "2/3") == 0
+    assert done == [("two", 0)]
+    assert call(small, monkeypatch, "--share", "3/3") == 0
+    assert call(small, monkeypatch, "--share", "1/3") == 0
+    assert done == [("two", 0), ("one, small", 1), ("one, small", 0), ("two", 1)]
+    assert small.table.exists()
+    for wrong in ("0/2", "3/2", "half"):
+        with pytest.raises(SystemExit):
+            call(small, monkeypatch, "--share", wrong)
+    assert "invalid share_of value: 'half'" in capsys.readouterr().err
+
+
 def test_interrupted_run_leaves_nothing_and_the_finished_ones_stay(small, monkeypatch, capsys):
     stops = replace(small, run=lambda *one: None if one == (ARMS[1], 0) else small.run(*one))
     assert call(stops, monkeypatch) == 130
