@@ -12,6 +12,7 @@ from fer_utils.errors import FerError
 from fer_utils.history import History
 from fer_utils.recipes import RECIPES, Recipe, recipe
 from fer_utils.training import state
+from fer_utils.training.denormals import denormals_are_zero
 from fer_utils.training.faces import check_splits
 from fer_utils.training.memory import freed_memory_kept
 from fer_utils.training.run import Run
@@ -121,7 +122,7 @@ def prepared(device: torch.device) -> Iterator[None]:
     deterministic.
     """
     if device.type != "cuda":
-        with torch.random.fork_rng(devices=[]), freed_memory_kept():
+        with torch.random.fork_rng(devices=[]), freed_memory_kept(), denormals_are_zero():
             yield
         return
     cudnn, before = torch.backends.cudnn, torch.backends.cudnn.benchmark

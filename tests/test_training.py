@@ -14,6 +14,7 @@ from torch import nn
 from fer_utils import optimise, train
 from fer_utils.errors import FerError
 from fer_utils.training import graphs, state
+from fer_utils.training.denormals import denormals_are_zero, flushes
 from fer_utils.training.run import Run
 from tests.test_train import EVERYTHING, QUICK, run, small_net, stripes, weights
 
@@ -222,6 +223,20 @@ def test_memory_that_is_freed_is_used_again():
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     given_back, kept = map(int, done.stdout.split())
     assert kept * 10 < given_back
+
+
+def test_denormals_are_zero_while_a_net_is_trained_and_not_afterwards(monkeypatch):
+    tiny, seen = torch.full((8,), 1e-40), []
+    monkeypatch.setattr(Run, "loop", lambda *_: seen.append((flushes(), (tiny * 1.0).sum().item())))
+    run(small_net(), device="cpu")
+    assert seen == [(True, 0.0)]
+    assert not flushes() and (tiny * 1.0).sum().item() > 0
+    with pytest.raises(KeyError), denormals_are_zero():
+        with denormals_are_zero():
+            assert flushes()
+        assert flushes()  # as it was found
+        raise KeyError
+    assert not flushes()
 
 
 def read_scalars(folder) -> dict[str, list[tuple[int, float]]]:
