@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for when this is
 from scripts.experiment import Experiment
 
 SEEDS = (0,)
-EPOCHS = 8
+EPOCHS = 5
 RECIPE = train.recipe("small_resnet")
 # Faster where the processor has it; the nets that are kept are trained so, too.
 PRECISION = "bfloat16"

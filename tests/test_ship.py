@@ -26,7 +26,7 @@ def test_half_precision_where_no_answer_changes(trained, tmp_path):
     net, file = trained
     faces = stripes(64, 1, "valid")
     card = ship.ship(file, "striped", faces, "a note", tmp_path)
-    assert card["precision"].startswith("float16") and card["note"] == "a note"
+    assert card["precision"].startswith("float16 for ") and card["note"] == "a note"
     stored = load_file(tmp_path / "striped.safetensors")
     kinds = {value.dtype for value in stored.values() if value.is_floating_point()}
     assert kinds == {torch.float16}
@@ -49,11 +49,19 @@ def test_single_precision_where_an_answer_would_change(trained, tmp_path):
         head[-1].copy_(torch.tensor([1.0, 1.00001]))
     models.save(net, file, {"scores": {}})
     faces = stripes(20, 1, "valid")
+    expected = ship.both_ways(net, faces).argmax(2)
+    wrong = ship.both_ways(ship.halved(net, list(net.state_dict())), faces).argmax(2)
+    assert not np.array_equal(wrong, expected)
     card = ship.ship(file, "striped", faces, folder=tmp_path)
-    assert card["precision"] == "float32: in float16 20 of 20 answers change"
+    assert card["precision"].startswith("float16 for ") and "100%" not in card["precision"]
     assert "note" not in card
     stored = load_file(tmp_path / "striped.safetensors")
-    assert all(torch.equal(stored[key], value) for key, value in net.state_dict().items())
+    last = list(dict(net.named_parameters()))[-1]
+    assert torch.equal(stored[last], net.state_dict()[last])
+    back = models.load(tmp_path / "striped.safetensors")
+    assert np.array_equal(ship.both_ways(back, faces).argmax(2), expected)
+    large = max(stored, key=lambda key: stored[key].numel())
+    assert stored[large].dtype == torch.float16
 
 
 def test_unknown_data_is_said_plainly(monkeypatch, capsys):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from importlib import resources
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from fer_utils.models.facenet import FaceNet
 from fer_utils.models.zoo import create
 
 
-def save(net: FaceNet, path: str | Path, card: dict | None = None, *, half: bool = False) -> dict:
+def save(
+    net: FaceNet, path: str | Path, card: dict | None = None, *, half: Collection[str] = ()
+) -> dict:
     """Write `path` (safetensors) and its card beside it (.json), each in one step.
 
     The card gains the net's configuration, its parameter count and the file's SHA-256.
@@ -25,8 +28,8 @@ def save(net: FaceNet, path: str | Path, card: dict | None = None, *, half: bool
         net: what to save.
         path: NAME.safetensors.
         card: what else to say of it.
-        half: store the numbers in 16 bits instead of 32, which may change an answer; a net that
-            is loaded computes in 32 bits all the same.
+        half: names of weights to store in 16 bits instead of 32, which may change an answer; a
+            net that is loaded computes in 32 bits all the same.
 
     Returns:
         the card as written.
@@ -34,8 +37,7 @@ def save(net: FaceNet, path: str | Path, card: dict | None = None, *, half: bool
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
-    if half:
-        tensors = {k: v.half() if v.is_floating_point() else v for k, v in tensors.items()}
+    tensors = {key: value.half() if key in half else value for key, value in tensors.items()}
     content = tensors_to_bytes(tensors)
     card = {
         **(card or {}),

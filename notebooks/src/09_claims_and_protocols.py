@@ -133,10 +133,12 @@ for reason, count in reasons.most_common(6):
 print("   1 ", papers.claim("minaee2019:I:The proposed algorithm").comparable)
 
 # %% [markdown]
-# **Interpret.** If a figure is shown above, read it row by row: the open diamond is the paper, the
-# filled dot our mean, and the words at the right say what the pair is worth. If not, no run has
-# been made yet. "Reproduced" does not mean that the paper is right about *why* its number is high,
-# and "not reached" does not mean that it is wrong: it may have left out a detail that matters.
+# **Interpret.** Read the figure row by row: the open diamond is the paper, the filled dot our mean,
+# and the words at the right say what the pair is worth. Look at the epochs before you look at the
+# dots: a run of one epoch of a hundred shows that the row can be trained, not that the paper is
+# wrong, and the table does not count it as a failure. "Reproduced" does not mean that the paper is
+# right about *why* its number is high, and "not reached" does not mean that it is wrong: it may
+# have left out a detail that matters.
 #
 # Fewer than half of the rows can be repeated at all, and that is the finding of this table. In most
 # cases nothing is hidden: a sentence is missing, on which pictures were tested or on how labels
