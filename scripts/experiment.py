@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from fer_utils import plots
+from fer_utils.evaluate import Accuracy
 from fer_utils.files import write
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +27,32 @@ ROOT = Path(__file__).resolve().parents[1]
 def file_name(arm: Any) -> str:
     """Return an arm's name as a part of a file's name."""
     return arm.name.replace(", ", "_").replace(" ", "_")
+
+
+def accuracy_dots(
+    rows: list[dict], *, notes: dict[str, str], notes_label: str, xlabel: str
+) -> Figure:
+    """Draw every run as a dot, and how far the luck of the faces alone would reach.
+
+    Args:
+        rows: of the runs: `arm`, `correct`, `n`; the first arm is what the others are held against.
+        notes: a short text for an arm, at the right.
+        notes_label: what the notes are.
+        xlabel: on which faces the accuracy was measured.
+    """
+    scores: dict[str, list[float]] = {}
+    for row in rows:
+        scores.setdefault(row["arm"], []).append(100 * row["correct"] / row["n"])
+    n = rows[0]["n"]
+    luck = Accuracy(round(n * np.mean(scores[rows[0]["arm"]]) / 100), n)
+    return plots.dots(
+        scores,
+        xlabel=xlabel,
+        band=(100 * luck.low, 100 * luck.high),
+        band_label=f"95 % Wilson interval of one run at the first row's mean ({n} faces)",
+        notes=notes,
+        notes_label=notes_label,
+    )
 
 
 def share_of(text: str) -> tuple[int, int]:

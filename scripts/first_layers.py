@@ -21,9 +21,9 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from fer_utils import data, models, plots, train
+from fer_utils import data, models, train
 from fer_utils.emotions import FER7
-from fer_utils.evaluate import Accuracy, evaluate
+from fer_utils.evaluate import evaluate
 from fer_utils.inputs import LAPLACIAN, SOBEL_X, SOBEL_Y
 from fer_utils.models.facenet import FaceNet
 from fer_utils.models.layers import GlobalAveragePool, start_like_keras
@@ -36,7 +36,7 @@ from fer_utils.models.mini_xception import (
 from fer_utils.models.streams import join
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for when this is run as a program
-from scripts.experiment import Experiment
+from scripts.experiment import Experiment, accuracy_dots
 
 SEEDS = (0, 1, 2)
 SIDE = 48
@@ -220,20 +220,9 @@ def in_words(kernels: list[float]) -> str:
 
 
 def figure_of(rows: list[dict]) -> Figure:
-    """Draw every run as a dot, and how far the luck of the faces alone would reach."""
-    scores: dict[str, list[float]] = {}
-    for row in rows:
-        scores.setdefault(row["arm"], []).append(100 * row["correct"] / row["n"])
-    n = rows[0]["n"]
-    luck = Accuracy(round(n * np.mean(scores[ARMS[0].name]) / 100), n)
-    return plots.dots(
-        scores,
-        xlabel="test accuracy, %",
-        band=(100 * luck.low, 100 * luck.high),
-        band_label=f"95 % Wilson interval of one run at the first row's mean ({n} faces)",
-        notes={row["arm"]: f"{row['parameters']:,}" for row in rows},
-        notes_label="parameters",
-    )
+    """Draw every run as a dot, with the size of the network."""
+    sizes = {row["arm"]: f"{row['parameters']:,}" for row in rows}
+    return accuracy_dots(rows, notes=sizes, notes_label="parameters", xlabel="test accuracy, %")
 
 
 EXPERIMENT = Experiment("first_layers", ARMS, SEEDS, settings, run, table_of, figure_of)

@@ -27,12 +27,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_utils import data, models, plots, train
+from fer_utils import data, models, train
 from fer_utils.augment import Augmentation
-from fer_utils.evaluate import Accuracy, evaluate
+from fer_utils.evaluate import evaluate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for when this is run as a program
-from scripts.experiment import Experiment
+from scripts.experiment import Experiment, accuracy_dots
 
 SEEDS = (0,)
 EPOCHS = 5
@@ -147,23 +147,14 @@ def table_of(rows: list[dict]) -> str:
 
 
 def figure_of(rows: list[dict]) -> Figure:
-    """Draw every run as a dot, and how far the luck of the faces alone would reach."""
-    scores: dict[str, list[float]] = {}
+    """Draw every run as a dot, with the faces it gains and loses."""
     notes: dict[str, list[str]] = {}
     for row in rows:
-        scores.setdefault(row["arm"], []).append(100 * row["correct"] / row["n"])
         gained, lost = exchanged(row, rows)
         notes.setdefault(row["arm"], []).append(f"+{gained} -{lost}" if gained or lost else "")
-    n = rows[0]["n"]
-    luck = Accuracy(round(n * np.mean(scores[ARMS[0].name]) / 100), n)
-    return plots.dots(
-        scores,
-        xlabel="accuracy on PublicTest, %",
-        band=(100 * luck.low, 100 * luck.high),
-        band_label=f"95 % Wilson interval of one run at the first row's mean ({n} faces)",
-        notes={name: " ".join(texts) for name, texts in notes.items()},
-        notes_label="faces gained, lost",
-    )
+    words = {name: " ".join(texts) for name, texts in notes.items()}
+    label = "faces gained, lost"
+    return accuracy_dots(rows, notes=words, notes_label=label, xlabel="accuracy on PublicTest, %")
 
 
 EXPERIMENT = Experiment("recipe_parts", ARMS, SEEDS, settings, run, table_of, figure_of)

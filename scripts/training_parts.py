@@ -21,14 +21,14 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_utils import data, models, plots, train
+from fer_utils import data, models, train
 from fer_utils.augment import Augmentation
-from fer_utils.evaluate import Accuracy, evaluate
+from fer_utils.evaluate import evaluate
 from fer_utils.models.facenet import FaceNet
 from fer_utils.models.scaling import Scaling
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for when this is run as a program
-from scripts.experiment import Experiment
+from scripts.experiment import Experiment, accuracy_dots
 
 SEEDS = (0, 1, 2)
 EPOCHS = 12
@@ -147,22 +147,13 @@ def table_of(rows: list[dict]) -> str:
 
 
 def figure_of(rows: list[dict]) -> Figure:
-    """Draw every run as a dot, and how far the luck of the faces alone would reach."""
-    scores: dict[str, list[float]] = {}
+    """Draw every run as a dot, with the mean accuracy on the training faces."""
     seen: dict[str, list[float]] = {}
     for row in rows:
-        scores.setdefault(row["arm"], []).append(100 * row["correct"] / row["n"])
         seen.setdefault(row["arm"], []).append(100 * row["train_correct"] / row["train_n"])
-    n = rows[0]["n"]
-    luck = Accuracy(round(n * np.mean(scores[ARMS[0].name]) / 100), n)
-    return plots.dots(
-        scores,
-        xlabel="test accuracy, %",
-        band=(100 * luck.low, 100 * luck.high),
-        band_label=f"95 % Wilson interval of one run at the first row's mean ({n} faces)",
-        notes={name: f"{np.mean(values):.1f}" for name, values in seen.items()},
-        notes_label="on training faces",
-    )
+    notes = {name: f"{np.mean(values):.1f}" for name, values in seen.items()}
+    label = "on training faces"
+    return accuracy_dots(rows, notes=notes, notes_label=label, xlabel="test accuracy, %")
 
 
 EXPERIMENT = Experiment("training_parts", ARMS, SEEDS, settings, run, table_of, figure_of)
