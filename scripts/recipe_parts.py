@@ -5,7 +5,8 @@
 
 FER2013 must be where `python -m fer_utils data` finds it. The recipe is trained whole, then with
 one part left out or put in at a time, for fewer epochs than a net that is to be kept: one_cycle
-goes through its whole rise and fall in them. Every finished run leaves a small file in
+goes through its whole rise and fall in them. Five epochs are soon over: what makes learning harder
+costs then, and its gain would come later. Every finished run leaves a small file in
 runs/recipe_parts/ (not committed), so Ctrl-C costs one run at most. Once all are there,
 figures/recipe_parts.csv and .png are written.
 
