@@ -350,8 +350,9 @@ def completed(stored: dict) -> dict:
     return {**today, **stored, "augmentation": augmentation}
 
 
-#: What `changed` can change: the numbers of a recipe, and its schedule.
+#: Those of `Augmentation`'s changes that are a number.
 CHANGES_OF_PICTURES = ("rotation", "shift", "zoom", "erase", "skew", "blur", "noise")
+#: What `changed` can change: the numbers of a recipe, its schedule, the changes of pictures.
 CHANGEABLE = (
     *("learning_rate", "batch", "decay", "weight_decay", "l2", "label_smoothing", "average"),
     *("momentum", "plateau", "patience", "schedule", "votes", "mixup", "late", "distil"),

@@ -12,8 +12,8 @@ figures/recipe_parts.csv and .png are written.
 
 All arms begin at the same weights and are scored on the same 3,589 faces of PublicTest, which also
 chose the epoch. So beside the accuracies stand the faces that an arm gets right and the whole
-recipe does not (gained), and the other way round (lost): chance alone makes the two differ by about
-twice the root of their sum.
+recipe does not (gained), and the other way round (lost): chance alone lets the two differ by up to
+about twice the root of their sum.
 """
 
 import csv

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from fer_utils import models
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 
@@ -37,6 +39,17 @@ def test_scores_are_those_of_the_tables(path):
     line = next(line for line in README.splitlines() if f"figures/{path.name}" in line)
     assert f"{correct:,} of {count:,}" in line
     assert f"{100 * correct / count:.1f} %" in line
+
+
+MIRRORED = "valid, with the mirror image"
+NAMES = [name for name in models.pretrained_names() if MIRRORED in models.card(name)["scores"]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_with_the_mirror_image_are_those_of_the_cards(name):
+    share = models.card(name)["scores"][MIRRORED]["accuracy"]
+    line = next(line for line in README.splitlines() if f"figures/{name}_confusion.csv" in line)
+    assert f"{100 * share:.1f} % with `--flip`" in line
 
 
 def bench_lines():
