@@ -13,6 +13,7 @@ from fer_utils.history import History
 from fer_utils.recipes import RECIPES, Recipe, recipe
 from fer_utils.training import state
 from fer_utils.training.denormals import denormals_are_zero
+from fer_utils.training.depthwise import strided_depthwise_in_float32
 from fer_utils.training.faces import check_splits
 from fer_utils.training.memory import freed_memory_kept
 from fer_utils.training.run import Run
@@ -85,7 +86,7 @@ def fit(
     if graphs and device.type != "cuda":
         raise FerError(f"graphs=True needs a CUDA GPU; the device is {device.type}.")
     net.to(device, memory_format=torch.channels_last)
-    with prepared(device):
+    with prepared(device), strided_depthwise_in_float32(net):
         torch.manual_seed(seed)
         run = Run(
             net,

@@ -1,5 +1,6 @@
 """The parts of a training that make it fast or show it: graphs, compiling, memory, event files."""
 
+import copy
 import dataclasses
 import platform
 import subprocess
@@ -13,8 +14,9 @@ from torch import nn
 
 from fer_utils import optimise, train
 from fer_utils.errors import FerError
-from fer_utils.training import graphs, state
+from fer_utils.training import depthwise, graphs, state
 from fer_utils.training.denormals import denormals_are_zero, flushes
+from fer_utils.training.depthwise import strided_depthwise_in_float32
 from fer_utils.training.run import Run
 from tests.test_train import EVERYTHING, QUICK, run, small_net, stripes, weights
 
@@ -237,6 +239,33 @@ def test_denormals_are_zero_while_a_net_is_trained_and_not_afterwards(monkeypatc
         assert flushes()  # as it was found
         raise KeyError
     assert not flushes()
+
+
+def test_depthwise_steps_stay_float32_while_a_net_is_trained_in_bfloat16(monkeypatch):
+    """Gradients of such a layer take five times as long in bfloat16 on a CPU."""
+    strided = nn.Conv2d(4, 4, 3, stride=2, groups=4)
+    others = [nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3, groups=4), nn.Conv2d(4, 4, 3, stride=2)]
+    net = nn.Sequential(others[0], strided, *others[1:])
+    picture, kinds = torch.rand(1, 1, 32, 32), {}
+    for layer in net:
+        layer.register_forward_hook(lambda layer, _, out: kinds.update({layer: out.dtype}))
+    expected = net(picture)
+    with strided_depthwise_in_float32(net):
+        assert torch.equal(net(picture), expected)
+        copied = copy.deepcopy(net)
+        copied[1].weight.data.zero_()  # what is computed is the copy's own layer
+        assert not torch.equal(copied(picture), expected)
+        with torch.autocast("cpu", torch.bfloat16):
+            net(picture).sum().backward()
+    assert kinds.pop(strided) == torch.float32 and strided.weight.grad.abs().sum() > 0
+    assert [kinds[layer] for layer in others] == [torch.bfloat16] * 3
+    assert "forward" not in vars(strided)
+    net, seen = small_net(), []
+    layer = next(m for m in net.modules() if isinstance(m, nn.Conv2d))
+    monkeypatch.setattr(depthwise, "_is_strided_depthwise", lambda module: module is layer)
+    monkeypatch.setattr(Run, "loop", lambda *_: seen.append("forward" in vars(layer)))
+    run(net, device="cpu")
+    assert seen == [True] and "forward" not in vars(layer)
 
 
 def read_scalars(folder) -> dict[str, list[tuple[int, float]]]:
