@@ -11,11 +11,12 @@ image. Its weights are stored in half precision as far as that changes no answer
 import argparse
 import copy
 import json
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from fer_utils import data, models
@@ -27,16 +28,31 @@ from fer_utils.models.facenet import FaceNet
 
 WEIGHTS = Path(models.__file__).resolve().parents[1] / "weights"
 CLOSE = 0.02  # two probabilities that might change places
+WAYS = ("nearest", "toward zero", "from zero")  # of rounding, in the order they are tried
 OWN = ("net", "parameters", "sha256")  # of the card: written anew by `models.save`
 
 
-def halved(net: FaceNet, names: Collection[str]) -> FaceNet:
-    """Return a copy with the weights that a file with some of them in half precision gives back."""
+def in_half(value: Tensor, way: str) -> Tensor:
+    """Round numbers to half precision in one of `WAYS`; they stay in the type they come in."""
+    exact = value.numpy()
+    near = exact.astype(np.float16)
+    if way == "toward zero":
+        beyond, goal = np.abs(near) > np.abs(exact), np.zeros_like(near)
+    elif way == "from zero":
+        beyond, goal = np.abs(near) < np.abs(exact), np.copysign(np.float16(np.inf), near)
+    else:
+        beyond, goal = np.zeros(near.shape, bool), near
+    rounded = np.where(beyond, np.nextafter(near, goal), near)
+    return torch.from_numpy(rounded.astype(exact.dtype))
+
+
+def halved(net: FaceNet, ways: Mapping[str, str]) -> FaceNet:
+    """Return a copy with some weights rounded, each by name and in its way."""
     net = copy.deepcopy(net)
     with torch.no_grad():
         for name, value in net.state_dict().items():
-            if name in names:
-                value.copy_(value.half())
+            if name in ways:
+                value.copy_(in_half(value, ways[name]))
     return net
 
 
@@ -45,26 +61,29 @@ def both_ways(net: FaceNet, faces: FaceSet) -> np.ndarray:
     return np.stack([evaluate(net, faces, flip=flip).probabilities for flip in (False, True)])
 
 
-def halvable(net: FaceNet, faces: FaceSet) -> list[str]:
-    """Return the names of weights that can be halved without changing an answer.
+def halvable(net: FaceNet, faces: FaceSet) -> dict[str, str]:
+    """Return the weights that can be halved without changing an answer, and how each is rounded.
 
-    All where that works. Else one by one, the largest first, and those below a hundredth of the
-    file stay as they are; meanwhile only faces are looked at on which two answers are close.
+    All to the nearest numbers where that works. Else one by one, the largest first, in the first
+    of the `WAYS` that changes nothing; those below a hundredth of the file stay as they are.
+    Meanwhile only faces are looked at on which two answers are close.
     """
     sizes = {k: v.numel() for k, v in net.state_dict().items() if v.is_floating_point()}
-    before = both_ways(net, faces)
-    if np.array_equal(both_ways(halved(net, list(sizes)), faces).argmax(2), before.argmax(2)):
-        return list(sizes)
+    everything, before = dict.fromkeys(sizes, WAYS[0]), both_ways(net, faces)
+    if np.array_equal(both_ways(halved(net, everything), faces).argmax(2), before.argmax(2)):
+        return everything
     best = np.sort(before, axis=2)
     close = np.flatnonzero((best[..., -1] - best[..., -2] < CLOSE).any(0))
-    expected, chosen = before[:, close].argmax(2), []
+    expected, chosen = before[:, close].argmax(2), {}
     large = [name for name in sizes if sizes[name] > sum(sizes.values()) / 100]
     for name in tqdm(sorted(large, key=sizes.get, reverse=True), unit="weight"):
-        found = both_ways(halved(net, [*chosen, name]), faces.take(close))
-        if np.array_equal(found.argmax(2), expected):
-            chosen.append(name)
+        for way in WAYS:
+            found = both_ways(halved(net, chosen | {name: way}), faces.take(close))
+            if np.array_equal(found.argmax(2), expected):
+                chosen[name] = way
+                break
     now = both_ways(halved(net, chosen), faces).argmax(2)
-    return chosen if np.array_equal(now, before.argmax(2)) else []
+    return chosen if np.array_equal(now, before.argmax(2)) else {}
 
 
 def ship(file: Path, name: str, faces: FaceSet, note: str = "", folder: Path = WEIGHTS) -> dict:
@@ -81,7 +100,7 @@ def ship(file: Path, name: str, faces: FaceSet, note: str = "", folder: Path = W
     card["precision"] = f"float16 for {share:.0%} of the numbers: no answer on these faces changes"
     if note:
         card["note"] = note
-    return models.save(net, folder / f"{name}.safetensors", card, half=half)
+    return models.save(stored, folder / f"{name}.safetensors", card, half=half)
 
 
 def main() -> int:

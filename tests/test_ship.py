@@ -50,7 +50,9 @@ def test_single_precision_where_an_answer_would_change(trained, tmp_path):
     models.save(net, file, {"scores": {}})
     faces = stripes(20, 1, "valid")
     expected = ship.both_ways(net, faces).argmax(2)
-    wrong = ship.both_ways(ship.halved(net, list(net.state_dict())), faces).argmax(2)
+    wrong = ship.both_ways(
+        ship.halved(net, dict.fromkeys(net.state_dict(), "nearest")), faces
+    ).argmax(2)
     assert not np.array_equal(wrong, expected)
     card = ship.ship(file, "striped", faces, folder=tmp_path)
     assert card["precision"].startswith("float16 for ") and "100%" not in card["precision"]
@@ -62,6 +64,41 @@ def test_single_precision_where_an_answer_would_change(trained, tmp_path):
     assert np.array_equal(ship.both_ways(back, faces).argmax(2), expected)
     large = max(stored, key=lambda key: stored[key].numel())
     assert stored[large].dtype == torch.float16
+
+
+def test_each_way_of_rounding():
+    numbers = torch.tensor([1 + 2**-13, -1 - 2**-13, 1 - 2**-13, 0.5, 0.0])
+    step, below = 2**-10, 1 - 2**-11
+    expected = {
+        "nearest": [1, -1, 1, 0.5, 0],
+        "toward zero": [1, -1, below, 0.5, 0],
+        "from zero": [1 + step, -1 - step, 1, 0.5, 0],
+    }
+    for way in ship.WAYS:
+        found = ship.in_half(numbers, way)
+        assert found.dtype == torch.float32 and found.tolist() == expected[way]
+
+
+def test_another_way_of_rounding_is_tried_where_the_nearest_changes_an_answer(
+    trained, tmp_path, monkeypatch
+):
+    net, _ = trained
+    faces = stripes(20, 1, "valid")
+    before = ship.both_ways(net, faces)
+    heavy = max(net.state_dict(), key=lambda name: net.state_dict()[name].numel())
+
+    def spoilt(rounded, faces):
+        """Answer otherwise where the heaviest weight is rounded, other than toward zero."""
+        weight, plain = (n.state_dict()[heavy] for n in (rounded, net))
+        right = torch.equal(weight, plain) or torch.equal(
+            weight, ship.in_half(plain, "toward zero")
+        )
+        return before[:, : len(faces)] if right else before[:, : len(faces), ::-1]
+
+    monkeypatch.setattr(ship, "both_ways", spoilt)
+    monkeypatch.setattr(ship, "CLOSE", 2.0)  # all faces are looked at
+    ways = ship.halvable(net, faces)
+    assert ways.pop(heavy) == "toward zero" and set(ways.values()) == {"nearest"}
 
 
 def test_unknown_data_is_said_plainly(monkeypatch, capsys):
