@@ -36,6 +36,7 @@ DRAWN: dict[str, Callable[[], Iterable[Path]]] = {
         "bottleneck_065m_sobel_facs3d", "facs3d", "test"
     ),
     "mini_xception_fer2013": lambda: confusion("mini_xception_fer2013", "fer2013", "valid"),
+    "deep_emotion_fer2013": lambda: confusion("deep_emotion_fer2013", "fer2013", "valid"),
     "small_resnet_fer2013": lambda: confusion("small_resnet_fer2013", "fer2013", "valid"),
     "mini_xception_ferplus": lambda: confusion("mini_xception_ferplus", "ferplus", "valid"),
     "small_resnet_ferplus": lambda: confusion("small_resnet_ferplus", "ferplus", "valid"),

@@ -49,7 +49,13 @@ NAMES = [name for name in models.pretrained_names() if MIRRORED in models.card(n
 def test_scores_with_the_mirror_image_are_those_of_the_cards(name):
     share = models.card(name)["scores"][MIRRORED]["accuracy"]
     line = next(line for line in README.splitlines() if f"figures/{name}_confusion.csv" in line)
-    assert f"{100 * share:.1f} % with `--flip`" in line
+    assert f"| {100 * share:.1f} % |" in line
+
+
+@pytest.mark.parametrize("name", models.pretrained_names())
+def test_every_network_is_listed(name):
+    assert f"| `{name}` |" in README
+    assert (ROOT / "figures" / f"{name}_confusion.csv").exists()
 
 
 def bench_lines():
