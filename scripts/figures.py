@@ -39,6 +39,7 @@ DRAWN: dict[str, Callable[[], Iterable[Path]]] = {
     "deep_emotion_fer2013": lambda: confusion("deep_emotion_fer2013", "fer2013", "valid"),
     "small_resnet_fer2013": lambda: confusion("small_resnet_fer2013", "fer2013", "valid"),
     "mini_xception_ferplus": lambda: confusion("mini_xception_ferplus", "ferplus", "valid"),
+    "deep_emotion_ferplus": lambda: confusion("deep_emotion_ferplus", "ferplus", "valid"),
     "small_resnet_ferplus": lambda: confusion("small_resnet_ferplus", "ferplus", "valid"),
 }
 
