@@ -19,6 +19,13 @@ def test_every_row_has_its_dot_its_interval_and_its_count():
     assert (heights["65 of 70"], heights["6,500 of 7,000"]) == (0, 1)
 
 
+def test_percentages_and_counts_do_not_touch_beside_long_names():
+    figure = plots.accuracies({"a name that takes " + "much " * 6 + "room": Accuracy(2502, 3573)})
+    figure.draw_without_rendering()
+    percentage, count = (text.get_window_extent() for text in figure.axes[0].texts)
+    assert percentage.x1 + 5 < count.x0 and count.x1 <= figure.bbox.x1
+
+
 def test_the_reference_lies_as_a_band_behind_all():
     axes = plots.accuracies(ROWS, reference="few faces").axes[0]
     (band,) = axes.patches
