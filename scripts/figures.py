@@ -37,7 +37,6 @@ DRAWN: dict[str, Callable[[], Iterable[Path]]] = {
     ),
     "mini_xception_fer2013": lambda: confusion("mini_xception_fer2013", "fer2013", "valid"),
     "deep_emotion_fer2013": lambda: confusion("deep_emotion_fer2013", "fer2013", "valid"),
-    "bottleneck_065m_fer2013": lambda: confusion("bottleneck_065m_fer2013", "fer2013", "valid"),
     "small_resnet_fer2013": lambda: confusion("small_resnet_fer2013", "fer2013", "valid"),
     "mini_xception_ferplus": lambda: confusion("mini_xception_ferplus", "ferplus", "valid"),
     "deep_emotion_ferplus": lambda: confusion("deep_emotion_ferplus", "ferplus", "valid"),

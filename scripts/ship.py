@@ -66,7 +66,7 @@ def halvable(net: FaceNet, faces: FaceSet) -> dict[str, str]:
 
     All to the nearest numbers where that works. Else as many at once as possible, the largest
     first, and a single one in the first of the `WAYS` that changes nothing; those below a
-    hundredth of the file stay as they are. Meanwhile only faces are looked at on which two answers
+    thousandth of the file stay as they are. Meanwhile only faces are looked at on which two answers
     are close.
     """
     sizes = {k: v.numel() for k, v in net.state_dict().items() if v.is_floating_point()}
@@ -80,7 +80,7 @@ def halvable(net: FaceNet, faces: FaceSet) -> dict[str, str]:
     def changes_nothing(ways: Mapping[str, str]) -> bool:
         return np.array_equal(both_ways(halved(net, ways), part).argmax(2), expected)
 
-    large = [name for name in sizes if sizes[name] > sum(sizes.values()) / 100]
+    large = [name for name in sizes if sizes[name] > sum(sizes.values()) / 1000]
     waiting = [sorted(large, key=sizes.get, reverse=True)]
     with tqdm(total=len(large), unit="weight") as bar:
         while waiting:
