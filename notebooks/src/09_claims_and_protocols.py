@@ -6,8 +6,7 @@
 # - read a published accuracy as a statement about faces, labels, a split and a number of
 #   pictures, and find our own runs beside it;
 # - score one network under several protocols, and say how much of a number is protocol;
-# - show what it is worth to choose the best of many epochs on the faces that are reported;
-# - compare two networks on the same faces, one by one;
+# - show what choosing the best of many epochs is worth, and compare two networks face by face;
 # - recover from printed numbers how many faces were tested, and by which labels.
 #
 # **Read first:** [01 Datasets](01_datasets.ipynb) (votes, leakage) and
@@ -373,7 +372,14 @@ plots.show(plots.accuracies(three, reference="grey"))
 # All three answered on the *same* faces. Most of these are easy for all of them, or hard for all of
 # them; they say nothing about which network is better. Only those faces do on which exactly one of
 # two networks is right.
-#
+
+# %%
+def only_one_right(one, other):
+    """Return how many faces only the first, and only the second evaluation has right."""
+    a, b = (each.predictions == each.labels for each in (one, other))
+    return int((a & ~b).sum()), int((b & ~a).sum())
+
+# %% [markdown]
 # **Predict.** Grey and Sobel are 13 faces apart. On how many faces is exactly one of the two right:
 # about as many, or far more?
 #
@@ -382,13 +388,6 @@ plots.show(plots.accuracies(three, reference="grey"))
 
 # %%
 from scipy.stats import binomtest
-
-
-def only_one_right(one, other):
-    """Return how many faces only the first, and only the second evaluation has right."""
-    a, b = (each.predictions == each.labels for each in (one, other))
-    return int((a & ~b).sum()), int((b & ~a).sum())
-
 
 one_right = {"Laplacian": (126, 134), "Sobel": (125, 138)}  # only grey, only the other
 print("          only grey   only it   points   by coins")
@@ -586,7 +585,10 @@ def under_both(net, part):
     agree = (said == place[votes.argmax(axis=1)])[votes.any(axis=1)]
     return (int((said == part.labels).sum()), len(said)), (int(agree.sum()), len(agree))
 
+# %% [markdown]
+# The four scores, by what was learned:
 
+# %%
 both_labels = {
     "FER2013": ((2038, 3589), (2258, 3579)),
     "FERPlus": ((1838, 3589), (2635, 3579)),
@@ -751,9 +753,7 @@ for one in papers.claims("pandey2019:IV"):
 # - One network has as many accuracies as there are protocols. Other labels, known faces and extra
 #   looks move it without any training.
 # - The best of many epochs is better only on the faces that chose it. Choose on validation faces,
-#   test once.
-# - Of two networks on the same faces, only those faces tell which is better on which exactly one is
-#   right.
+#   test once. Of two networks, only the faces on which exactly one is right tell which is better.
 # - Percentages are fractions: a whole table of them gives n away, and the row sums of a confusion
 #   matrix give away the labels.
 
