@@ -31,6 +31,7 @@ tour: $(VENV)/lab.stamp
 
 test: $(VENV)/test.stamp
 	$(PY) -m ruff check .
+	$(PY) -m mypy
 	$(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env tests notebooks $(ARGS)
 
 notebooks: $(VENV)/test.stamp

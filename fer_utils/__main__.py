@@ -16,6 +16,9 @@ COMMANDS = {
     "bench": "measure speed, ours and the peer's side by side",
 }
 
+# The laboratory beside the module; nothing else of `fer_utils` knows of it.
+ELSEWHERE = {"reproduce": "fer_lab.reproduce.command", "bench": "fer_lab.bench"}
+
 
 def make_parser(chosen: str | None) -> argparse.ArgumentParser:
     """Return the parser; only the chosen command's module is imported, so that help is quick."""
@@ -24,7 +27,7 @@ def make_parser(chosen: str | None) -> argparse.ArgumentParser:
     for name, purpose in COMMANDS.items():
         sub = subparsers.add_parser(name, help=purpose, description=purpose)
         if name == chosen:
-            module = import_module(f"fer_utils.commands.{name}")
+            module = import_module(ELSEWHERE.get(name, f"fer_utils.commands.{name}"))
             module.add_arguments(sub)
             sub.set_defaults(run=module.run)
     return parser

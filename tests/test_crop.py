@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_utils import faces3d
-from fer_utils.data import crop, reading
-from fer_utils.data.listing import Listing
+import faces3d
+from fer_utils.data import _face_crop as crop
+from fer_utils.data import _reading as reading
+from fer_utils.data._index import Listing
 from fer_utils.errors import FerError
 
 

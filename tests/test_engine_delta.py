@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from fer_utils import models
-from fer_utils.saliency.engines import Unsupported, batched, delta
-from fer_utils.saliency.engines.delta.maps import Map
-from fer_utils.saliency.engines.delta.ops import Slide
-from fer_utils.saliency.engines.delta.plan import Box
+from fer_utils.saliency._engines import Unsupported, batched, delta
+from fer_utils.saliency._engines.delta.maps import Map
+from fer_utils.saliency._engines.delta.ops import Slide
+from fer_utils.saliency._engines.delta.plan import Box
 from fer_utils.saliency.windows import Windows
 
 

@@ -17,9 +17,9 @@ from fer_utils.inputs import INPUTS, channel_count
 from fer_utils.models.facenet import FaceNet, class_names
 from fer_utils.models.layers import GlobalAveragePool, keras_batch_norm
 from fer_utils.models.mini_xception import ResidualModule
-from fer_utils.saliency.engines import Cancelled, Unsupported, fused
-from fer_utils.saliency.engines.fused import kernels
-from fer_utils.saliency.engines.fused.layers import compiled
+from fer_utils.saliency._engines import Cancelled, Unsupported, fused
+from fer_utils.saliency._engines.fused import kernels
+from fer_utils.saliency._engines.fused.layers import compiled
 from fer_utils.saliency.windows import Windows
 
 BLACK = torch.zeros(1)

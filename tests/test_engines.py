@@ -14,7 +14,7 @@ from torch import nn
 
 from fer_utils import models, saliency
 from fer_utils.errors import FerError
-from fer_utils.saliency.engines import Unsupported, batched, choose, delta, fused, gpu
+from fer_utils.saliency._engines import Unsupported, batched, choose, delta, fused, gpu
 from fer_utils.saliency.windows import Windows
 
 

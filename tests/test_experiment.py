@@ -10,9 +10,9 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from scripts import experiment as frame
-from scripts import first_layers, leakage, recipe_parts, training_parts
-from scripts.experiment import Experiment
+from fer_lab.experiments import experiment as frame
+from fer_lab.experiments import first_layers, leakage, recipe_parts, training_parts
+from fer_lab.experiments.experiment import Experiment
 
 SCRIPTS = (first_layers, leakage, recipe_parts, training_parts)
 EXPERIMENTS = [script.EXPERIMENT for script in SCRIPTS]
@@ -92,7 +92,7 @@ def test_programs_share_the_runs_without_doing_one_twice(small, done, monkeypatc
 def test_interrupted_run_leaves_nothing_and_the_finished_ones_stay(small, monkeypatch, capsys):
     stops = replace(small, run=lambda *one: None if one == (ARMS[1], 0) else small.run(*one))
     assert call(stops, monkeypatch) == 130
-    expected = "interrupted; finished runs are kept. Go on with: python scripts/small.py\n"
+    expected = "interrupted; finished runs are kept. Go on with: python -m fer_lab.experiments.small\n"
     assert capsys.readouterr().out == expected
     kept = [small.finished(arm, seed) is not None for seed in (0, 1) for arm in ARMS]
     assert kept == [True, False, False, False]
@@ -144,14 +144,10 @@ def test_every_run_has_a_file_of_its_own(each):
 
 
 @of_each
-def test_script_runs_as_a_program_from_anywhere(each, tmp_path, monkeypatch, capsys):
-    script = frame.ROOT / each.command.removeprefix("python ")
-    monkeypatch.chdir(tmp_path)
-    elsewhere = [path for path in sys.path if Path(path).resolve() not in (frame.ROOT, tmp_path)]
-    monkeypatch.setattr(sys, "path", [str(script.parent), *elsewhere])
-    monkeypatch.setattr(sys, "argv", [str(script), "--help"])
-    for name in ("scripts", "scripts.experiment"):
-        monkeypatch.delitem(sys.modules, name)
+def test_script_runs_as_a_program(each, monkeypatch, capsys):
+    module = each.command.removeprefix("python -m ")
+    monkeypatch.setattr(sys, "argv", [module, "--help"])
+    monkeypatch.delitem(sys.modules, module)
     with pytest.raises(SystemExit, match="0"):
-        runpy.run_path(str(script), run_name="__main__")
+        runpy.run_module(module, run_name="__main__")
     assert "--seeds" in capsys.readouterr().out

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_utils import faces3d, models, saliency
+import faces3d
+from fer_utils import models, saliency
 from tests.browser import ERRORS, STDERR, needed, opened
 
 ROOT = Path(__file__).resolve().parents[1]

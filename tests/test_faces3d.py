@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_utils import faces3d
+import faces3d
+from faces3d import action_units, face_shape, head, identity, scene, taggers, wrinkles
 from fer_utils.emotions import FER8
 from fer_utils.errors import FerError
-from fer_utils.faces3d import action_units, face_shape, head, identity, scene, taggers, wrinkles
 from fer_utils.packed import read_checked
 
 SIZE = 96

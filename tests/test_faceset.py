@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from fer_utils.data import FaceSet, cache, relabel
+from fer_utils.data import FaceSet, relabel
+from fer_utils.data import _cache as cache
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES
 from fer_utils.errors import FerError
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fer_utils import data
-from fer_utils.data import facs3d
+from fer_utils.data.datasets import facs3d
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES
 from fer_utils.errors import FerError
 

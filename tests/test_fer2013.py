@@ -12,8 +12,9 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from fer_utils import data
-from fer_utils.data import cache, fer2013_csv
-from fer_utils.data.pixels import parse
+from fer_utils.data import _cache as cache
+from fer_utils.data.datasets import _fer2013_csv as fer2013_csv
+from fer_utils.data.datasets._pixels import parse
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES
 from fer_utils.errors import FerError
 

@@ -5,9 +5,9 @@ import csv
 import pytest
 import torch
 
+from fer_lab.experiments import first_layers as script
+from fer_lab.experiments.first_layers import ARMS, EXPERIMENT, SEEDS, Arm, LearnedChannels, build
 from fer_utils import inputs, models
-from scripts import first_layers as script
-from scripts.first_layers import ARMS, EXPERIMENT, SEEDS, Arm, LearnedChannels, build
 
 FACES = torch.rand(3, 1, 48, 48, generator=torch.Generator().manual_seed(0))
 

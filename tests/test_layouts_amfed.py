@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_utils import data
-from fer_utils.data.layouts import amfed
+from fer_utils.data.datasets import amfed
 from fer_utils.emotions import FER8
 from fer_utils.errors import FerError
 from tests import layouts

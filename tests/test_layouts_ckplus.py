@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fer_utils import data
-from fer_utils.data.layouts import ckplus
+from fer_utils.data.datasets import ckplus
 from fer_utils.data.splits import split
 from fer_utils.emotions import FER8
 from fer_utils.errors import FerError

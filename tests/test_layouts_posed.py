@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_utils import data
-from fer_utils.data.layouts import ferg, jaffe, kdef, protocols, rafd
+from fer_utils.data.datasets import ferg, jaffe, kdef, protocols, rafd
 from fer_utils.emotions import FER7, FER8
 from fer_utils.errors import FerError
 from tests import layouts

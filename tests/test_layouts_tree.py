@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_utils.data.layouts import jaffe, tree
+from fer_utils.data import _tree as tree
+from fer_utils.data.datasets import jaffe
 from fer_utils.errors import FerError
 from tests import layouts
 

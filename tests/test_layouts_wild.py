@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_utils import data
-from fer_utils.data.layouts import folder, rafdb, sfew
+from fer_utils.data.datasets import folder, rafdb, sfew
 from fer_utils.emotions import FER7, FER8
 from fer_utils.errors import FerError
 from tests import layouts

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fer_lab.experiments import leakage as script
+from fer_lab.experiments.leakage import ARMS, EXPERIMENT, SEEDS, Arm, divided, known
 from fer_utils import data
 from fer_utils.emotions import FER7
-from scripts import leakage as script
-from scripts.leakage import ARMS, EXPERIMENT, SEEDS, Arm, divided, known
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from torch import nn
 
 from fer_utils import models, saliency
 from fer_utils.errors import FerError
-from fer_utils.saliency.engines import batched, fold
+from fer_utils.saliency._engines import batched, fold
 from fer_utils.saliency.windows import Windows, highest
 
 

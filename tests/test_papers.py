@@ -13,7 +13,7 @@ from fer_utils.emotions import FER7, FERPLUS_VOTES
 from fer_utils.errors import FerError
 from fer_utils.papers import borgalli2022, forensics
 from fer_utils.papers.record import printed
-from fer_utils.recipes import RECIPES
+from fer_utils.train.recipes import RECIPES
 
 WITH_NET = [one for one in papers.CLAIMS if one.experiment]
 NETS = list({str(one.experiment): one for one in reversed(WITH_NET)}.values())

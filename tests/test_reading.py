@@ -12,8 +12,10 @@ import pytest
 from PIL import Image
 
 from fer_utils import data, pictures
-from fer_utils.data import cache, decoding, reading
-from fer_utils.data.listing import Listing
+from fer_utils.data import _cache as cache
+from fer_utils.data import _decoding as decoding
+from fer_utils.data import _reading as reading
+from fer_utils.data._index import Listing
 from fer_utils.emotions import FER7, FER8
 from fer_utils.errors import FerError
 

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from fer_utils import train
-from scripts.recipe_parts import (
+from fer_lab.experiments.recipe_parts import (
     ARMS,
     EPOCHS,
     EXPERIMENT,
@@ -19,6 +18,7 @@ from scripts.recipe_parts import (
     settings,
     table_of,
 )
+from fer_utils import train
 
 HITS = np.random.default_rng(0).random((len(ARMS), 13)) < 0.6
 

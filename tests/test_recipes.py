@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from fer_utils import optimise
 from fer_utils.errors import FerError
-from fer_utils.recipes import RECIPES, Recipe, changed, recipe
+from fer_utils.train import optim as optimise
+from fer_utils.train.recipes import RECIPES, Recipe, changed, recipe
 
 
 def stated(name: str, **numbers) -> None:

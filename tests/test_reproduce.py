@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_utils import __main__, models, papers, reproduce
-from fer_utils.commands import reproduce as command
+from fer_lab import reproduce
+from fer_lab.reproduce import command as command
+from fer_lab.reproduce import datasets, judging, records, runs
+from fer_lab.reproduce.jobs import Job, slug
+from fer_utils import __main__, models, papers
 from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER7, FER8
 from fer_utils.errors import FerError
 from fer_utils.papers import Claim
-from fer_utils.reproduce import datasets, judging, records, runs
-from fer_utils.reproduce.jobs import Job, slug
 from tests import small_fer2013
 
 FIGURES = Path(__file__).resolve().parents[1] / "figures"

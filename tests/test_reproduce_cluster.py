@@ -10,11 +10,12 @@ from threading import Thread
 
 import pytest
 
-from fer_utils import __main__, data, papers, reproduce
+from fer_lab import reproduce
+from fer_lab.reproduce import cluster as remote
+from fer_lab.reproduce.jobs import Job
+from fer_lab.reproduce.runs import Sitting, TakenOverError
+from fer_utils import __main__, data, papers
 from fer_utils.errors import FerError
-from fer_utils.reproduce import cluster as remote
-from fer_utils.reproduce.jobs import Job
-from fer_utils.reproduce.runs import Sitting, TakenOverError
 from tests import small_fer2013
 
 ALESSI = "alessi2019:text:happy"

@@ -12,15 +12,16 @@ import pytest
 import torch
 from torch import nn
 
-from fer_utils import models, optimise, train
-from fer_utils.augment import Augmentation
+from fer_utils import models, train
 from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER8, FERPLUS_VOTES
 from fer_utils.errors import FerError
 from fer_utils.evaluate import evaluate
-from fer_utils.recipes import Recipe
-from fer_utils.training.faces import targets
-from fer_utils.training.step import Step
+from fer_utils.train import optim as optimise
+from fer_utils.train.augment import Augmentation
+from fer_utils.train.faces import targets
+from fer_utils.train.recipes import Recipe
+from fer_utils.train.step import Step
 
 CLASSES = ("lying", "standing")
 
@@ -507,7 +508,7 @@ def test_on_epoch_sees_the_history_when_the_files_are_written(tmp_path):
 
 KILLED = """
 import os, signal, sys
-from fer_utils.training.step import Step
+from fer_utils.train.step import Step
 from tests.test_train import HARD, run, small_net
 
 step, steps = Step.__call__, []

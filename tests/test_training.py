@@ -12,12 +12,15 @@ import pytest
 import torch
 from torch import nn
 
-from fer_utils import optimise, train
+from fer_utils import train
 from fer_utils.errors import FerError
-from fer_utils.training import depthwise, graphs, state
-from fer_utils.training.denormals import denormals_are_zero, flushes
-from fer_utils.training.depthwise import strided_depthwise_in_float32
-from fer_utils.training.run import Run
+from fer_utils.train import checkpoint as state
+from fer_utils.train import cuda_graphs as graphs
+from fer_utils.train import depthwise
+from fer_utils.train import optim as optimise
+from fer_utils.train.denormals import denormals_are_zero, flushes
+from fer_utils.train.depthwise import strided_depthwise_in_float32
+from fer_utils.train.loop import Run
 from tests.test_train import EVERYTHING, QUICK, run, small_net, stripes, weights
 
 CPU = torch.device("cpu")
@@ -198,7 +201,7 @@ def test_a_compiled_net_learns():
 
 FAULTS = """
 import resource, torch
-from fer_utils.training.memory import freed_memory_kept
+from fer_utils.train.memory import freed_memory_kept
 
 def faults():
     # of 64 MB taken and freed again and again; the heap may grow at first

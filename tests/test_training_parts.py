@@ -6,10 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from fer_utils import models
-from fer_utils.augment import Augmentation
-from fer_utils.emotions import FER7
-from scripts.training_parts import (
+from fer_lab.experiments.training_parts import (
     ARMS,
     EPOCHS,
     EXPERIMENT,
@@ -21,6 +18,9 @@ from scripts.training_parts import (
     recipe_of,
     table_of,
 )
+from fer_utils import models
+from fer_utils.emotions import FER7
+from fer_utils.train.augment import Augmentation
 
 ALL, NO_AUGMENTATION, NO_DECAY, NO_NORMALISATION = ARMS
 FACES = torch.rand(4, 1, 48, 48, generator=torch.Generator().manual_seed(0))

@@ -10,10 +10,11 @@ import torch
 from PIL import Image
 from torch import nn
 
-from fer_utils import faces3d, saliency, widgets
+import faces3d
+from faces3d.action_units import NAMES, PROTOTYPES
+from fer_utils import saliency, widgets
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
-from fer_utils.faces3d.action_units import NAMES, PROTOTYPES
 from fer_utils.plots.grids import to_pixels
 from fer_utils.widgets import explorer as module
 from fer_utils.widgets.latest import Latest

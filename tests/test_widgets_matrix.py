@@ -6,9 +6,9 @@ import pytest
 from fer_utils import evaluate, plots, widgets
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
-from fer_utils.history import History
 from fer_utils.plots.cells import card, in_cell
 from fer_utils.plots.grids import to_pixels
+from fer_utils.train.history import History
 from fer_utils.widgets.matrix import PER_PAGE, faces_data, matrix_data
 
 CLASSES = ("angry", "happy", "sad")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_utils import faces3d
-from fer_utils.data.crop import largest_face
+import faces3d
+from fer_utils.data._face_crop import largest_face
 from fer_utils.errors import FerError
 from fer_utils.widgets import NoFace, read_upload
 

@@ -15,7 +15,7 @@ from fer_utils.errors import FerError
 from fer_utils.inputs import INPUTS
 from fer_utils.models.inception_resnet_v2 import Convolution
 from fer_utils.models.layers import SameMaxPool2d
-from fer_utils.models.zoo import ARCHITECTURES
+from fer_utils.models.registry import ARCHITECTURES
 
 META = torch.device("meta")
 LARGE = ("custom_kdef", "inception_resnet_v2", "vgg16_gap", "vgg_face")
@@ -351,6 +351,6 @@ def test_claims_are_found_whatever_their_capitals():
 
 
 def test_every_net_has_a_recipe_under_its_papers_key():
-    from fer_utils.recipes import RECIPES
+    from fer_utils.train.recipes import RECIPES
 
     assert {models.paper(name) for name in models.names()} <= set(RECIPES)

@@ -7,8 +7,8 @@ from pathlib import Path
 from textwrap import fill, indent, wrap
 
 from fer_utils import data
-from fer_utils.data import fer2013, ferplus
 from fer_utils.data.catalog import CARDS, Card
+from fer_utils.data.datasets import fer2013, ferplus
 from fer_utils.data.doctor import doctor
 from fer_utils.data.download import download
 from fer_utils.emotions import nearest

@@ -8,7 +8,7 @@ import torch
 from fer_utils import data, models, train
 from fer_utils.evaluate import evaluate
 from fer_utils.inputs import INPUTS
-from fer_utils.recipes import CHANGEABLE, changed
+from fer_utils.train.recipes import CHANGEABLE, changed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fer_utils.data import catalog, layouts, reading
+from fer_utils.data import _reading as reading
+from fer_utils.data import catalog
+from fer_utils.data import datasets as layouts
+from fer_utils.data._index import SPLITS
 from fer_utils.data.doctor import doctor
 from fer_utils.data.faceset import FaceSet
-from fer_utils.data.listing import SPLITS
 from fer_utils.data.splits import split
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
@@ -69,7 +71,7 @@ def load(
         progress: show a progress bar where reading takes long.
         options: for all but facs3d, ``on_error="report"`` leaves out and names what cannot be
             read, and ``cache=False`` keeps nothing; with `crop`, ``no_face="drop"`` leaves out
-            pictures without a face; see `fer_utils.data.reading.read`. The others belong to the
+            pictures without a face; see `fer_utils.data._reading.read`. The others belong to the
             data set: see ``load`` in `facs3d` and `fer2013`, ``scan`` in `layouts`.
 
     Raises:
@@ -86,7 +88,7 @@ def load(
     if name in _EMBEDDED:
         if root is not None:
             raise FerError(f"{name} comes with the kit: leave out the folder {str(root)!r}.")
-        module = importlib.import_module(f"fer_utils.data.{name}")
+        module = importlib.import_module(f"fer_utils.data.datasets.{name}")
         return _call(module.load, name, split=split, **options)
     place = find(name, root)
     if name in _FER2013:
@@ -103,7 +105,7 @@ def load(
 
 
 def _fer2013(name: str, place: Path, **options: Any) -> FaceSet:
-    from fer_utils.data import fer2013
+    from fer_utils.data.datasets import fer2013
 
     if name == "ferplus":
         options = {"rule": "majority"} | options
@@ -111,7 +113,7 @@ def _fer2013(name: str, place: Path, **options: Any) -> FaceSet:
 
 
 def _listed(name: str, place: Path, form: dict[str, Any], options: dict[str, Any]) -> FaceSet:
-    layout = importlib.import_module(f"fer_utils.data.layouts.{name}")
+    layout = importlib.import_module(f"fer_utils.data.datasets.{name}")
     form |= {key: value for key, value in options.items() if key in _READING}
     form["size"] = layout.SIZE if form["size"] is None else form["size"]
     own = {key: value for key, value in options.items() if key not in _READING}

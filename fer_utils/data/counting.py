@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_utils.data.listing import SPLITS
+from fer_utils.data._index import SPLITS
 from fer_utils.data.report import TOTALS, Cell, Finding, finding
 from fer_utils.data.survey import Survey
 

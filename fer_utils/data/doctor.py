@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from fer_utils import data
-from fer_utils.data import catalog, counting, duplicates, fer2013, layouts, survey
+from fer_utils.data import _tree as tree
+from fer_utils.data import catalog, counting, duplicates, survey
+from fer_utils.data import datasets as layouts
+from fer_utils.data._index import SPLITS
+from fer_utils.data.datasets import fer2013
 from fer_utils.data.faceset import FaceSet
-from fer_utils.data.layouts import tree
-from fer_utils.data.listing import SPLITS
 from fer_utils.data.report import Finding, Report, finding
 from fer_utils.data.survey import Survey
 from fer_utils.emotions import nearest
@@ -106,7 +108,7 @@ def _open(
 
 
 def _listed(name: str, place: Path, progress: bool) -> tuple[Survey, Path]:
-    listing = importlib.import_module(f"fer_utils.data.layouts.{name}").scan(place)
+    listing = importlib.import_module(f"fer_utils.data.datasets.{name}").scan(place)
     if listing.images is None and listing.seconds is None:
         return survey.of_listing(listing, progress=progress), listing.root
     faces = data.load(name, place, on_error="report", progress=progress)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, fields, replace
 import numpy as np
 import torch
 
-from fer_utils.data import cache, relabel
-from fer_utils.data.listing import SPLITS
+from fer_utils.data import _cache as cache
+from fer_utils.data import relabel
+from fer_utils.data._index import SPLITS
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 

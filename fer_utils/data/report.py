@@ -6,7 +6,7 @@ from textwrap import wrap
 
 import numpy as np
 
-from fer_utils.data.listing import SPLITS
+from fer_utils.data._index import SPLITS
 from fer_utils.errors import FerError
 
 #: Columns of the report.

@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from fer_utils.data._index import SPLITS
 from fer_utils.data.faceset import FaceSet
-from fer_utils.data.listing import SPLITS
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 

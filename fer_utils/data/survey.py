@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
+from fer_utils.data import _tree as tree
 from fer_utils.data import duplicates
+from fer_utils.data._index import Listing
 from fer_utils.data.faceset import FaceSet
-from fer_utils.data.layouts import tree
-from fer_utils.data.listing import Listing
 from fer_utils.emotions import FER8, canonical
 from fer_utils.errors import FerError
 from fer_utils.pictures import read_picture

@@ -1,9 +1,6 @@
 """Networks from pictures to logits, by name."""
 
-from fer_utils.models.anatomy import describe
-from fer_utils.models.counting import count
-from fer_utils.models.facenet import FaceNet
-from fer_utils.models.storage import (
+from fer_utils.models.checkpoints import (
     card,
     load,
     load_file,
@@ -11,8 +8,11 @@ from fer_utils.models.storage import (
     pretrained_names,
     save,
 )
+from fer_utils.models.counting import count
+from fer_utils.models.facenet import FaceNet
+from fer_utils.models.registry import create, from_claim, names, paper
+from fer_utils.models.summary import describe
 from fer_utils.models.transfer import freeze_base, replace_head, unfreeze
-from fer_utils.models.zoo import create, from_claim, names, paper
 
 __all__ = [
     "FaceNet",

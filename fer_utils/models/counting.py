@@ -4,7 +4,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from fer_utils.errors import FerError
-from fer_utils.models.zoo import ARCHITECTURES
+from fer_utils.models.registry import ARCHITECTURES
 
 CONVENTIONS = {
     "torch": "what is trained",

@@ -9,7 +9,7 @@ from torch import nn
 
 from fer_utils.errors import FerError
 from fer_utils.models.facenet import FaceNet, class_names
-from fer_utils.models.streams import networks
+from fer_utils.models.fusion import networks
 
 
 def freeze_base(net: FaceNet) -> FaceNet:

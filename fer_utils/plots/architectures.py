@@ -11,10 +11,10 @@ from matplotlib.patches import Patch, Rectangle
 from torch import nn
 
 from fer_utils.errors import FerError
-from fer_utils.models.anatomy import evaluating, layers
 from fer_utils.models.counting import count
 from fer_utils.models.facenet import FaceNet
-from fer_utils.models.streams import Parallel
+from fer_utils.models.fusion import Parallel
+from fer_utils.models.summary import evaluating, layers
 from fer_utils.plots.picture import FAINT, INK, PAPER, Picture, new, styled
 
 MOST_LAYERS = 60  # of a row; a net with more is drawn with one box for each of its blocks

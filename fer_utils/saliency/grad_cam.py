@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
+from fer_utils.models.fusion import Parallel
 from fer_utils.models.layers import SpatialTransformer
-from fer_utils.models.streams import Parallel
 
 FLAT = 1e-6  # area of the crop, as a share of the picture
 

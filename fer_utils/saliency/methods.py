@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fer_utils.errors import FerError
 from fer_utils.saliency import grad_cam, parts, rise
-from fer_utils.saliency.engines.batched import chunk_size
+from fer_utils.saliency._engines.batched import chunk_size
 from fer_utils.saliency.fills import painted
 from fer_utils.saliency.guided import guided_copy
 from fer_utils.saliency.occlusion import occlusion

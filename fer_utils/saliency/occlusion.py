@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from fer_utils.errors import FerError
 from fer_utils.pictures import as_picture
-from fer_utils.saliency.engines import Progress, choose
+from fer_utils.saliency._engines import Progress, choose
 from fer_utils.saliency.fills import painted
 from fer_utils.saliency.windows import Windows, highest, pair
 

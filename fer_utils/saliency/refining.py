@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils.saliency.engines import Progress, choose
+from fer_utils.saliency._engines import Progress, choose
 from fer_utils.saliency.occlusion import OcclusionMap, Question
 from fer_utils.saliency.windows import Windows, pair
 

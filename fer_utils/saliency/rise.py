@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fer_utils.errors import FerError
-from fer_utils.saliency.engines.fold import fast_copy
+from fer_utils.saliency._engines.fold import fast_copy
 
 
 def rise(

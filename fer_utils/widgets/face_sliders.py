@@ -4,9 +4,9 @@ import ipywidgets as ui
 import numpy as np
 import traitlets
 
-from fer_utils.faces3d import draw
-from fer_utils.faces3d.action_units import NAMES, PROTOTYPES
-from fer_utils.faces3d.drawing import LIGHTS
+from faces3d import draw
+from faces3d.action_units import NAMES, PROTOTYPES
+from faces3d.drawing import LIGHTS
 from fer_utils.widgets.controls import columns, dropdown, slider
 
 OWN = "your own"

@@ -5,8 +5,8 @@ from html import escape
 import ipywidgets as ui
 
 from fer_utils import plots
-from fer_utils.history import History
 from fer_utils.plots.picture import bundle
+from fer_utils.train.history import History
 
 CURVES = "A place for the curves of a training: they are redrawn after every epoch."
 

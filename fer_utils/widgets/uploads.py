@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from fer_utils.data import crop
+from fer_utils.data import _face_crop as crop
 from fer_utils.errors import FerError
 from fer_utils.pictures import MOST_PIXELS, read_picture
 

@@ -20,7 +20,7 @@ from fer_utils.saliency import (
     painted,
     refine,
 )
-from fer_utils.saliency.engines import Progress
+from fer_utils.saliency._engines import Progress
 
 OCCLUSION = "occlusion"
 

@@ -121,7 +121,7 @@ plots.show(plots.occlusion(face, found))
 # a handful of them. Here are seven, large and in colour.
 
 # %%
-from fer_utils import faces3d
+import faces3d
 from fer_utils.emotions import FER7
 
 portraits = [faces3d.draw(name, identity=5, size=128, color=True) for name in FER7]

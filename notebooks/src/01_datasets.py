@@ -336,7 +336,8 @@ print(data.split(people, by="subject"))
 # people, three frames of each.
 
 # %%
-from fer_utils import FerError, faces3d
+import faces3d
+from fer_utils import FerError
 
 frames = [
     faces3d.draw(word, person, strength=0.5 + 0.02 * frame, yaw=8 * turn + 0.5 * frame, size=96)
@@ -470,6 +471,7 @@ for index, name in enumerate(drawn.classes[:6]):
 #
 # **Run.** A picture's bytes can be a key of a dictionary. Equal pictures have equal bytes.
 
+
 # %%
 def find_faults(images, split):
     """Return positions of black pictures, groups of equal ones, and copies across splits."""
@@ -480,6 +482,7 @@ def find_faults(images, split):
     copies = [group for group in groups.values() if len(group) > 1]
     across = [i for g in copies if "train" in split[g] for i in g if split[i] != "train"]
     return black, copies, across
+
 
 # %% [markdown]
 # The function looks up each picture once. Python's dictionary turns the bytes into a short number,
@@ -774,7 +777,7 @@ print("shares of the first face:", shares[0])
 # import sys
 #
 # sys.path.append("..")
-# from scripts.leakage import divided, draw_clips
+# from fer_lab.experiments.leakage import divided, draw_clips
 #
 # clips = draw_clips()
 # both, flat = clips, clips.images.reshape(len(clips), -1).astype(np.float32)

@@ -55,6 +55,7 @@ print(f"table {table.shape}, {table.nbytes / 1024:.0f} KiB")
 #
 # **Run** it by hand. The middle of position i lies at 2 i + 4.
 
+
 # %%
 def position(pixel, window=8, stride=2, count=21):
     """Return the position of the square whose middle is nearest to the middle of a pixel."""
@@ -115,7 +116,7 @@ widgets.occlusion_explorer(doubtful, sorted(mine, reverse=True))
 # we can move one muscle and leave all else as it is.
 
 # %%
-from fer_utils import faces3d
+import faces3d
 
 drawn_net = models.pretrained("mini_xception_facs3d")
 
@@ -125,6 +126,7 @@ def ask(units):
     face = torch.tensor(faces3d.draw(action_units=units)).float()[None, None] / 255
     with torch.no_grad():
         return drawn_net(face).softmax(1)[0].numpy()
+
 
 # %% [markdown]
 # **Predict.** A happy face has its cheeks raised (6), its lip corners pulled up (12) and its lips

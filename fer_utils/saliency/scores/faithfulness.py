@@ -15,9 +15,9 @@ from scipy import stats
 from torch import Tensor, nn
 
 from fer_utils.errors import FerError
+from fer_utils.saliency._engines.batched import chunk_size
+from fer_utils.saliency._engines.fold import fast_copy
 from fer_utils.saliency.attributions import answer, class_index, evaluating, on_device
-from fer_utils.saliency.engines.batched import chunk_size
-from fer_utils.saliency.engines.fold import fast_copy
 from fer_utils.saliency.fills import painted
 from fer_utils.saliency.methods import positive, window_side
 from fer_utils.saliency.scores.values import Curve, Score, as_map, is_flat

@@ -43,7 +43,7 @@ def truth(faces: FaceSet, index: int) -> Truth:
     Raises:
         FerError: nothing is known about this face, or there is no such face.
     """
-    from fer_utils.faces3d import CARRIERS  # brings the renderer: only who asks for it waits
+    from faces3d import CARRIERS  # brings the renderer: only who asks for it waits
 
     if not 0 <= index < len(faces):
         raise FerError(f"{faces.name} has faces 0 to {len(faces) - 1}, not {index}.")

@@ -1,0 +1,1 @@
+"""What the lessons rest on and do not name: experiments, published rows trained again, benches."""

@@ -1,0 +1,98 @@
+"""The contact sheets: python -m faces3d --figures figures.
+
+Each NAME.png has a NAME.csv beside it that says what every face is.
+"""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from faces3d import drawing, identity
+from faces3d.action_units import PROTOTYPES
+from faces3d.parts import PARTS
+from fer_utils.data.datasets import facs3d
+
+PEOPLE = (4, 5, 9, 12, 26, 31)  # one row each of the large sheet
+MARGIN = 16  # pixels above the columns for their names
+# One colour per part, told apart by colour-blind readers through their lightness.
+COLORS = np.array(
+    [
+        (255, 255, 255), (236, 214, 196), (96, 48, 16), (0, 90, 180), (230, 159, 0),
+        (245, 190, 170), (200, 30, 60), (120, 170, 120), (250, 228, 120), (170, 120, 190),
+        (50, 50, 50), (150, 180, 200), (0, 0, 0),
+    ],
+    np.uint8,
+)  # fmt: skip
+
+
+def draw_all(folder: Path) -> list[Path]:
+    """Draw the three contact sheets into a folder and return their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return [large_sheet(folder), test_sheet(folder), parts_sheet(folder)]
+
+
+def save(folder: Path, name: str, sheet: np.ndarray, titles: list[str], rows: list[list]) -> Path:
+    """Write the sheet with column titles above it as name.png, and rows as name.csv."""
+    height, width = sheet.shape[:2]
+    picture = Image.new("RGB", (width, height + MARGIN), "white")
+    picture.paste(Image.fromarray(sheet), (0, MARGIN))
+    pen = ImageDraw.Draw(picture)
+    for column, title in enumerate(titles):
+        pen.text((column * width // len(titles) + 4, 2), title, fill="black")
+    path = folder / f"{name}.png"
+    picture.save(path, optimize=True)
+    with open(folder / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+    return path
+
+
+def large_sheet(folder: Path) -> Path:
+    """Eight expressions of several people at 192x192, in colour, full strength."""
+    rows = [["row", "identity", "male", "age", "melanin", "haircut", "glasses"]]
+    for row, number in enumerate(PEOPLE):
+        traits = identity.person(number).traits
+        shares = [f"{value:.2f}" for value in (traits.male, traits.age, traits.melanin)]
+        rows.append([row, number, *shares, traits.haircut, traits.glasses])
+    sheet = drawing.sheet(PEOPLE, size=192, color=True)
+    return save(folder, "facs3d_192", sheet, list(PROTOTYPES), rows)
+
+
+def test_sheet(folder: Path, across: int = 20) -> Path:
+    """The first test faces of every class as packed, 48x48 grey, doubled."""
+    faces = facs3d.load("test", contempt=True)
+    rows, lines = [["class", "column", "row_in_pack", "subject", *faces.vote_names]], []
+    for label, name in enumerate(faces.classes):
+        chosen = np.flatnonzero(faces.labels == label)[:across]
+        tiles = np.full((across, facs3d.SIZE, facs3d.SIZE), 255, np.uint8)
+        tiles[: len(chosen)] = faces.images[chosen, 0]
+        lines.append(np.concatenate(list(tiles), 1))
+        for column, i in enumerate(chosen):
+            rows.append([name, column, faces.rows[i], faces.subjects[i], *faces.votes[i]])
+    sheet = np.concatenate(lines).repeat(2, 0).repeat(2, 1)
+    strip = np.full((len(sheet), 64), 255, np.uint8)
+    named = Image.fromarray(np.concatenate([strip, sheet], 1))
+    pen = ImageDraw.Draw(named)
+    for label, name in enumerate(faces.classes):
+        pen.text((4, label * 2 * facs3d.SIZE + 40), name, fill=0)
+    titles = ["test faces of facs3d as packed, 48x48 grey, doubled"]
+    return save(folder, "facs3d_48", np.asarray(named.convert("RGB")), titles, rows)
+
+
+def parts_sheet(folder: Path, count: int = 8) -> Path:
+    """Test faces with their part labels, neutral twins and the difference."""
+    faces = facs3d.load("test")
+    rows, lines = [["row", "class", "row_in_pack", *PARTS]], []
+    for line in range(count):
+        i = int(np.flatnonzero(faces.labels == line % len(faces.classes))[line + 2])
+        face, twin, region = faces.images[i, 0], faces.twins[i, 0], faces.regions[i]
+        change = np.abs(face.astype(int) - twin)
+        grey = [face, twin, np.clip(255 - 2 * change, 0, 255).astype(np.uint8)]
+        tiles = [np.repeat(g[..., None], 3, 2) for g in grey] + [COLORS[region]]
+        lines.append(np.concatenate(tiles, 1))
+        pixels = np.bincount(region.ravel(), minlength=len(PARTS))
+        rows.append([line, faces.classes[faces.labels[i]], faces.rows[i], *pixels])
+    sheet = np.concatenate(lines).repeat(3, 0).repeat(3, 1)
+    titles = ["face", "neutral twin", "difference (dark)", "part labels"]
+    return save(folder, "facs3d_parts", sheet, titles, rows)

@@ -1,0 +1,142 @@
+"""The faces of a published row: where they lie, under which labels, in which splits."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fer_lab.reproduce.jobs import label_rule
+from fer_utils import data
+from fer_utils.data._index import SPLITS
+from fer_utils.data.catalog import CARDS
+from fer_utils.data.datasets import fer2013, ferplus
+from fer_utils.data.faceset import FaceSet
+from fer_utils.data.splits import split
+from fer_utils.errors import FerError
+from fer_utils.models.facenet import FaceNet
+from fer_utils.papers import Claim
+
+_FER2013 = ("fer2013", "ferplus")
+
+#: Who divided the faces; see `divide`.
+PUBLISHED, PAPER, SUBJECT, RANDOM = "published", "paper", "subject", "random"
+
+
+def folder_name(dataset: str) -> str:
+    """Return the name of a data set's folder: FERPlus's votes lie with FER2013's faces."""
+    return "fer2013" if dataset == "ferplus" else dataset
+
+
+def locate(dataset: str, root: Path | None = None) -> Path | None:
+    """Return where a data set lies, or None.
+
+    Args:
+        dataset: its name in the catalogue.
+        root: a folder of data sets, or the data set's own; None looks in the usual places.
+    """
+    if dataset not in data.names():
+        return None
+    return next((place for place in _tried(dataset, root) if _holds(dataset, place)), None)
+
+
+def _tried(dataset: str, root: Path | None) -> list[Path]:
+    return data.places(dataset) if root is None else [root / folder_name(dataset), root]
+
+
+def _holds(dataset: str, place: Path) -> bool:
+    if dataset not in _FER2013:
+        named = folder_name(dataset) in place.name.lower()
+        return named and place.is_dir() and any(place.iterdir())
+    found = fer2013.recognise(place)
+    if found is None or dataset == "fer2013":
+        return found is not None
+    votes = found.parent / fer2013.VOTES_FILE
+    return votes.is_file() or any((found / name).is_dir() for name in ferplus.FOLDERS)
+
+
+def missing(dataset: str, root: Path | None = None) -> str:
+    """Say that a data set is not here, where it was looked for, and how to get it."""
+    if dataset not in data.names():
+        return f"{dataset} is not among the data sets that can be opened: {', '.join(data.names())}"
+    tried = ", ".join(map(str, _tried(dataset, root)))
+    return f"{dataset} is not in {tried}. How to get it: {CARDS[dataset].get}"
+
+
+def load(
+    claim: Claim, net: FaceNet, root: Path | None, *, faces: int | None, progress: bool
+) -> tuple[dict[str, FaceSet], str]:
+    """Return the faces of a row by split, those of the network's classes only, and the division.
+
+    Args:
+        claim: names the data set and the rule for its labels.
+        net: the row's network, which says what classes, size and colours it takes.
+        root: see `locate`.
+        faces: at most so many of each split, spread evenly over the classes' shares.
+        progress: show a bar where reading takes long.
+
+    Returns:
+        faces by split, "test" perhaps empty, and who divided them: see `divide`.
+
+    Raises:
+        FerError: the data are not there or damaged, or a split that is needed is empty.
+    """
+    place = locate(claim.dataset, root)
+    if place is None:
+        raise FerError(missing(claim.dataset, root))
+    options = {"rule": label_rule(claim)} if label_rule(claim) else {}
+    if claim.dataset not in _FER2013:
+        options |= {"size": net.input_size, "color": net.colours == 3}
+    if claim.dataset == "kdef":  # two papers divided it, each in its own way
+        options |= {"paper": claim.paper}
+    everyone = data.load(claim.dataset, place, progress=progress, **options)
+    known = np.isin(np.array(everyone.classes)[everyone.labels], net.classes)
+    everyone, division = divide(everyone.take(np.flatnonzero(known)))
+    parts = {name: everyone.where(split=name) for name in SPLITS}
+    for name in ("train", "valid"):
+        if not len(parts[name]):
+            raise FerError(
+                f"{claim.dataset} in {place} has no {name} faces of the classes "
+                f"{', '.join(net.classes)}: found {everyone!r}."
+            )
+    if faces:
+        parts = {name: thin(part, faces) for name, part in parts.items()}
+    return parts, division
+
+
+def divide(faces: FaceSet) -> tuple[FaceSet, str]:
+    """Return faces in splits, and who divided them; every seed gets the same division.
+
+    "paper": the data set's paper, as far as it says how (its sizes, drawn again where it gives no
+    list); "published": the data set itself; else 70 / 10 / 20 % are drawn here, by "subject" where
+    it is known who is shown, so that nobody is on two sides, or at "random". Where there is a test
+    split and no validation split, a tenth of the training faces becomes it.
+    """
+    division = PUBLISHED
+    if "paper_split" in faces.columns:
+        faces, division = split(faces, by=PAPER), PAPER
+    has = {name: bool((faces.split == name).any()) for name in SPLITS}
+    if has["valid"]:
+        return faces, division
+    way = RANDOM if faces.subjects is None else SUBJECT
+    if not has["test"]:
+        return split(faces, by=way), way
+    train = split(faces.where(split="train"), by=way, shares=(0.9, 0.1, 0.0))
+    places = faces.split.copy()
+    places[faces.split == "train"] = train.split
+    return replace(faces, split=places), division
+
+
+def thin(faces: FaceSet, number: int) -> FaceSet:
+    """Return `number` of the faces: the first of every class, then evenly from all the others."""
+    if number >= len(faces):
+        return faces
+    by_class = np.argsort(faces.labels, kind="stable")
+    firsts = np.unique(faces.labels, return_index=True)[1]
+    others = by_class[~np.isin(by_class, firsts)]
+    spread = np.linspace(0, len(others) - 1, max(0, number - len(firsts))).astype(int)
+    return faces.take(np.sort(np.concatenate([firsts, others[spread]])))
+
+
+def scored_split(parts: dict[str, FaceSet]) -> str:
+    """Return the split to score: "test" where there is one, else "valid"."""
+    return "test" if len(parts["test"]) else "valid"

@@ -1,0 +1,72 @@
+"""Run records: small copies to keep beside a table, and all of them read back."""
+
+import json
+from pathlib import Path
+
+from fer_lab.reproduce.jobs import slug
+from fer_lab.reproduce.runs import DONE
+from fer_utils.errors import FerError
+from fer_utils.files import write
+
+RUNS = "runs"
+_DIGITS = 4
+_NEEDED = ("claim", "config", "seed", "split", "division", "accuracy", "confusion", "classes")
+
+
+def summary(record: dict) -> str:
+    """Return a record as a few lines of JSON: the same content, its curve rounded."""
+    lines = [f"{json.dumps(key)}: {json.dumps(_small(value))}" for key, value in record.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _small(value: object) -> object:
+    if isinstance(value, float):
+        return float(f"{value:.{_DIGITS + 2}g}")
+    if isinstance(value, dict):
+        return {key: _small(one) for key, one in value.items()}
+    if isinstance(value, list) and value and isinstance(value[0], dict):  # the curve, as columns
+        return {key: [round(row[key], _DIGITS) for row in value] for key in value[0]}
+    return [_small(one) for one in value] if isinstance(value, list) else value
+
+
+def publish(record: dict, figures: Path) -> Path:
+    """Copy a record's summary into `figures`/runs, in one step; return its path.
+
+    Raises:
+        FerError: the run used a part of the faces only, or would replace one of more epochs.
+    """
+    if record["config"]["faces"]:
+        raise FerError("a run with --faces is a quick look: it does not enter the table.")
+    path = figures / RUNS / f"{slug(record['claim'])}-seed{record['seed']}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_file():
+        there, asked = (one["config"]["epochs"] for one in (read(path), record))
+        if there > asked:
+            raise FerError(f"{path} is a run of {there} epochs: one of {asked} does not replace it")
+    return write(path, summary(record))
+
+
+def read(path: Path) -> dict:
+    """Return a record or its summary.
+
+    Raises:
+        FerError: the file is no record of a run.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        lacks = [key for key in _NEEDED if key not in record]
+    except (ValueError, TypeError) as error:
+        raise FerError(f"{path} is no record of a run: {error}") from None
+    if lacks:
+        raise FerError(f"{path} is no record of a run: it lacks {', '.join(lacks)}.")
+    return record
+
+
+def published(figures: Path) -> list[dict]:
+    """Return all records in `figures`/runs, in the order of their names."""
+    return [read(path) for path in sorted((figures / RUNS).glob("*.json"))]
+
+
+def finished(out: Path) -> list[dict]:
+    """Return the records of all runs that are done in a folder of runs."""
+    return [read(path) for path in sorted(out.glob(f"*/seed*/{DONE}"))]

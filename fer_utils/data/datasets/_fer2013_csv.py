@@ -1,0 +1,169 @@
+"""The rows of FER2013's csv files, each of them checked."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from fer_utils.emotions import FER7
+from fer_utils.errors import FerError
+
+SIDE = 48
+PIXELS = SIDE * SIDE
+
+#: FER2013's words for the splits, and ours.
+USAGE = {"Training": "train", "PublicTest": "valid", "PrivateTest": "test"}
+
+_USAGE = {usage.encode(): split for usage, split in USAGE.items()}
+
+# A whole row has 2,304 numbers of three digits at most, so ten thousand bytes. Reading stops at
+# this length, so a file without line ends cannot fill the memory.
+_LONGEST = 100_000
+
+
+def read(
+    path: Path, *, classes: Sequence[str] = FER7, on_error: str = "raise", progress: bool = True
+) -> dict[str, np.ndarray]:
+    """Read fer2013.csv, icml_face_data.csv or train.csv, or a file of the same form.
+
+    Columns are found by their names in the first line. Only train.csv may lack "Usage": its rows
+    are all Training.
+
+    Args:
+        path: the file.
+        classes: what the labels 0, 1, ... stand for.
+        on_error: "raise" stops at the first row that cannot be read; "report" leaves such rows
+            out and names them.
+        progress: show a progress bar.
+
+    Returns:
+        images uint8 (N, 1, 48, 48), labels int64 (N,), split str (N,), rows int64 (N,), the
+        place of each in the file counted from 0; left_out, a sentence for each row left out; and
+        total, the number of rows in the file.
+
+    Raises:
+        FerError: naming the file, the line (the header is line 1), what was found and expected.
+    """
+    from fer_utils.data.datasets._pixels import (
+        parse,  # compiled code, not needed when the cache is fresh
+    )
+
+    size = path.stat().st_size
+    # Every pixel takes two bytes at least. Memory that is never written to is not used.
+    images = np.empty((size // (2 * PIXELS) + 1, PIXELS), np.uint8)
+    labels, splits, rows, left_out = [], [], [], []
+    total = 0
+    bar = tqdm(total=size, unit="B", unit_scale=True, desc=path.name, disable=not progress)
+    with path.open("rb") as file, bar:
+        columns = _header(path, file.readline(_LONGEST))
+        for number, line in _lines(file):
+            bar.update(len(line))
+            try:
+                fields = _fields(line, columns)
+                label = _label(fields["emotion"], len(classes))
+                split = _split(fields["usage"]) if "usage" in fields else "train"
+                text = fields["pixels"].strip(b' "')
+                if not parse(np.frombuffer(text, np.uint8), images[len(rows)]):
+                    raise _BadRow(_pixel_trouble(text))
+            except _BadRow as trouble:
+                if on_error == "raise":
+                    raise FerError(
+                        f"{path}, line {number}: {trouble}. Get the file again, or read the other "
+                        'rows with on_error="report".'
+                    ) from None
+                left_out.append(f"{path.name}, line {number}: {trouble}")
+            else:
+                labels.append(label)
+                splits.append(split)
+                rows.append(total)
+            total += 1
+    if not rows:
+        found = f"none of its {total:,} rows can be read" if total else "it has only a header"
+        first = f" The first: {left_out[0]}." if left_out else ""
+        raise FerError(f"{path}: {found}. Get the file again.{first}")
+    images.resize((len(rows), PIXELS), refcheck=False)
+    return {
+        "images": images.reshape(-1, 1, SIDE, SIDE),
+        "labels": np.array(labels, np.int64),
+        "split": np.array(splits),
+        "rows": np.array(rows, np.int64),
+        "left_out": np.array(left_out, np.str_),
+        "total": np.array(total),
+    }
+
+
+class _BadRow(Exception):
+    """A row that cannot be used; the message says what was found and expected."""
+
+
+def _header(path: Path, line: bytes) -> dict[str, int]:
+    if not line.strip():
+        raise FerError(f"{path} is empty. Get the file again.")
+    text = line.decode("utf-8-sig", errors="replace").strip()
+    columns = {name.strip(' "').lower(): place for place, name in enumerate(text.split(","))}
+    needed = ["emotion", "pixels"] + ([] if path.name == "train.csv" else ["usage"])
+    missing = [name for name in needed if name not in columns]
+    if missing:
+        raise FerError(
+            f"{path}, line 1: the column {missing[0]!r} is missing; expected emotion, pixels and "
+            f"Usage in any order, found {_short(text)}."
+        )
+    return columns
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield line number and line; blank lines only if something follows them."""
+    number, blank = 1, []
+    while line := file.readline(_LONGEST):
+        number += 1
+        whole = line
+        while len(whole) == _LONGEST and not whole.endswith(b"\n"):
+            whole = file.readline(_LONGEST)
+        if not line.strip():
+            blank.append((number, line))
+            continue
+        yield from blank
+        blank = []
+        yield number, line
+
+
+def _fields(line: bytes, columns: dict[str, int]) -> dict[str, bytes]:
+    if len(line) == _LONGEST:
+        raise _BadRow(f"the row is longer than {_LONGEST} characters")
+    fields = line.rstrip(b"\r\n").split(b",")
+    if len(fields) != len(columns):
+        raise _BadRow(
+            f"found {len(fields)} field{'s' * (len(fields) != 1)}, expected {len(columns)}; "
+            "the row may be cut off"
+        )
+    return {name: fields[place] for name, place in columns.items()}
+
+
+def _label(field: bytes, classes: int) -> int:
+    text = field.strip(b' "')
+    if not (text.isdigit() and len(text) == 1 and int(text) < classes):
+        raise _BadRow(f"the label is {_short(field)}, expected 0 to {classes - 1}")
+    return int(text)
+
+
+def _split(field: bytes) -> str:
+    split = _USAGE.get(field.strip(b' "'))
+    if split is None:
+        raise _BadRow(f"Usage is {_short(field)}, expected {', '.join(USAGE)}")
+    return split
+
+
+def _pixel_trouble(text: bytes) -> str:
+    """Say what is wrong with pixels that the fast parser refused."""
+    values = [value for value in text.split(b" ") if value]
+    for place, value in enumerate(values, start=1):
+        if not value.isdigit() or len(value.lstrip(b"0")) > 3 or int(value) > 255:
+            return f"pixel {place} is {_short(value)}, expected a whole number from 0 to 255"
+    return f"found {len(values):,} pixels, expected {PIXELS:,} (48x48)"
+
+
+def _short(text: bytes | str, longest: int = 40) -> str:
+    text = text.decode("utf-8", errors="replace") if isinstance(text, bytes) else text
+    return repr(text if len(text) <= longest else text[:longest] + "...")

@@ -1,0 +1,152 @@
+"""FERPlus: ten taggers' votes for every FER2013 face.
+
+Source: Barsoum, Zhang, Canton Ferrer and Zhang, "Training deep networks for facial expression
+recognition with crowd-sourced label distribution" (ICMI 2016), and Microsoft's FERPlus repository.
+"""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from fer_utils.data.datasets._fer2013_csv import USAGE
+from fer_utils.emotions import FERPLUS_VOTES, canonical
+from fer_utils.errors import FerError
+
+#: The folders that FERPlus's generator writes, each with its label.csv.
+FOLDERS = {"FER2013Train": "train", "FER2013Valid": "valid", "FER2013Test": "test"}
+
+# Ten taggers, so ten votes at most.
+_COUNTS = {str(count): count for count in range(11)}
+
+
+def read_votes(path: Path, faces: dict[str, np.ndarray]) -> np.ndarray:
+    """Return the votes in fer2013new.csv for faces read from a csv file, joined by row.
+
+    Names are no key: 173 are empty, some repeat, and the number in a name is not the row. So each
+    row's Usage must agree with the csv file's. More votes than faces are accepted only where whole
+    splits are missing from the csv file, as in train.csv.
+
+    Args:
+        path: fer2013new.csv.
+        faces: what `fer2013_csv.read` returned.
+
+    Returns:
+        uint8 (N, 10), the columns of `fer_utils.emotions.FERPLUS_VOTES`.
+
+    Raises:
+        FerError: a row is damaged, or the rows are not those of the csv file.
+    """
+    usage, votes = [], []
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        _check_header(path, next(reader, []))
+        for row in reader:
+            where = f"{path}, line {reader.line_num}"
+            if len(row) != 2 + len(FERPLUS_VOTES) or row[0].strip() not in USAGE:
+                raise FerError(
+                    f"{where}: expected one of {', '.join(USAGE)}, a name and "
+                    f"{len(FERPLUS_VOTES)} votes, found {','.join(row)[:60]!r}. "
+                    "Get the file again."
+                )
+            usage.append(USAGE[row[0].strip()])
+            votes.append(_votes(where, row[2:]))
+    _check_rows(path, np.array(usage, np.str_), faces)
+    return np.array(votes, np.uint8)[faces["rows"]]
+
+
+def _check_header(path: Path, header: list[str]) -> None:
+    if not header:
+        raise FerError(f"{path} is empty. Get the file again, or remove it to go without votes.")
+    expected = "Usage, Image name, neutral, happiness, ..., contempt, unknown, NF"
+    names = [_vote_name(name) for name in header[2:]]
+    if header[0].strip().lower() != "usage" or tuple(names) != FERPLUS_VOTES:
+        raise FerError(f"{path}, line 1: expected the columns {expected}; found {header}.")
+
+
+def _vote_name(name: str) -> str:
+    name = name.strip()
+    try:
+        return canonical(name)
+    except FerError:
+        return name
+
+
+def _votes(where: str, fields: list[str]) -> list[int]:
+    try:
+        return [_COUNTS[field.strip()] for field in fields]
+    except KeyError as wrong:
+        raise FerError(f"{where}: expected votes from 0 to 10, found {wrong}.") from None
+
+
+def _check_rows(path: Path, usage: np.ndarray, faces: dict[str, np.ndarray]) -> None:
+    total, rows, split = int(faces["total"]), faces["rows"], faces["split"]
+    beyond = np.isin(usage[total:], np.unique(split)).any()
+    if len(usage) < total or beyond:
+        raise FerError(
+            f"{path} has votes for {len(usage):,} faces, but the csv file beside it has "
+            f"{total:,}. They belong together row by row: get both again, or remove the votes."
+        )
+    wrong = np.flatnonzero(usage[rows] != split)
+    if wrong.size:
+        line = rows[wrong[0]] + 2
+        raise FerError(
+            f"{path}: row {rows[wrong[0]]:,} (line {line:,}) is a {usage[rows[wrong[0]]]} face, "
+            f"but in the csv file beside it a {split[wrong[0]]} face. The files do not belong "
+            "together: get both again, or remove the votes."
+        )
+
+
+def read_labels(root: Path) -> tuple[list[Path], np.ndarray, np.ndarray, list[str]]:
+    """Read the label.csv of each of `FOLDERS` that is there: name, (face box,) ten votes.
+
+    The generator writes some files twice, so an earlier line's picture has been overwritten by
+    the picture of a later line with the same name: only the last line of a name is used.
+
+    Returns:
+        N picture files; votes uint8 (N, 10); split str (N,); a sentence for each line not used.
+
+    Raises:
+        FerError: a label.csv is missing or damaged, or names a picture that is not there.
+    """
+    files, votes, splits, left_out = [], [], [], []
+    for folder, split in FOLDERS.items():
+        if not (root / folder).is_dir():
+            continue
+        table = root / folder / "label.csv"
+        lines = list(_label_lines(table))
+        last = {name: number for number, name, _ in lines}
+        for number, name, row in lines:
+            if last[name] != number:
+                left_out.append(f"{folder}/label.csv, line {number}: {name} comes again later")
+                continue
+            file = root / folder / name
+            if not file.is_file():
+                raise FerError(
+                    f"{table}, line {number}: the picture {name} is missing. Make the folders "
+                    "again with FERPlus's generate_training_data.py from fer2013.csv."
+                )
+            files.append(file)
+            votes.append(row)
+            splits.append(split)
+    return files, np.array(votes, np.uint8), np.array(splits, np.str_), left_out
+
+
+def _label_lines(table: Path) -> Iterator[tuple[int, str, list[int]]]:
+    """Yield line number, file name and votes."""
+    if not table.is_file():
+        raise FerError(f"{table} is missing: it holds the votes. Get it from FERPlus.")
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        for row in reader:
+            where = f"{table}, line {reader.line_num}"
+            # FERPlus's own files have the face box after the name, its generator leaves it out.
+            votes = row[2:] if len(row) > 1 and row[1].startswith("(") else row[1:]
+            # A name that is a path could point outside the data set.
+            if len(votes) != len(FERPLUS_VOTES) or not row[0] or Path(row[0]).name != row[0]:
+                raise FerError(
+                    f"{where}: expected a file name and {len(FERPLUS_VOTES)} votes, found "
+                    f"{','.join(row)[:60]!r}. Get the file again."
+                )
+            yield reader.line_num, row[0], _votes(where, votes)

@@ -1,0 +1,133 @@
+"""A folder of one's own photos, labelled by the names of folders or of files.
+
+- ``photos/happy/anything.jpg``: one folder for each expression;
+- ``photos/train/happy/anything.jpg``: the same inside train, valid and test;
+- ``photos/happy_anything.jpg``: the expression begins (or ends) the file's name; inside train,
+  valid and test as well.
+
+Expressions may be spelled in any way that `fer_utils.emotions.canonical` knows: Happy, JOY,
+happiness, 03-happy.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fer_utils.data import _tree as tree
+from fer_utils.data._index import Listing
+from fer_utils.data.datasets._folders import SPLIT_FOLDERS
+from fer_utils.emotions import FER7, FER8, canonical
+from fer_utils.errors import FerError
+
+SIZE = 48
+
+_FORM = "happy/photo.jpg or happy_photo.jpg"
+
+
+def scan(root: Path) -> Listing:
+    """List the photos of a folder.
+
+    Returns:
+        Listing with the classes FER7, or FER8 where a photo shows contempt; without subjects.
+        Everything is "train" where there are no folders of splits.
+
+    Raises:
+        FerError: there are no photos, a folder is not an expression, a photo's name has none, or
+            photos lie beside the folders.
+    """
+    root = Path(root).expanduser()
+    if not root.is_dir():
+        raise FerError(f"{root} is not a folder. Give a folder of photos: {_FORM}.")
+    parts = _splits(root)
+    files: list[Path] = []
+    words: list[str] = []
+    split: list[str] = []
+    left_out: list[str] = []
+    for place, name in parts:
+        found, labels, notes = _labelled(place, root)
+        files += found
+        words += labels
+        split += [name] * len(found)
+        left_out += notes
+    if not files:
+        raise FerError(f"{root} holds no photos. Put them in as {_FORM}.")
+    classes = FER8 if "contempt" in words else FER7
+    return Listing(
+        root=root,
+        files=tuple(files),
+        labels=np.array([classes.index(word) for word in words], np.int64),
+        classes=classes,
+        split=np.array(split, np.str_),
+        left_out=tuple(left_out),
+    )
+
+
+def _splits(root: Path) -> list[tuple[Path, str]]:
+    """Return the folders of splits with their names, or the whole folder as "train"."""
+    parts = [(place, SPLIT_FOLDERS.get(place.name.lower())) for place in tree.subfolders(root)]
+    named = [(place, split) for place, split in parts if split]
+    beside = [path for path in tree.entries(root) if path not in {place for place, _ in named}]
+    wrong = [path for path in beside if path.is_dir() or tree.is_picture(path)]
+    if named and wrong:
+        raise FerError(
+            f"{wrong[0]} lies beside {named[0][0].name}. Put it into one of the folders of splits."
+        )
+    return named or [(root, "train")]
+
+
+def _labelled(place: Path, root: Path) -> tuple[list[Path], list[str], list[str]]:
+    """Return the photos of one split, their expressions, and notes."""
+    folders = tree.subfolders(place)
+    photos = [path for path in tree.entries(place) if path.is_file() and tree.is_picture(path)]
+    if folders and photos:
+        raise FerError(
+            f"{photos[0]} lies beside folders such as {folders[0].name}. Put every photo into the "
+            "folder of its expression."
+        )
+    if not folders:
+        found, notes = tree.walk(place)
+        return photos, [_of_name(photo) for photo in photos], notes + _others(found, root)
+    files, words, left_out = [], [], []
+    for folder in folders:
+        word = _of_folder(folder)
+        found, notes = tree.walk(folder)
+        inside = [file for file in found if tree.is_picture(file)]
+        if not inside:
+            left_out.append(f"{folder.relative_to(root).as_posix()}: no photos in it")
+        files += inside
+        words += [word] * len(inside)
+        left_out += notes + _others(found, root)
+    return files, words, left_out
+
+
+def _others(files: Sequence[Path], root: Path) -> list[str]:
+    return [
+        f"{file.relative_to(root).as_posix()}: not a picture file"
+        for file in files
+        if not tree.is_picture(file)
+    ]
+
+
+def _of_folder(folder: Path) -> str:
+    try:
+        return canonical(folder.name)
+    except FerError as error:
+        raise FerError(
+            f"{folder}: expected a folder named by an expression ({', '.join(FER8)}). {error}"
+        ) from None
+
+
+def _of_name(photo: Path) -> str:
+    """Return the expression that begins or ends a file's name."""
+    # Letters of any alphabet: "glücklich_1" is one word, and not an expression we know.
+    parts = re.findall(r"[^\W\d_]+", tree.stem(photo))
+    for part in (parts[0], parts[-1]) if parts else ():
+        try:
+            return canonical(part)
+        except FerError:
+            continue
+    raise FerError(
+        f"{photo}: the name has no expression; expected {_FORM}, with one of {', '.join(FER8)}."
+    )

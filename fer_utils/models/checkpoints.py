@@ -1,0 +1,115 @@
+"""Trained networks: save and load them, and the ones that come with the kit."""
+
+import hashlib
+import json
+from collections.abc import Collection
+from importlib import resources
+from pathlib import Path
+
+from safetensors.torch import load_file as load_tensors
+from safetensors.torch import save as tensors_to_bytes
+
+from fer_utils.emotions import nearest
+from fer_utils.errors import FerError
+from fer_utils.files import write
+from fer_utils.models.counting import count
+from fer_utils.models.facenet import FaceNet
+from fer_utils.models.registry import create
+
+
+def save(
+    net: FaceNet, path: str | Path, card: dict | None = None, *, half: Collection[str] = ()
+) -> dict:
+    """Write `path` (safetensors) and its card beside it (.json), each in one step.
+
+    The card gains the net's configuration, its parameter count and the file's SHA-256.
+
+    Args:
+        net: what to save.
+        path: NAME.safetensors.
+        card: what else to say of it.
+        half: names of weights to store in 16 bits instead of 32, which may change an answer; a
+            net that is loaded computes in 32 bits all the same.
+
+    Returns:
+        the card as written.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
+    tensors = {key: value.half() if key in half else value for key, value in tensors.items()}
+    content = tensors_to_bytes(tensors)
+    card = {
+        **(card or {}),
+        "net": net.config,
+        "parameters": count(net),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    write(path, content)
+    write(path.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
+    return card
+
+
+def load_file(path: str | Path) -> FaceNet:
+    """Return the net saved at `path` by `save`, in evaluation mode.
+
+    Raises:
+        FerError: no file or card there, a changed file, or weights that do not fit.
+    """
+    path = Path(path)
+    card_path = path.with_suffix(".json")
+    for needed in (path, card_path):
+        if not needed.is_file():
+            raise FerError(f"{needed} is missing: weights are NAME.safetensors with NAME.json.")
+    card = json.loads(card_path.read_text())
+    if hashlib.sha256(path.read_bytes()).hexdigest() != card["sha256"]:
+        raise FerError(f"{path} is not the file its card describes (SHA-256). Fetch it again.")
+    config = dict(card["net"])
+    net = create(config.pop("name"), **{**config, "classes": tuple(config["classes"])})
+    try:
+        net.load_state_dict(load_tensors(path))
+    except RuntimeError as error:
+        raise FerError(f"the weights in {path} do not fit its card: {error}") from error
+    return net.eval()
+
+
+def pretrained_names() -> list[str]:
+    """Return the names of the weights that come with the kit."""
+    return sorted(p.stem for p in _weights_folder().glob("*.safetensors"))
+
+
+def pretrained(name: str) -> FaceNet:
+    """Return a trained network, in evaluation mode, by an entry of `pretrained_names()`.
+
+    Raises:
+        FerError: no such weights (the message lists those there are), or a damaged file.
+    """
+    if name not in pretrained_names():
+        raise FerError(f"no weights called {name!r}.{nearest(name, pretrained_names())}")
+    return load_file(_weights_folder() / f"{name}.safetensors")
+
+
+def load(name: str | Path) -> FaceNet:
+    """Return a trained net by an entry of `pretrained_names()`, or by a .safetensors file's path.
+
+    Raises:
+        FerError: neither; see `pretrained` and `load_file`.
+    """
+    is_file = str(name).endswith(".safetensors") or Path(name).exists()
+    return load_file(name) if is_file else pretrained(str(name))
+
+
+def card(name: str) -> dict:
+    """Return the model card of an entry of `pretrained_names()`: data, recipe, scores, command.
+
+    Raises:
+        FerError: no such weights.
+    """
+    path = _weights_folder() / f"{name}.json"
+    if not path.is_file():
+        raise FerError(f"no card for {name!r}.{nearest(name, pretrained_names())}")
+    return json.loads(path.read_text())
+
+
+def _weights_folder() -> Path:
+    return Path(str(resources.files("fer_utils") / "weights"))

@@ -1,0 +1,174 @@
+"""What a network is made of: a table of its layers."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from fer_utils.models.counting import count
+from fer_utils.models.facenet import FaceNet
+from fer_utils.models.registry import create
+
+COLUMNS = ("layer", "kind", "output", "parameters", "MACs", "sees")
+WINDOWED = ("conv2d", "max_pool2d", "avg_pool2d")
+WHOLE = ("linear", "mean")
+NEW_PICTURE = ("grid_sample", "interpolate")
+ONE_PIXEL = (1, 1, 1)
+
+
+def describe(net: FaceNet | str) -> str:
+    """Return a table of layers, for one picture.
+
+    Columns: the layer's name and kind, its output shape, its parameters, its MACs
+    (multiplications with an addition, of convolutions and fully connected layers), and what one
+    of its outputs sees: the side of its receptive field in pixels of the net's input (it may be
+    larger than the input: the rest is padding), or "all". Behind a spatial transformer it counts
+    in pixels of the warped picture.
+
+    Args:
+        net: a net, or an entry of `models.names()`, which is then built without memory.
+    """
+    if isinstance(net, str):
+        with torch.device("meta"):
+            net = create(net)
+    rows = layers(net)
+    macs = sum(row["MACs"] for row in rows)
+    cells = [COLUMNS, *(tuple(_text(row[column]) for column in COLUMNS) for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
+    lines = [
+        "  ".join(f"{text:{'<' if i < 2 else '>'}{widths[i]}}" for i, text in enumerate(row))
+        for row in cells
+    ]
+    shape = " x ".join(map(str, net.input_shape))
+    totals = (
+        f"{count(net):,} trained parameters, {count(net, 'keras'):,} as Keras counts them; "
+        f"{macs:,} MACs for an input of {shape}"
+    )
+    return "\n".join([*lines, totals])
+
+
+def layers(net: FaceNet) -> list[dict]:
+    """Return a dict per layer, in the order of computation; its keys are `COLUMNS`.
+
+    "output" is a tuple without the batch, "sees" a number of pixels, or None for everything.
+    """
+    rows: list[dict] = []
+    hooks = []
+    fields = ReceptiveFields()
+
+    def note(name: str):
+        def hook(module: nn.Module, _, output: Tensor) -> None:
+            row = {
+                "layer": name,
+                "kind": type(module).__name__,
+                "output": tuple(output.shape[1:]),
+                "parameters": sum(p.numel() for p in module.parameters()),
+                "MACs": multiplications(module, output),
+                "sees": fields.of(output),
+            }
+            rows.append(row)
+
+        return hook
+
+    for name, module in net.trunk.named_modules():
+        if not list(module.children()):
+            hooks.append(module.register_forward_hook(note(name)))
+    try:
+        with evaluating(net), torch.no_grad(), fields:
+            weights = next(net.parameters())
+            net.trunk(weights.new_zeros(1, *net.input_shape))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return rows
+
+
+def multiplications(module: nn.Module, output: Tensor) -> int:
+    """Return the MACs of a convolution or fully connected layer for one picture; else 0."""
+    if isinstance(module, nn.Conv2d):
+        each = module.in_channels // module.groups * math.prod(module.kernel_size)
+    elif isinstance(module, nn.Linear):
+        each = module.in_features
+    else:
+        return 0
+    return each * math.prod(output.shape[1:])
+
+
+class ReceptiveFields(TorchFunctionMode):
+    """Follows a computation and keeps, for each tensor, the side of what one element sees.
+
+    A window of k with a jump of j pixels between neighbours adds (k - 1) j pixels; a stride
+    multiplies the jump. Where paths join, the larger field counts.
+    """
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        """Run the function, and note what its output sees."""
+        kwargs = kwargs or {}
+        output = function(*args, **kwargs)
+        name = getattr(function, "__name__", "")
+        before = [tensor.seen for tensor in _tensors(args) if hasattr(tensor, "seen")]
+        if name in NEW_PICTURE or not before:
+            seen = ONE_PIXEL
+        else:
+            seen = _widen(name, args, kwargs, before)
+        for tensor in _tensors((output,)):
+            tensor.seen = seen
+        return output
+
+    def of(self, tensor: Tensor) -> int | None:
+        """Return the side of the field of one element of a tensor; None where it is everything."""
+        side = max(getattr(tensor, "seen", ONE_PIXEL)[:2])
+        return None if math.isinf(side) else int(side)
+
+
+def _tensors(values: tuple | list) -> Iterator[Tensor]:
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, tuple | list):
+            yield from _tensors(value)
+
+
+def _widen(name: str, args: tuple, kwargs: dict, before: list[tuple]) -> tuple:
+    height, width, jump = (max(sides) for sides in zip(*before, strict=True))
+    if name in WHOLE:
+        return math.inf, math.inf, jump
+    if name not in WINDOWED:
+        return height, width, jump
+    kernel, stride = _window(name, args, kwargs)
+    return height + (kernel[0] - 1) * jump, width + (kernel[1] - 1) * jump, jump * stride
+
+
+def _window(name: str, args: tuple, kwargs: dict) -> tuple[tuple[int, int], int]:
+    if name == "conv2d":
+        stride = args[3] if len(args) > 3 else kwargs.get("stride", 1)
+        return tuple(args[1].shape[-2:]), _pair(stride)[0]
+    kernel = args[1] if len(args) > 1 else kwargs["kernel_size"]
+    stride = args[2] if len(args) > 2 else kwargs.get("stride")
+    return _pair(kernel), _pair(kernel if stride is None else stride)[0]
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "all"
+    if isinstance(value, tuple):
+        return " x ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Put a net into evaluation mode for a while."""
+    training = net.training
+    try:
+        net.eval()
+        yield
+    finally:
+        net.train(training)

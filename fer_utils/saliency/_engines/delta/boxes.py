@@ -1,0 +1,158 @@
+"""One part of the windows on its way through the net: in boxes first, then on whole maps."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx
+
+from fer_utils.saliency._engines.delta.maps import Recorder
+from fer_utils.saliency._engines.delta.ops import Margins
+from fer_utils.saliency._engines.delta.plan import Box, Part, region
+from fer_utils.saliency._engines.delta.route import Route
+
+
+@dataclass
+class Patch:
+    """What stands in the boxes of one map.
+
+    Attributes:
+        pixels: (boxes, C, height, width), channels last.
+        box: where the boxes lie.
+        difference: it is the difference to the clean map; otherwise the value itself.
+        spilt: outside the map there is something other than the map's margin.
+    """
+
+    pixels: Tensor
+    box: Box
+    difference: bool = True
+    spilt: bool = False
+
+    def view(self) -> Tensor:
+        """Return the pixels as (rows, columns, height, width, C), sharing memory."""
+        rows, columns = self.box.counts
+        return self.pixels.permute(0, 2, 3, 1).unflatten(0, (rows, columns))
+
+
+class Boxes:
+    """The boxes of one part in all maps; each is dropped after its last use.
+
+    Args:
+        route: how the windows go through the net.
+        part: which windows.
+        recorder: what the net makes of the clean picture.
+    """
+
+    def __init__(self, route: Route, part: Part, recorder: Recorder):
+        self.plan, self.part, self.inside = route.plan, part, route.inside
+        self.clean, self.factors = recorder.maps, recorder.factors
+        self.left = dict(route.uses)
+        self.patches: dict[fx.Node, Patch] = {}
+
+    def enter(self, changed: Tensor) -> None:
+        """Put in what the windows change of the net's input, as whole maps (n, C, H, W)."""
+        box = self.part.box(self.plan.entry)
+        shape = (len(changed), changed.shape[1], box.height, box.width)
+        pixels = changed.new_zeros(shape).contiguous(memory_format=torch.channels_last)
+        for i, (map_slices, box_slices) in enumerate(overlaps(box, changed.shape[-2:])):
+            pixels[i][box_slices] = changed[i][map_slices]
+        self.patches[self.plan.entry] = Patch(pixels, box)
+
+    def run(self) -> None:
+        """Compute all maps that are computed in boxes."""
+        for node, op in self.plan.ops.items():
+            box = self.part.box(node)
+            if op.linear:
+                self.patches[node] = self._linear(node, box)
+                continue
+            (source,) = op.sources
+            value = self._value(source, region(op, box))
+            spilt = value.spilt or op.spatial
+            self.patches[node] = Patch(op.apply(value.pixels), box, False, spilt)
+
+    def whole(self, node: fx.Node) -> Tensor:
+        """Return the whole maps (n, C, H, W): what is in the boxes, the clean map elsewhere."""
+        patch = self._take(node)
+        clean = self.clean[node].whole
+        full = clean.expand(len(patch.pixels), -1, -1, -1)
+        full = full.clone(memory_format=torch.channels_last)
+        for i, (map_slices, box_slices) in enumerate(overlaps(patch.box, full.shape[-2:])):
+            if patch.difference:
+                full[i][map_slices] += patch.pixels[i][box_slices]
+            else:
+                full[i][map_slices] = patch.pixels[i][box_slices]
+        return full
+
+    def _linear(self, node: fx.Node, box: Box) -> Patch:
+        op, needed = self.plan.ops[node], region(self.plan.ops[node], box)
+        patches = [self._difference(source, op.spatial) for source in op.sources]
+        margins = [needed.margins(patch.box) for patch in patches]
+        pixels = op.apply(*(patch.pixels for patch in patches), *margins)
+        found = Patch(pixels, box, True, op.spatial or any(patch.spilt for patch in patches))
+        if node in self.factors:
+            found.view().mul_(self.factors[node].read(box))
+            found.spilt = False
+        return found
+
+    def _take(self, node: fx.Node) -> Patch:
+        self.left[node] -= 1
+        return self.patches[node] if self.left[node] else self.patches.pop(node)
+
+    def _difference(self, node: fx.Node, wiped: bool) -> Patch:
+        patch = self._take(node)
+        if not patch.difference:
+            patch.view().sub_(self.clean[node].read(patch.box))
+            patch.difference, wiped = True, True
+        if wiped and patch.spilt:
+            self._wipe(node, patch)
+        return patch
+
+    def _wipe(self, node: fx.Node, patch: Patch) -> None:
+        if patch.box.outside(self.plan.sizes[node]):
+            patch.view().mul_(self.inside[node].read(patch.box))
+        patch.spilt = False
+
+    def _value(self, node: fx.Node, box: Box) -> Patch:
+        """Return the values in `box`, in memory that may be overwritten."""
+        last = self.left[node] == 1
+        if self.patches[node].spilt and not self.patches[node].difference:
+            self.left[node] += 1
+            self._difference(node, True)
+        patch = self._take(node)
+        clean = self.clean[node].read(box)
+        if last and not any(box.margins(patch.box)):
+            if patch.difference:
+                patch.view().add_(clean)
+            return Patch(patch.pixels, box, False)
+        found = Patch(clean.clone().flatten(0, 1).permute(0, 3, 1, 2), box, False)
+        inner, outer = _common(box.margins(patch.box), patch.pixels, found.pixels)
+        if patch.difference:
+            outer += inner
+        else:
+            outer.copy_(inner)
+        return found
+
+
+def _common(margins: Margins, inner: Tensor, outer: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the parts of two sets of boxes that lie in one place."""
+    left, right, top, bottom = margins
+    return F.pad(inner, [min(0, m) for m in margins]), outer[
+        ...,
+        max(0, top) : outer.shape[-2] - max(0, bottom),
+        max(0, left) : outer.shape[-1] - max(0, right),
+    ]
+
+
+def overlaps(box: Box, size: tuple[int, int]) -> Iterator[tuple[tuple, tuple]]:
+    """Yield, box by box, the part of a map in the box, and the part of the box in the map."""
+    rows = [_overlap(top, box.height, size[0]) for top in box.tops.tolist()]
+    columns = [_overlap(left, box.width, size[1]) for left in box.lefts.tolist()]
+    for (of_map, of_box), (and_map, and_box) in product(rows, columns):
+        yield (slice(None), of_map, and_map), (slice(None), of_box, and_box)
+
+
+def _overlap(first: int, length: int, side: int) -> tuple[slice, slice]:
+    low, high = max(0, first), max(0, min(first + length, side))
+    return slice(low, high), slice(low - first, max(low, high) - first)

@@ -1,0 +1,109 @@
+"""A net taken apart: the graph of its forward pass, and what is known of every node."""
+
+from collections.abc import Iterator
+from math import prod
+
+import torch
+from torch import Tensor, fx, nn
+
+from fer_utils.models.facenet import FaceNet
+from fer_utils.saliency._engines import Unsupported
+from fer_utils.saliency._engines.delta.ops import module_of, operations
+
+NOTHING_MODULES = (nn.Dropout, nn.Dropout2d, nn.Identity)
+NOTHING_METHODS = ("contiguous", "clone")
+
+# Reading and writing a number counts like so many multiplications.
+TOUCH = 30
+
+
+class _Tracer(fx.Tracer):
+    """Lets the result of a split be unpacked: how many parts there are is written in the call."""
+
+    def iter(self, proxy: fx.Proxy) -> Iterator:
+        node = proxy.node
+        if node.target in (torch.split, "split") and isinstance(node.args[1], list | tuple):
+            return iter([proxy[i] for i in range(len(node.args[1]))])
+        return super().iter(proxy)
+
+
+def trace(net: nn.Module) -> fx.GraphModule:
+    """Return a net (evaluation mode) as a graph, without what does nothing at evaluation.
+
+    Raises:
+        Unsupported: what the net does depends on its input's values or shape.
+    """
+    try:
+        traced = fx.GraphModule(net, _Tracer().trace(net))
+    except Exception as error:  # tracing runs the net's own code with stand-ins
+        raise Unsupported(f"torch.fx cannot trace the net: {error}") from error
+    for node in traced.graph.nodes:
+        module = module_of(traced, node)
+        idle = isinstance(module, NOTHING_MODULES) or (
+            node.op == "call_method" and node.target in NOTHING_METHODS
+        )
+        if idle:
+            node.replace_all_uses_with(node.args[0])
+            traced.graph.erase_node(node)
+    traced.graph.eliminate_dead_code()
+    return traced
+
+
+class Network:
+    """A net from pictures to rows of scores, as a graph.
+
+    Attributes:
+        shape: of a picture, (C, H, W).
+        before: what turns pictures into the input of the graph.
+        traced: the graph.
+        entry: the node that stands for its input.
+        last: the node that gives the scores.
+        ops: what can be computed in boxes, in order.
+        shapes: of every node that is a tensor, without the batch.
+        rows: nodes that are one row per picture.
+        costs: multiplications of a node for one picture.
+
+    Raises:
+        Unsupported: it cannot be traced, or gives something else.
+    """
+
+    def __init__(self, net: nn.Module, shape: tuple[int, int, int]):
+        whole = type(net) is FaceNet
+        self.before, trunk = (net.prepare, net.trunk) if whole else (nn.Identity(), net)
+        self.shape, self.traced = shape, trace(trunk)
+        entries = [node for node in self.traced.graph.nodes if node.op == "placeholder"]
+        self.entry, self.last = entries[0], self.traced.graph.output_node().args[0]
+        with torch.inference_mode():
+            known = _values(self.traced, self.before(torch.full((1, *shape), 0.5)))
+            if len(entries) != 1 or not _is_row(known.get(self.last)):
+                raise Unsupported("the net does not turn one picture into one row of scores")
+            self.ops = operations(self.traced, known)
+        tensors = {node: value for node, value in known.items() if isinstance(value, Tensor)}
+        self.rows = {node for node, value in tensors.items() if _is_row(value)}
+        self.shapes = {node: tuple(value.shape[1:]) for node, value in tensors.items()}
+        self.costs = {node: self._cost(node) for node in self.shapes}
+
+    @property
+    def sizes(self) -> dict[fx.Node, tuple[int, int]]:
+        """Height and width of every map."""
+        return {node: shape[1:] for node, shape in self.shapes.items() if len(shape) == 3}
+
+    def _cost(self, node: fx.Node) -> float:
+        cost = TOUCH * prod(self.shapes[node])
+        module = module_of(self.traced, node)
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            cost += module.weight.numel() * prod(self.shapes[node][1:])
+        return cost
+
+
+def _values(traced: fx.GraphModule, sample: Tensor) -> dict[fx.Node, object]:
+    runner = fx.Interpreter(traced, garbage_collect_values=False)
+    try:
+        runner.run(sample)
+    except Exception as error:  # the net's own code
+        raise Unsupported(f"the traced net does not run: {error}") from error
+    return runner.env
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, Tensor) and value.ndim == 2 and len(value) == 1

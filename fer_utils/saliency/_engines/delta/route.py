@@ -1,0 +1,93 @@
+"""The way of all windows through a net: what is computed in boxes, in whole maps, in rows."""
+
+from collections import Counter
+from math import prod
+
+import numpy as np
+import torch
+
+from fer_utils.saliency._engines.batched import covered_pictures
+from fer_utils.saliency._engines.delta.maps import insides
+from fer_utils.saliency._engines.delta.network import Network
+from fer_utils.saliency._engines.delta.plan import Part, Plan, Reach
+from fer_utils.saliency.windows import Windows
+
+# Numbers in the largest map of one part: 4 MB, what a core's cache holds.
+LARGEST = 2**20
+
+
+class Route:
+    """How all windows go through the net: which nodes in boxes, in whole maps, in rows.
+
+    Attributes:
+        plan: the boxes.
+        borders: maps in boxes that must be made whole.
+        dense: nodes to run on whole maps.
+        kept: the rows of scores or features that come out of them.
+        head: nodes to run on those, for many windows at once.
+        uses: how often each map in boxes is read.
+        inside: for each of those maps, ones, with zeros around.
+    """
+
+    def __init__(self, net: Network, windows: Windows):
+        sizes = net.sizes
+        self.plan = Plan(net.entry, net.ops, sizes, _reach(net, windows))
+        self.windows = windows
+        in_boxes = {net.entry, *self.plan.ops}
+        needed, waiting = set(), [net.last]
+        while waiting:
+            node = waiting.pop()
+            if node not in needed | in_boxes:
+                needed.add(node)
+                waiting += node.all_input_nodes
+        nodes = [node for node in net.traced.graph.nodes if node in needed]
+        read = {source for node in nodes for source in node.all_input_nodes}
+        self.borders = [node for node in in_boxes if node in read]
+        self.dense, self.head, rows = [], [], set()
+        for node in nodes:
+            if node.all_input_nodes and rows.issuperset(node.all_input_nodes):
+                self.head.append(node)
+                rows.add(node)
+            else:
+                self.dense.append(node)
+                rows |= {node} & net.rows
+        after = {source for node in self.head for source in node.all_input_nodes} | {net.last}
+        self.kept = [node for node in self.dense if node in after]
+        self.uses = Counter(source for op in self.plan.ops.values() for source in op.sources)
+        self.uses.update(self.borders)
+        self.inside = insides(in_boxes, sizes, self.plan.margin)
+        boxes = [net.shapes[node][0] * self.plan.largest(node) for node in in_boxes]
+        maps = [prod(net.shapes[node]) for node in self.dense if node in net.shapes]
+        self.most = max(1, LARGEST // max(boxes + maps))
+        self._parts: tuple[np.ndarray, list[Part]] = (np.empty(0), [])
+
+    def parts(self, positions: np.ndarray) -> list[Part]:
+        """Return the windows in parts that are computed together."""
+        last, parts = self._parts
+        if not np.array_equal(last, positions):
+            rows, columns = np.unravel_index(positions, self.windows.counts)
+            parts = list(self.plan.parts(rows, columns, self.most))
+            self._parts = (positions.copy(), parts)
+        return parts
+
+
+def _reach(net: Network, windows: Windows) -> tuple[Reach, Reach]:
+    """Measure what each window changes of the trunk's input, on noise."""
+    noise = torch.Generator().manual_seed(0)
+    picture, other = (torch.rand(1, *net.shape, generator=noise) for _ in range(2))
+    start = net.before(picture)
+    found = []
+    for axis in (0, 1):
+        middle = [count // 2 for count in windows.counts]
+        places = [np.full(windows.counts[axis], m) for m in middle]
+        places[axis] = np.arange(windows.counts[axis])
+        flat = torch.from_numpy(np.ravel_multi_index(places, windows.counts))
+        changed = net.before(covered_pictures(picture, other, windows, flat)) != start
+        lines = changed.any(1).any(2 - axis).numpy()
+        scale = lines.shape[1] / windows.size[axis]
+        nominal = np.floor(np.array(windows.starts(axis)) * scale).astype(np.int64)
+        empty = ~lines.any(1)
+        first = np.where(empty, nominal, lines.argmax(1))
+        last = np.where(empty, nominal + 1, lines.shape[1] - lines[:, ::-1].argmax(1))
+        found.append(Reach(nominal, first, last))
+    return tuple(found)

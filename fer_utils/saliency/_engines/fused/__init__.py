@@ -1,0 +1,36 @@
+"""Engine `fused`: mini-Xception's maps by loops compiled for this processor, one window at a time.
+
+A window changes a small box of every feature map. Here only those boxes are computed again
+(see `plan` for why that is exact, and for prior art), and all layers of one window are computed
+before the next window begins, so that everything stays in the processor's cache. The loops are
+compiled by numba (see `kernels`); no compiler needs to be installed. The plan is read from the
+net: any widths, any number of modules, any size of picture.
+"""
+
+from weakref import WeakKeyDictionary
+
+from torch import nn
+
+from fer_utils.saliency._engines.fold import fingerprint
+from fer_utils.saliency._engines.fused.run import Prepared
+from fer_utils.saliency._engines.fused.structure import check, read, settings
+
+_prepared: WeakKeyDictionary[nn.Module, tuple[tuple, Prepared]] = WeakKeyDictionary()
+
+
+def prepare(net: nn.Module, shape: tuple[int, int, int]) -> Prepared:
+    """Return what computes maps of a net; the same again while the net has not changed.
+
+    Args:
+        net: used as in evaluation mode, and not changed.
+        shape: (C, H, W) of the picture.
+
+    Raises:
+        Unsupported: the net is not of the mini-Xception family, or the picture has another
+            size than the net's input; the message says which.
+    """
+    check(net, shape)
+    state = (settings(net), fingerprint(net))
+    if net not in _prepared or _prepared[net][0] != state:
+        _prepared[net] = (state, Prepared(read(net)))
+    return _prepared[net][1]

@@ -1,0 +1,212 @@
+"""The loop over windows, compiled: paint a window, renew what it changes, put the clean back.
+
+One working copy of all maps holds the clean picture's numbers. A window overwrites the boxes
+it can change, step by step, and afterwards they are copied back from the clean maps. What is
+touched on the way is small enough for the processor's cache.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numba import njit
+
+from fer_utils.saliency._engines.fused.kernels import (
+    copy_box,
+    depthwise,
+    list_pixels,
+    mix,
+    pool_and_add,
+)
+from fer_utils.saliency._engines.fused.plan import (
+    BATCH,
+    BIAS,
+    CHANNELS,
+    CONVOLVE,
+    JOIN,
+    KERNELS,
+    KIND,
+    MAIN,
+    MAKE_CHANNELS,
+    ORIGIN,
+    PICTURE,
+    PIXEL,
+    RECTIFIED,
+    ROW,
+    SEPARABLE,
+    SIDE,
+    SOURCE,
+    TARGET,
+    WEIGHTS,
+)
+
+_ANYTHING = np.float32(-np.inf)
+
+
+def compiled(function: Callable) -> Callable:
+    """Compile at the first call, and keep the code on disk for the next process if possible."""
+    try:
+        return njit(nogil=True, cache=True)(function)
+    except RuntimeError:  # numba found no folder that it may write to
+        return njit(nogil=True)(function)
+
+
+@compiled
+def mirrored(i, side):
+    """Return the index that lies on the picture: the border pixel is the mirror."""
+    if i < 0:
+        return -i
+    return i if i < side else 2 * side - 2 - i
+
+
+@compiled
+def make_channels(arena, maps, box, shade):
+    """Scale the picture, and take its derivatives, in a box; see `inputs.Channels`."""
+    scale, shift, derivatives, sobel, laplacian = shade
+    top, bottom, left, right = box
+    picture, row, side = maps[PICTURE, ORIGIN], maps[PICTURE, ROW], maps[PICTURE, SIDE]
+    for y in range(top, bottom):
+        above, here, below = (
+            picture + mirrored(y - 1, side) * row,
+            picture + y * row,
+            picture + mirrored(y + 1, side) * row,
+        )
+        target = maps[CHANNELS, ORIGIN] + y * maps[CHANNELS, ROW] + left * maps[CHANNELS, PIXEL]
+        for x in range(left, right):
+            arena[target] = arena[here + x] * scale - shift
+            target += 1
+            if not (sobel or laplacian):
+                continue
+            before, after = mirrored(x - 1, side), mirrored(x + 1, side)
+            if sobel:
+                arena[target] = derivatives * (
+                    (arena[above + after] - arena[above + before])
+                    + 2 * (arena[here + after] - arena[here + before])
+                    + (arena[below + after] - arena[below + before])
+                )
+                arena[target + 1] = derivatives * (
+                    (arena[below + before] - arena[above + before])
+                    + 2 * (arena[below + x] - arena[above + x])
+                    + (arena[below + after] - arena[above + after])
+                )
+                target += 2
+            if laplacian:
+                arena[target] = derivatives * (
+                    (arena[above + x] + arena[below + x])
+                    + (arena[here + before] + arena[here + after])
+                    - 4 * arena[here + x]
+                )
+                target += 1
+
+
+@compiled
+def at(base, maps, m, y, x):
+    """Return the address of a pixel of a map."""
+    return base + 4 * (maps[m, ORIGIN] + y * maps[m, ROW] + x * maps[m, PIXEL])
+
+
+@compiled
+def forward(arena, addresses, program, rows, columns, i, j):
+    """Renew the box of every map that window (i, j) can change."""
+    maps, steps = program.maps, program.steps
+    base, weight = arena.ctypes.data, program.weights.ctypes.data
+    sources, targets = addresses.ctypes.data, addresses.ctypes.data + 8 * addresses.shape[1]
+    between = base + 4 * program.scratch
+    for s in range(len(steps)):
+        kind, source, target = steps[s, KIND], steps[s, SOURCE], steps[s, TARGET]
+        top, left = rows[target, i, 0], columns[target, j, 0]
+        high, wide = rows[target, i, 1] - top, columns[target, j, 1] - left
+        if kind == MAKE_CHANNELS:
+            make_channels(arena, maps, (top, top + high, left, left + wide), program.shade)
+            continue
+        row, inputs, outputs = maps[source, ROW], maps[source, PIXEL], maps[target, PIXEL]
+        to = at(base, maps, target, top, left)
+        taps, step = 1, 0
+        if kind == CONVOLVE:
+            taps, step = 3, row
+            list_pixels(sources, at(base, maps, source, top, left), high, wide, row, inputs)
+            inputs *= 3
+        elif kind == SEPARABLE:
+            kernels = weight + 4 * steps[s, KERNELS]
+            origin = at(base, maps, source, top - 1, left - 1)
+            depthwise(origin, row, kernels, between, high, wide, inputs)
+            list_pixels(sources, between, 1, high * wide, 0, inputs)
+        else:
+            origin = at(base, maps, source, 2 * top, 2 * left)
+            list_pixels(sources, origin, high, wide, 2 * row, 2 * inputs)
+        if kind == JOIN:
+            list_pixels(targets, between, 1, high * wide, 0, outputs)
+        else:
+            list_pixels(targets, to, high, wide, maps[target, ROW], outputs)
+        filters, bias = weight + 4 * steps[s, WEIGHTS], weight + 4 * steps[s, BIAS]
+        floor = np.float32(0) if steps[s, RECTIFIED] else _ANYTHING
+        mix(sources, targets, high * wide, filters, bias, taps, step, inputs, outputs, floor)
+        if kind == JOIN:
+            main, target_row = steps[s, MAIN], maps[target, ROW]
+            before = maps[main, SIDE] % 2
+            origin = at(base, maps, main, 2 * top - before, 2 * left - before)
+            row = maps[main, ROW]
+            pool_and_add(origin, row, between, to, target_row, high, wide, outputs, floor)
+
+
+@compiled
+def restore(arena, clean, maps, rows, columns, windows, w):
+    """Put the clean numbers back, except where the following window will overwrite them."""
+    base, origin = arena.ctypes.data, clean.ctypes.data
+    i, j = windows[w, 0], windows[w, 1]
+    is_last = w + 1 == len(windows)
+    following = w if is_last else w + 1
+    following_i, following_j = windows[following, 0], windows[following, 1]
+    for m in range(len(maps)):
+        top, bottom, left, right = rows[m, i, 0], rows[m, i, 1], columns[m, j, 0], columns[m, j, 1]
+        if (
+            not is_last
+            and rows[m, following_i, 0] <= top
+            and rows[m, following_i, 1] >= bottom
+            and columns[m, following_j, 0] <= left
+            and columns[m, following_j, 1] >= right
+        ):
+            continue
+        row, pixel = maps[m, ROW], maps[m, PIXEL]
+        first = 4 * (maps[m, ORIGIN] + top * row + left * pixel)
+        copy_box(origin + first, row, base + first, row, bottom - top, (right - left) * pixel)
+
+
+@compiled
+def cover(arena, clean, addresses, program, rows, columns, windows, paint, logits):
+    """Compute the logits of pictures with a window of another one painted over them.
+
+    Args:
+        arena: float32, the maps of the clean picture, in which to work; the same afterwards.
+        clean: float32, the same, only read.
+        addresses: int64 (2, pixels), in which to work.
+        program: see `plan.Program`.
+        rows: int64 (maps, positions, 2), from `Plan.intervals`.
+        columns: likewise.
+        windows: int64 (n, 2), which of the rows and of the columns.
+        paint: float32 (H, W), what the window shows.
+        logits: float32 (n, classes), the answer.
+    """
+    head_weights, head_bias, inputs, outputs = program.head
+    maps, features, answers = program.maps, program.features, program.answers
+    base, weight = arena.ctypes.data, program.weights.ctypes.data
+    sources, targets = addresses.ctypes.data, addresses.ctypes.data + 8 * addresses.shape[1]
+    last = len(maps) - 1
+    side, row = maps[last, SIDE], maps[last, SIDE] * maps[last, PIXEL]
+    for first in range(0, len(windows), BATCH):
+        count = min(BATCH, len(windows) - first)
+        for w in range(first, first + count):
+            i, j = windows[w, 0], windows[w, 1]
+            for y in range(rows[PICTURE, i, 0], rows[PICTURE, i, 1]):
+                for x in range(columns[PICTURE, j, 0], columns[PICTURE, j, 1]):
+                    arena[maps[PICTURE, ORIGIN] + y * maps[PICTURE, ROW] + x] = paint[y, x]
+            forward(arena, addresses, program, rows, columns, i, j)
+            to = base + 4 * (features + (w - first) * inputs)
+            copy_box(at(base, maps, last, 0, 0), maps[last, ROW], to, row, side, row)
+            restore(arena, clean, maps, rows, columns, windows, w)
+        list_pixels(sources, base + 4 * features, 1, count, 0, inputs)
+        list_pixels(targets, base + 4 * answers, 1, count, 0, outputs)
+        filters, bias = weight + 4 * head_weights, weight + 4 * head_bias
+        mix(sources, targets, count, filters, bias, 1, 0, inputs, outputs, _ANYTHING)
+        for w in range(count):
+            for k in range(logits.shape[1]):
+                logits[first + w, k] = arena[answers + w * outputs + k]

@@ -1,0 +1,153 @@
+"""A net made ready: its packed weights, its plan, and the clean maps of the last picture."""
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fer_utils.errors import FerError
+from fer_utils.inputs import to_gray
+from fer_utils.saliency._engines import Progress, report
+from fer_utils.saliency._engines.fused.kernels import SPARE_PIXELS
+from fer_utils.saliency._engines.fused.layers import cover
+from fer_utils.saliency._engines.fused.plan import (
+    BATCH,
+    make_plan,
+    make_program,
+    map_sides,
+)
+from fer_utils.saliency._engines.fused.structure import Structure
+from fer_utils.saliency._engines.fused.weights import empty, pack
+from fer_utils.saliency.windows import Windows
+
+# How many pieces each thread's share of a map is cut into: a thread that is held up by other
+# programs leaves its pieces to the others, and progress is told after each.
+PIECES = 32
+
+
+class Prepared:
+    """Computes maps for one net as it is now; it keeps copies of weights, never the net.
+
+    What a map needs beside its windows is kept from call to call: the clean maps while the
+    picture is the same, the intervals while the windows are. One call at a time does the work;
+    others wait.
+    """
+
+    def __init__(self, structure: Structure):
+        weights, places = pack(structure, map_sides(structure)[-1])
+        self._plan = make_plan(structure, places)
+        self._program = make_program(structure, self._plan, weights)
+        self._classes, self._side = structure.head.out_channels, structure.net.input_size
+        self._lock = Lock()
+        self._picture = np.zeros(0, np.float32)
+        self._clean = self._clean_logits = np.zeros(0, np.float32)
+        self._arenas: list[np.ndarray] = []
+        self._intervals: tuple[Windows | None, np.ndarray, np.ndarray] | None = None
+
+    def outputs(
+        self,
+        picture: Tensor,
+        baseline: Tensor,
+        windows: Windows,
+        positions: np.ndarray | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Run the net on the picture and on occluded copies of it.
+
+        Args:
+            picture: float32 (1, C, H, W) in [0, 1].
+            baseline: what an occluded pixel becomes; broadcasts against the picture.
+            windows: the positions of the square, over (H, W).
+            positions: which windows to compute (flat indices), in this order; None means all.
+            progress: see `engines.Progress`; called from this thread.
+
+        Returns:
+            clean logits (1, K) and occluded logits (positions, K), float32.
+
+        Raises:
+            FerError: a window that is not there, or a picture of another size.
+            Cancelled: progress returned False.
+        """
+        side = self._side
+        if windows.size != (side, side) or picture.shape[-2:] != (side, side):
+            raise FerError(f"this net was prepared for pictures of {side}x{side}.")
+        chosen = np.arange(len(windows)) if positions is None else np.asarray(positions, np.int64)
+        if len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(windows):
+            raise FerError(f"positions must be from 0 to {len(windows) - 1}.")
+        pairs = np.stack(np.divmod(chosen, windows.counts[1]), -1).astype(np.int64)
+        paint = _gray(baseline.expand_as(picture))
+        covered = np.empty((len(chosen), self._classes), np.float32)
+        report(progress, 0, len(chosen))
+        with self._lock:
+            self._look_at(_gray(picture))
+            rows, columns = self._find_intervals(windows)
+            self._share_out(pairs, rows, columns, paint, covered, progress)
+            clean = self._clean_logits.copy()
+        return torch.from_numpy(clean), torch.from_numpy(covered)
+
+    def _look_at(self, picture: np.ndarray) -> None:
+        """Compute the clean maps of a picture, unless it is the last one."""
+        if np.array_equal(self._picture, picture):
+            return
+        plan, self._arenas, self._picture = self._plan, [], np.zeros(0, np.float32)
+        self._clean = empty(plan.floats)
+        for origin, row, pixel, side in plan.maps[plan.pooled]:
+            first = origin - row - pixel
+            self._clean[first : first + (side + 2) * row] = -np.inf
+        whole = plan.intervals(np.array([0]), np.array([self._side]))
+        self._clean_logits = np.empty((1, self._classes), np.float32)
+        window = np.zeros((1, 2), np.int64)
+        self._cover(self._clean, window, whole, whole, picture, self._clean_logits)
+        self._picture = picture.copy()  # the caller may paint on the tensor it came from
+
+    def _find_intervals(self, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
+        if self._intervals is None or self._intervals[0] != windows:
+            starts = np.concatenate([windows.starts(dim) for dim in range(2)])
+            lengths = np.repeat(windows.window, windows.counts)
+            found = self._plan.intervals(starts, np.minimum(starts + lengths, self._side))
+            rows, columns = np.split(found, [windows.counts[0]], axis=1)
+            self._intervals = (windows, rows.copy(), columns.copy())
+        return self._intervals[1:]
+
+    def _share_out(self, pairs, rows, columns, paint, covered, progress) -> None:
+        """Let all threads take pieces of the work until none is left; this thread is one."""
+        threads = max(1, min(torch.get_num_threads(), -(-len(pairs) // BATCH)))
+        while len(self._arenas) < threads:
+            self._arenas.append(empty(self._clean.size))
+            self._arenas[-1][:] = self._clean
+        piece = max(BATCH, -(-len(pairs) // (PIECES * threads)))
+        pieces = deque(slice(i, i + piece) for i in range(0, len(pairs), piece))
+        done: list[int] = []
+
+        def work(arena: np.ndarray, progress: Progress | None = None) -> None:
+            while pieces:
+                try:
+                    part = pieces.popleft()
+                except IndexError:  # another thread took the last one
+                    return
+                self._cover(arena, pairs[part], rows, columns, paint, covered[part])
+                done.append(len(pairs[part]))
+                report(progress, sum(done), len(pairs))
+
+        with ThreadPoolExecutor(threads) as pool:
+            others = [pool.submit(work, arena) for arena in self._arenas[1:threads]]
+            try:
+                work(self._arenas[0], progress)
+            finally:
+                pieces.clear()
+            for other in others:
+                other.result()
+        if others:
+            report(progress, len(pairs), len(pairs))
+
+    def _cover(self, arena, pairs, rows, columns, paint, logits) -> None:
+        addresses = np.empty((2, self._plan.pixels + SPARE_PIXELS), np.int64)
+        cover(arena, self._clean, addresses, self._program, rows, columns, pairs, paint, logits)
+
+
+def _gray(picture: Tensor) -> np.ndarray:
+    """Return (H, W) float32 of (1, C, H, W), as the net sees it."""
+    return np.ascontiguousarray(to_gray(picture.detach())[0, 0].numpy())

@@ -1,0 +1,141 @@
+"""Which nets this engine can take: it reads the structure, and says why where it cannot."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fer_utils.models.facenet import FaceNet
+from fer_utils.models.layers import GlobalAveragePool, SameMaxPool2d, SeparableConv2d
+from fer_utils.models.mini_xception import ResidualModule
+from fer_utils.saliency._engines import Unsupported
+
+Convolution = tuple[nn.Conv2d, nn.BatchNorm2d]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The parts of a net of the mini-Xception family, in the order of the forward pass.
+
+    Attributes:
+        net: the whole.
+        stem: 3x3 convolutions without padding, each with the batch norm that follows.
+        modules: the residual modules.
+        head: the 3x3 "same" convolution to the classes, before the mean over all positions.
+    """
+
+    net: FaceNet
+    stem: tuple[Convolution, ...]
+    modules: tuple[ResidualModule, ...]
+    head: nn.Conv2d
+
+
+def settings(net: nn.Module) -> tuple:
+    """Return what decides the answers beside the tensors, and may be changed in place."""
+    own = tuple(getattr(net, name, None) for name in ("inputs", "input_size", "colours", "scaling"))
+    modules = list(net.modules())
+    rectified = [module.rectified for module in modules if isinstance(module, ResidualModule)]
+    return own, rectified, [_is_watched(module) for module in modules]
+
+
+def _is_watched(module: nn.Module) -> bool:
+    """Return whether somebody wants to see, or to change, what goes through a module."""
+    return bool(module._forward_hooks or module._forward_pre_hooks)
+
+
+def check(net: nn.Module, shape: tuple[int, int, int]) -> None:
+    """Refuse at little cost what can be refused at little cost.
+
+    Args:
+        net: a net.
+        shape: (C, H, W) of the picture.
+
+    Raises:
+        Unsupported: the net is of another family, or the picture would have to be resized.
+    """
+    if type(net) is not FaceNet:
+        raise Unsupported(f"{type(net).__name__} is no FaceNet")
+    if list(dict(net.trunk.named_children())) != ["stem", "blocks", "head", "pool"]:
+        raise Unsupported("the net's trunk is not a stem, blocks, head and pool")
+    side = net.input_size
+    if tuple(shape[1:]) != (side, side):
+        raise Unsupported(f"the net resizes pictures of {shape[1]}x{shape[2]} to {side}x{side}")
+    if net.colours != 1 or shape[0] not in (1, 3):
+        raise Unsupported("the net looks at colours, not at grey")
+    _check_tensor(next(net.parameters()))
+
+
+def read(net: FaceNet) -> Structure:
+    """Find the parts of a net that has passed `check`.
+
+    Raises:
+        Unsupported: a part is not what it is in mini-Xception, or its weights are damaged.
+    """
+    if any(map(_is_watched, net.modules())):
+        raise Unsupported("hooks are attached to the net")
+    for tensor in (*net.parameters(), *net.buffers()):
+        _check_tensor(tensor)
+        if not tensor.isfinite().all():
+            raise Unsupported("some of the net's weights are not finite numbers")
+    parts = _children(net.trunk)
+    stem = tuple(_stem_layer(layer) for layer in _children(parts["stem"]).values())
+    modules = tuple(_children(parts["blocks"]).values())
+    for module in modules:
+        _check_module(module)
+    head = parts["head"]
+    _expect(stem and modules and type(parts["pool"]) is GlobalAveragePool, "trunk")
+    _expect(_is_conv(head, 3, padding=1), "head")
+    if net.input_size <= 2 * len(stem):
+        raise Unsupported(f"pictures of {net.input_size} pixels vanish in the net's stem")
+    return Structure(net, stem, modules, head)
+
+
+def _check_tensor(tensor: Tensor) -> None:
+    if tensor.device.type != "cpu":
+        raise Unsupported(f"the net is on {tensor.device}, not on the CPU")
+    if tensor.is_floating_point() and tensor.dtype != torch.float32:
+        raise Unsupported(f"the net computes in {tensor.dtype}, not in float32")
+
+
+def _stem_layer(layer: nn.Module) -> Convolution:
+    parts = tuple(_children(layer).values())
+    _expect(list(map(type, parts)) == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU], "stem")
+    conv, norm, _ = parts
+    _expect(_is_conv(conv, 3) and norm.running_mean is not None, "stem")
+    return conv, norm
+
+
+def _check_module(module: nn.Module) -> None:
+    name = "residual module"
+    _expect(type(module) is ResidualModule, name)
+    main, residual = list(_children(module.main).values()), list(module.residual)
+    kinds = [SeparableConv2d, nn.BatchNorm2d, nn.ReLU] + [SeparableConv2d, nn.BatchNorm2d]
+    _expect(list(map(type, main)) == [*kinds, SameMaxPool2d], name)
+    _expect(list(map(type, residual)) == [nn.Conv2d, nn.BatchNorm2d], name)
+    _expect(_is_conv(residual[0], 1, stride=2), name)
+    _expect(all(norm.running_mean is not None for norm in (main[1], main[4], residual[1])), name)
+    for separable in (main[0], main[3]):
+        spatial, pointwise = separable
+        depthwise = _is_conv(spatial, 3, padding=1, groups=spatial.in_channels)
+        same = spatial.in_channels == spatial.out_channels and spatial.bias is None
+        _expect(depthwise and same and _is_conv(pointwise, 1), name)
+
+
+def _is_conv(
+    conv: nn.Module, side: int, stride: int = 1, padding: int = 0, groups: int = 1
+) -> bool:
+    if type(conv) is not nn.Conv2d:
+        return False
+    found = (conv.kernel_size, conv.stride, conv.padding, conv.groups)
+    expected = ((side, side), (stride, stride), (padding, padding), groups)
+    return found == expected and conv.dilation == (1, 1) and conv.padding_mode == "zeros"
+
+
+def _children(module: nn.Module) -> dict[str, nn.Module]:
+    _expect(type(module) is nn.Sequential, "trunk")
+    return dict(module.named_children())
+
+
+def _expect(condition: object, where: str) -> None:
+    if not condition:
+        raise Unsupported(f"the net's {where} is not built like mini-Xception's")

@@ -1,0 +1,389 @@
+"""How to train, as data: every hyper-parameter a paper states, and a note where it is silent."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+
+from fer_utils.emotions import nearest
+from fer_utils.errors import FerError
+from fer_utils.train.augment import Augmentation
+
+OPTIMISERS = ("adam", "adamw", "sgd")
+SCHEDULES = ("constant", "exponential", "steps", "plateau", "one_cycle")
+L2_TARGETS = ("convolutions", "last two linear layers")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One way to train a network; `train.fit` carries it out.
+
+    Attributes:
+        source: key of the paper, or where the recipe comes from.
+        optimiser: an entry of `OPTIMISERS`.
+        learning_rate: at the start; for `one_cycle` the highest.
+        batch: pictures per step.
+        epochs: passes over the training split, at most.
+        schedule: an entry of `SCHEDULES`. `exponential` multiplies the rate by `decay` after
+            every epoch, `steps` as `steps` says, `plateau` by `decay` after `plateau` epochs in
+            a row without a higher validation accuracy; `one_cycle` rises for 15 % of the steps
+            and falls along a cosine.
+        decay: see schedule.
+        weight_decay: the optimiser's own.
+        l2: weight of the sum of squares added to the loss, over the weights of `l2_on`.
+        l2_on: an entry of `L2_TARGETS`.
+        label_smoothing: share of the target spread over all classes.
+        average: decay per step of a moving average of the weights, which is then what is
+            validated and kept; 0 switches it off.
+        augmentation: random changes of the training pictures.
+        notes: what the paper leaves open, and what was chosen here.
+        betas: adam's and adamw's shares of the old averages of gradient and squared gradient.
+            `one_cycle` moves the first between 0.95 and 0.85, and sgd's momentum likewise.
+        epsilon: what adam and adamw add to the denominator.
+        momentum: sgd's.
+        dampening: sgd multiplies each new gradient by 1 - `dampening`, as torch does.
+        nesterov: sgd looks ahead (needs momentum, and no dampening).
+        steps: ((20, 0.5), (40, 0.2)) halves the rate after 20 epochs, and takes a fifth of that
+            after 40.
+        plateau: see schedule.
+        patience: stop after so many epochs in a row without a higher validation accuracy;
+            0 never stops early.
+        votes: learn from the taggers' votes as shares instead of one label per face: a rule of
+            `FaceSet.vote_distribution`; empty learns from the labels.
+        mixup: mix every picture, and its target, with another of the batch; the share is drawn
+            from Beta(`mixup`, `mixup`) for each batch (Zhang et al., "mixup", 2018). 0: never.
+        late: for so many epochs at the start no dropout, augmentation or mixup. A deep net
+            without batch norm may otherwise not find its way out of the class frequencies
+            (late dropout: Liu et al., "Dropout reduces underfitting", 2023).
+        distil: share of the target that, in the last epoch, is what the net itself said of the
+            face an epoch before; it grows evenly from the first epoch on. A face whose label the
+            net cannot believe then weighs less (Kim et al., "Self-knowledge distillation with
+            progressive refinement of targets", 2021). 0: never.
+    """
+
+    source: str
+    optimiser: str = "adam"
+    learning_rate: float = 1e-3
+    batch: int = 32
+    epochs: int = 80
+    schedule: str = "constant"
+    decay: float = 1.0
+    weight_decay: float = 0.0
+    l2: float = 0.0
+    l2_on: str = "convolutions"
+    label_smoothing: float = 0.0
+    average: float = 0.0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    notes: tuple[str, ...] = ()
+    betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+    momentum: float = 0.9
+    dampening: float = 0.0
+    nesterov: bool = True
+    steps: tuple[tuple[int, float], ...] = ()
+    plateau: int = 0
+    patience: int = 0
+    votes: str = ""
+    mixup: float = 0.0
+    late: int = 0
+    distil: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what `fit` could not carry out."""
+        for value, known in (
+            (self.optimiser, OPTIMISERS),
+            (self.schedule, SCHEDULES),
+            (self.l2_on, L2_TARGETS),
+        ):
+            if value not in known:
+                raise FerError(f"{value!r} is not one of: {', '.join(known)}.")
+        for wrong, why in self._mistakes():
+            if wrong:
+                raise FerError(why)
+
+    def _mistakes(self) -> tuple[tuple[bool, str], ...]:
+        """Pair each thing that may be wrong with what to say then."""
+        looks_ahead = self.optimiser == "sgd" and self.nesterov
+        return (
+            (self.batch < 2, f"batch={self.batch}: batch norm needs 2 pictures or more."),
+            (self.epochs < 1, f"epochs={self.epochs}: train for 1 epoch or more."),
+            (self.mixup < 0, f"mixup={self.mixup}: expected 0 (never) or more."),
+            (self.late < 0, f"late={self.late}: expected 0 or more epochs."),
+            (not 0 <= self.distil <= 1, f"distil={self.distil}: expected a share from 0 to 1."),
+            (
+                self.distil > 0 and self.mixup > 0,
+                "distil needs what the net said of one face, mixup shows it two: choose one.",
+            ),
+            (self.patience < 0, f"patience={self.patience}: expected 0 (never) or more epochs."),
+            (
+                looks_ahead and (self.momentum <= 0 or self.dampening != 0),
+                "nesterov=True needs momentum above 0 and dampening=0; or pass nesterov=False.",
+            ),
+            (
+                (self.schedule == "steps") != bool(self.steps),
+                "schedule='steps' and steps=((epoch, factor), ...) need each other.",
+            ),
+            (
+                (self.schedule == "plateau") != (self.plateau > 0),
+                "schedule='plateau' and plateau=1 or more epochs need each other.",
+            ),
+        )
+
+    def as_dict(self) -> dict:
+        """Return the recipe as plain values, for cards and run files."""
+        return asdict(self)
+
+
+# FERPlus's public code: shift and skew as shares of the side, scale 1.05, 20 degrees, mirror.
+_FERPLUS_CHANGES = Augmentation(rotation=20, shift=0.08, zoom=0.05, flip=True, skew=0.05)
+_FERPLUS_STEPS = ((20, 0.5), (40, 0.2))
+_ARRIAGA_CHANGES = Augmentation(rotation=10, shift=0.1, zoom=0.1, flip=True)
+
+RECIPES = {
+    "alessi2019": Recipe(
+        source="alessi2019",
+        optimiser="adam",
+        learning_rate=1e-3,
+        betas=(0.9, 0.999),
+        epsilon=1e-8,
+        batch=32,
+        epochs=80,
+        schedule="exponential",
+        decay=0.95,
+        l2=0.01,
+        l2_on="convolutions",
+        augmentation=_ARRIAGA_CHANGES,
+        notes=(
+            "The paper names rotation, shifts, zoom and flip without ranges: 10 degrees, 10 %, "
+            "10 % are those of Arriaga's public code, from which its network comes.",
+            "The paper measures every epoch on its test set and has no validation split; here "
+            "the validation split chooses the epoch.",
+            "Its formula for L2 sums over all parameters, its text says kernels of convolutions: "
+            "we follow the text.",
+        ),
+    ),
+    "minaee2019": Recipe(
+        source="minaee2019",
+        optimiser="adam",
+        learning_rate=0.005,
+        batch=128,
+        epochs=500,
+        weight_decay=1e-5,
+        l2=1e-3,
+        l2_on="last two linear layers",
+        augmentation=Augmentation(rotation=10, shift=0.05, zoom=0.05, flip=True),
+        notes=(
+            "The paper states Adam with weight decay but not how much: 1e-5 is chosen here.",
+            "The weight of the L2 term was tuned on validation data and is not stated: 1e-3.",
+            "The batch size is not stated: 128 is the public port's.",
+            "The paper uses augmentation and says nothing about it: kinds and ranges are ours.",
+            "Which of the 500 epochs is kept is not stated: here the best on validation.",
+            "The Gaussian start of the weights (0, 0.05) belongs to the network, not to a recipe.",
+        ),
+    ),
+    "ferplus": Recipe(
+        source="barsoum2016",
+        optimiser="sgd",
+        learning_rate=0.05,
+        momentum=0.9,
+        dampening=0.9,
+        nesterov=False,
+        batch=32,
+        epochs=100,
+        schedule="steps",
+        steps=_FERPLUS_STEPS,
+        augmentation=_FERPLUS_CHANGES,
+        notes=(
+            "Barsoum, Zhang, Canton Ferrer and Zhang, 'Training deep networks for facial "
+            "expression recognition with crowd-sourced label distribution' (2016): the numbers "
+            "are those of the authors' public code for VGG13.",
+            "Its library, CNTK, counts a new gradient as 1 - momentum of the step; dampening 0.9 "
+            "says the same to torch. Without it each step would be ten times as long.",
+            "Scale 1.05 is drawn per axis from 1/1.05 to 1.05 there, for both axes at once here.",
+            "Its histogram equalisation and plane fit of every picture are left out.",
+        ),
+    ),
+    "pandey2019": Recipe(
+        source="pandey2019",
+        optimiser="adam",
+        learning_rate=1e-4,
+        batch=32,
+        epochs=100,
+        schedule="steps",
+        steps=_FERPLUS_STEPS,
+        augmentation=_FERPLUS_CHANGES,
+        notes=(
+            "For Tables II and IV (FERPlus, majority labels, 64x64, 4 runs each). The paper "
+            "states one change to FERPlus's training, Adam: the rest is as in recipe ferplus.",
+            "Adam's rate is not stated, only that it is the same with and without derivatives: "
+            "1e-4, since VGG13 has no batch norm.",
+            "Whether the rate still falls after 20 and 40 epochs is not stated: kept.",
+            "For the network of Table III nothing is stated but equal settings in all 4 runs: "
+            "we train it as VGG13.",
+            "On facs3d VGG13 stays at the class frequencies with it; --set late=4 batch=16 lets it "
+            "learn.",
+        ),
+    ),
+    "pandey2019_rtnn": Recipe(
+        source="pandey2019",
+        optimiser="adam",
+        learning_rate=1e-3,
+        batch=32,
+        epochs=200,
+        schedule="plateau",
+        decay=0.1,
+        plateau=12,
+        patience=50,
+        l2=0.01,
+        l2_on="convolutions",
+        augmentation=_ARRIAGA_CHANGES,
+        notes=(
+            "For Table I (KDEF, 7 classes). The paper states no hyper-parameter for it: all are "
+            "those of Arriaga's public code, whose network RTNN is.",
+            "That code allows 10,000 epochs and stops 50 after the best: 200 at most here.",
+            "It watches the validation loss; `fit` watches the validation accuracy.",
+            "Number of runs and split are not stated; split KDEF by subject.",
+        ),
+    ),
+    "mazen2021": Recipe(
+        source="mazen2021",
+        optimiser="adam",
+        learning_rate=1e-3,
+        betas=(0.5, 0.999),
+        batch=128,
+        epochs=20,
+        schedule="plateau",
+        decay=0.1,
+        plateau=3,
+        patience=6,
+        notes=(
+            "For the transfer from VGG-Face; the CycleGAN is trained otherwise.",
+            "Early stopping, the best checkpoint and reduce on plateau are stated, the last for "
+            "the validation accuracy; factor and patiences are not: 0.1 is Keras's default, 3 "
+            "and 6 epochs are ours.",
+            "'Predefined performance measures' choose the checkpoint: here validation accuracy.",
+            "No augmentation is stated (the generator resizes and colours), so there is none.",
+            "Whether the VGG-Face base learns is not stated; 'bottleneck features' suggest not: "
+            "freeze it before `fit`.",
+            "The paper splits 80 / 20 and names no validation split; beta_2 is not stated.",
+        ),
+    ),
+    "borgalli2022": Recipe(
+        source="borgalli2022",
+        optimiser="adam",
+        learning_rate=1e-4,
+        batch=32,
+        epochs=100,
+        patience=10,
+        augmentation=Augmentation(
+            rotation=10, shift=0.1, zoom=0.1, flip=True, blur=1.0, noise=0.05
+        ),
+        notes=(
+            "For all four networks (5 layers on KDEF, VGG16 on RaFD, InceptionResNetV2 on SFEW "
+            "and AM-FED+, LIGHTVGG on RAF-DB): the paper states nothing by which their training "
+            "differs, and no optimiser, rate, batch size, number of epochs or loss at all.",
+            "Adam, batch 32 and at most 100 epochs are ours; 1e-4, because three of the four "
+            "have no batch norm.",
+            "Training ends when validation accuracy no longer rises: the paper says so, without "
+            "a patience. 10 epochs are ours.",
+            "It names flipping, rotation, cropping, blurring and noise without ranges: 10 "
+            "degrees, 10 %, 1 pixel, 0.05 are ours, shift and zoom standing for crops.",
+            "It augments to balance the classes; `fit` augments every face alike.",
+            "The networks are 'taught from begin': random weights, nothing frozen.",
+        ),
+    ),
+    "one_cycle": Recipe(
+        source="this kit",
+        optimiser="adamw",
+        learning_rate=6e-3,
+        batch=128,
+        epochs=60,
+        schedule="one_cycle",
+        weight_decay=0.01,
+        average=0.998,
+        augmentation=Augmentation(rotation=10, shift=0.08, zoom=0.1, flip=True),
+        notes=(
+            "Smith and Topin, 'Super-convergence' (2019): fewer epochs at a higher rate.",
+            "The average of the weights is what is validated and kept.",
+        ),
+    ),
+    "small_resnet": Recipe(
+        source="this kit",
+        optimiser="sgd",
+        learning_rate=0.1,
+        batch=128,
+        epochs=60,
+        schedule="one_cycle",
+        weight_decay=5e-4,
+        label_smoothing=0.1,
+        average=0.998,
+        augmentation=Augmentation(rotation=12, shift=0.1, zoom=0.12, flip=True, erase=0.25),
+        notes=(
+            "For photographs: FER2013's labels, or FERPlus's votes with --set votes=probability "
+            "label_smoothing=0.",
+            "Nesterov momentum, which one_cycle moves between 0.85 and 0.95.",
+        ),
+    ),
+}
+
+
+def recipe(name: str) -> Recipe:
+    """Return an entry of `RECIPES`.
+
+    Raises:
+        FerError: no such recipe (the message lists those there are).
+    """
+    if name not in RECIPES:
+        raise FerError(f"no recipe called {name!r}.{nearest(name, RECIPES)}")
+    return RECIPES[name]
+
+
+def completed(stored: dict) -> dict:
+    """Return a recipe that was written as JSON, with the settings that recipes have gained since.
+
+    A new setting's own value changes nothing, so a run that was begun before can go on.
+
+    Args:
+        stored: `Recipe.as_dict` as JSON reads it back, whole or in part.
+    """
+    today = json.loads(json.dumps(Recipe(source="").as_dict()))
+    augmentation = {**today["augmentation"], **stored.get("augmentation", {})}
+    return {**today, **stored, "augmentation": augmentation}
+
+
+#: Those of `Augmentation`'s changes that are a number.
+CHANGES_OF_PICTURES = ("rotation", "shift", "zoom", "erase", "skew", "blur", "noise")
+#: What `changed` can change: the numbers of a recipe, its schedule, the changes of pictures.
+CHANGEABLE = (
+    *("learning_rate", "batch", "decay", "weight_decay", "l2", "label_smoothing", "average"),
+    *("momentum", "plateau", "patience", "schedule", "votes", "mixup", "late", "distil"),
+    *CHANGES_OF_PICTURES,
+)
+
+
+def changed(original: Recipe, words: Iterable[str]) -> Recipe:
+    """Return a recipe with some values replaced.
+
+    Args:
+        original: stays as it is.
+        words: "name=value" each, e.g. "learning_rate=5e-4"; names are those of `CHANGEABLE`.
+
+    Raises:
+        FerError: not of that form, no such name, a value of the wrong kind, or values that do
+            not go together.
+    """
+    values, pictures = {}, {}
+    for word in words:
+        name, _, text = word.partition("=")
+        if name not in CHANGEABLE:
+            raise FerError(
+                f"{word!r}: expected NAME=VALUE, the name one of {', '.join(CHANGEABLE)}."
+            )
+        owner, chosen = original, values
+        if name in CHANGES_OF_PICTURES:
+            owner, chosen = original.augmentation, pictures
+        kind = type(getattr(owner, name))
+        try:
+            chosen[name] = kind(text)
+        except ValueError:
+            raise FerError(f"{word!r}: {name} is of the kind {kind.__name__}.") from None
+    return replace(original, augmentation=replace(original.augmentation, **pictures), **values)
