@@ -1,0 +1,80 @@
+"""Asking a net: the mode it is asked in, and what counts as an answer.
+
+`evaluate`, `train`, `saliency` and the explorers all ask here, so that a net that is no classifier
+of pictures is told so in the same words everywhere.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from torch import Tensor, nn
+
+from fer_utils.emotions import nearest
+from fer_utils.errors import FerError
+
+
+@contextmanager
+def evaluating(net: nn.Module) -> Iterator[None]:
+    """Put a net into evaluation mode, and every module of it back into its own mode."""
+    modes = {module: module.training for module in net.modules()}
+    try:
+        net.eval()
+        yield
+    finally:
+        for module, training in modes.items():
+            module.training = training
+
+
+def check_logits(logits: object, pictures: int) -> Tensor:
+    """Return a net's answer to so many pictures: finite logits (pictures, K), K of 2 or more.
+
+    Raises:
+        FerError: the answer is something else; the message says what.
+    """
+    if not isinstance(logits, Tensor):
+        raise FerError(
+            f"the net gives a {type(logits).__name__}; wanted is one tensor of logits, a row of "
+            "scores for each picture. Wrap the net in one that returns them."
+        )
+    if logits.ndim != 2 or len(logits) != pictures or logits.shape[1] < 2:
+        some = "one picture" if pictures == 1 else f"{pictures} pictures"
+        raise FerError(
+            f"the net gives an output of shape {tuple(logits.shape)} for {some}; wanted is one "
+            f"score per class, ({pictures}, K) with K of 2 or more."
+        )
+    if not logits.isfinite().all():
+        raise FerError("the net's scores are not finite numbers: are its weights damaged?")
+    return logits
+
+
+def classes_of(net: nn.Module, count: int) -> tuple[str, ...]:
+    """Return the names of a net's `count` outputs: `net.classes`, or "0", "1", ... without.
+
+    Raises:
+        FerError: the net has another number of names.
+    """
+    classes = tuple(getattr(net, "classes", None) or map(str, range(count)))
+    if len(classes) != count:
+        raise FerError(f"the net gives {count} scores for its {len(classes)} classes.")
+    return classes
+
+
+def class_index(classes: tuple[str, ...], clean: np.ndarray, target: int | str | None) -> int:
+    """Return a class's index from its index, its name, or None for the predicted one.
+
+    Args:
+        classes: the names.
+        clean: (K,), the scores or probabilities of the picture, whose highest is the prediction.
+        target: what is asked for.
+
+    Raises:
+        FerError: there is no such class.
+    """
+    if target is None:
+        return int(clean.argmax())
+    if target in classes:
+        return classes.index(target)
+    if isinstance(target, str) or not 0 <= target < len(classes):
+        raise FerError(f"target={target!r} is no class of the net.{nearest(target, classes)}")
+    return int(target)
