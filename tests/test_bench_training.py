@@ -93,7 +93,7 @@ def test_both_learn(no_fer2013):
         before = net.trunk.head.weight.clone()
         assert contender(1) > 0
         assert not torch.equal(before, net.trunk.head.weight)
-    assert plain.l2 == 0.01 and len(plain.penalised) == 23
+    assert plain.l2 == 0.01 and len(plain.penalized) == 23
 
 
 def test_nothing_to_measure_is_refused(capsys):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from fer_utils.errors import FerError
-from fer_utils.train import optim as optimise
+from fer_utils.train import optim
 from fer_utils.train.recipes import RECIPES, Recipe, changed, recipe
 
 
@@ -30,7 +30,7 @@ def noted(name: str) -> str:
 
 def test_alessi2019():
     """Sections 8 and 9: Adam with its four numbers, x0.95 per epoch, L2 0.01, batch 32."""
-    stated("alessi2019", optimiser="adam", learning_rate=1e-3, betas=(0.9, 0.999), epsilon=1e-8)
+    stated("alessi2019", optimizer="adam", learning_rate=1e-3, betas=(0.9, 0.999), epsilon=1e-8)
     stated("alessi2019", batch=32, epochs=80, schedule="exponential", decay=0.95)
     stated("alessi2019", l2=0.01, l2_on="convolutions", weight_decay=0)
     assert changes("alessi2019") == {"rotation", "shift", "zoom", "flip"}
@@ -39,7 +39,7 @@ def test_alessi2019():
 
 def test_minaee2019():
     """Section IV-B: Adam 0.005 with weight decay, 500 epochs; equation 1: L2 of the last two."""
-    stated("minaee2019", optimiser="adam", learning_rate=0.005, epochs=500, schedule="constant")
+    stated("minaee2019", optimizer="adam", learning_rate=0.005, epochs=500, schedule="constant")
     stated("minaee2019", l2_on="last two linear layers")
     assert recipe("minaee2019").l2 > 0 and recipe("minaee2019").weight_decay > 0
     for silent in ("not how much", "weight of the L2 term", "batch size", "augmentation"):
@@ -48,7 +48,7 @@ def test_minaee2019():
 
 def test_ferplus():
     """The authors' code: SGD 0.9, 0.05 x 20 epochs, 0.025 x 20, 0.005 up to 100, batch 32."""
-    stated("ferplus", source="barsoum2016", optimiser="sgd", momentum=0.9, nesterov=False)
+    stated("ferplus", source="barsoum2016", optimizer="sgd", momentum=0.9, nesterov=False)
     stated("ferplus", learning_rate=0.05, batch=32, epochs=100, schedule="steps")
     rates = rates_over("ferplus", 100)
     assert rates == pytest.approx([0.05] * 20 + [0.025] * 20 + [0.005] * 60)
@@ -58,21 +58,21 @@ def test_ferplus():
 
 def test_pandey2019():
     """Section IV: VGG13 as FERPlus trains it, "the only modification" being Adam."""
-    stated("pandey2019", optimiser="adam")
+    stated("pandey2019", optimizer="adam")
     same = ("batch", "epochs", "schedule", "steps", "augmentation", "l2", "weight_decay", "average")
     for key in same:
         assert getattr(recipe("pandey2019"), key) == getattr(recipe("ferplus"), key)
     assert "rate is not stated" in noted("pandey2019")
     assert "states no hyper-parameter" in noted("pandey2019_rtnn")
     # Arriaga's public code, to which Table I refers
-    stated("pandey2019_rtnn", optimiser="adam", learning_rate=1e-3, batch=32, l2=0.01)
+    stated("pandey2019_rtnn", optimizer="adam", learning_rate=1e-3, batch=32, l2=0.01)
     stated("pandey2019_rtnn", schedule="plateau", decay=0.1, plateau=12, patience=50)
     assert recipe("pandey2019_rtnn").augmentation == recipe("alessi2019").augmentation
 
 
 def test_mazen2021():
     """Section III-D: Adam 1e-3 with beta1 0.5, batch 128, 20 epochs, the three callbacks."""
-    stated("mazen2021", optimiser="adam", learning_rate=1e-3, batch=128, epochs=20)
+    stated("mazen2021", optimizer="adam", learning_rate=1e-3, batch=128, epochs=20)
     stated("mazen2021", schedule="plateau")
     assert recipe("mazen2021").betas[0] == 0.5
     assert 0 < recipe("mazen2021").plateau < recipe("mazen2021").patience < 20
@@ -101,13 +101,13 @@ def test_every_recipe_has_a_source_and_notes():
 def rates_over(name: str, epochs: int) -> list[float]:
     """Return the learning rate of each epoch."""
     how = recipe(name)
-    optimiser = optimise.make_optimiser(nn.Linear(1, 1), how)
-    scheduler = optimise.make_scheduler(optimiser, how, epochs, 1)
+    optimizer = optim.make_optimizer(nn.Linear(1, 1), how)
+    scheduler = optim.make_scheduler(optimizer, how, epochs, 1)
     rates = []
     for _ in range(epochs):
-        rates.append(optimiser.param_groups[0]["lr"])
-        optimiser.step()
-        optimise.step_after_epoch(scheduler, how, 0.5)
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        optim.step_after_epoch(scheduler, 0.5)
     return rates
 
 
@@ -117,21 +117,21 @@ def test_exponential_rate_falls_every_epoch():
 
 def test_a_plateau_lowers_the_rate_after_so_many_epochs_without_a_rise():
     how = Recipe("test", learning_rate=1.0, schedule="plateau", decay=0.1, plateau=2)
-    optimiser = optimise.make_optimiser(nn.Linear(1, 1), how)
-    scheduler = optimise.make_scheduler(optimiser, how, 9, 1)
+    optimizer = optim.make_optimizer(nn.Linear(1, 1), how)
+    scheduler = optim.make_scheduler(optimizer, how, 9, 1)
     rates = []
     for accuracy in (0.5, 0.5, 0.51, 0.51, 0.5, 0.5, 0.5):
-        optimise.step_after_epoch(scheduler, how, accuracy)
-        rates.append(optimiser.param_groups[0]["lr"])
+        optim.step_after_epoch(scheduler, accuracy)
+        rates.append(optimizer.param_groups[0]["lr"])
     assert rates == pytest.approx([1, 1, 1, 1, 0.1, 0.1, 0.01])
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_the_optimiser_gets_the_numbers_of_the_recipe(name):
+def test_the_optimizer_gets_the_numbers_of_the_recipe(name):
     how = recipe(name)
-    group = optimise.make_optimiser(nn.Linear(1, 1), how).param_groups[0]
+    group = optim.make_optimizer(nn.Linear(1, 1), how).param_groups[0]
     assert (group["lr"], group["weight_decay"]) == (how.learning_rate, how.weight_decay)
-    if how.optimiser == "sgd":
+    if how.optimizer == "sgd":
         assert (group["momentum"], group["dampening"]) == (how.momentum, how.dampening)
         assert group["nesterov"] == how.nesterov
     else:
@@ -141,11 +141,11 @@ def test_the_optimiser_gets_the_numbers_of_the_recipe(name):
 def test_ferplus_steps_are_unit_gain():
     """Under a gradient that stays 1, CNTK's momentum ends in steps of just the learning rate."""
     net = nn.Linear(1, 1, bias=False)
-    optimiser = optimise.make_optimiser(net, recipe("ferplus"))
+    optimizer = optim.make_optimizer(net, recipe("ferplus"))
     for _ in range(200):
         before = net.weight.item()
         net.weight.grad = torch.ones(1, 1)
-        optimiser.step()
+        optimizer.step()
     assert before - net.weight.item() == pytest.approx(0.05, rel=1e-3)
 
 
@@ -158,7 +158,7 @@ def test_every_setting_is_explained():
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"optimiser": "lion"}, "adamw"),
+        ({"optimizer": "lion"}, "adamw"),
         ({"schedule": "step"}, "steps"),
         ({"l2_on": "biases"}, "convolutions"),
         ({"batch": 1}, "2 pictures"),
@@ -172,8 +172,8 @@ def test_every_setting_is_explained():
         ({"steps": ((20, 0.5),)}, "need each other"),
         ({"schedule": "plateau"}, "need each other"),
         ({"plateau": 3}, "need each other"),
-        ({"optimiser": "sgd", "dampening": 0.9}, "nesterov=False"),
-        ({"optimiser": "sgd", "momentum": 0.0}, "nesterov=False"),
+        ({"optimizer": "sgd", "dampening": 0.9}, "nesterov=False"),
+        ({"optimizer": "sgd", "momentum": 0.0}, "nesterov=False"),
     ],
 )
 def test_recipes_refuse_what_fit_could_not_carry_out(wrong, says):

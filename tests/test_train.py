@@ -17,11 +17,11 @@ from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER8, FERPLUS_VOTES
 from fer_utils.errors import FerError
 from fer_utils.evaluate import evaluate
-from fer_utils.train import optim as optimise
+from fer_utils.train import checkpoint, loop, optim
 from fer_utils.train.augment import Augmentation
-from fer_utils.train.faces import targets
+from fer_utils.train.loop import Run
 from fer_utils.train.recipes import Recipe
-from fer_utils.train.step import Step
+from fer_utils.train.step import Step, TrainingData, make_targets
 
 CLASSES = ("lying", "standing")
 
@@ -47,7 +47,7 @@ EVERYTHING = {
     "average": 0.9,
     "label_smoothing": 0.1,
     "l2": 1e-4,
-    "optimiser": "adamw",
+    "optimizer": "adamw",
 }
 
 
@@ -90,7 +90,7 @@ def script_accuracies(monkeypatch, *accuracies):
     def validate(self):
         return 1.0, accuracies[len(self.history.epochs)]
 
-    monkeypatch.setattr(train.Run, "validate", validate)
+    monkeypatch.setattr(Run, "validate", validate)
 
 
 @pytest.mark.parametrize(
@@ -98,8 +98,8 @@ def script_accuracies(monkeypatch, *accuracies):
     [
         {},
         EVERYTHING,
-        {"optimiser": "sgd"},
-        {"optimiser": "sgd", "momentum": 0.8, "dampening": 0.8, "nesterov": False},
+        {"optimizer": "sgd"},
+        {"optimizer": "sgd", "momentum": 0.8, "dampening": 0.8, "nesterov": False},
         {"betas": (0.5, 0.99), "epsilon": 1e-7},
         {"schedule": "exponential", "decay": 0.5},
         {"schedule": "steps", "steps": ((1, 0.5), (3, 0.2))},
@@ -134,15 +134,15 @@ def cut_and_resume(changes, tmp_path, monkeypatch, prepare=lambda net: net):
     expected = run(straight, how, out=tmp_path / "straight")
 
     stopped = prepare(small_net())
-    one_epoch = train.Run.one_epoch
+    start_epoch = Run.start_epoch
 
-    def interrupt_third(self, epoch, bar):
+    def interrupt_third(self, epoch):
         if epoch == 3:
             raise KeyboardInterrupt
-        return one_epoch(self, epoch, bar)
+        start_epoch(self, epoch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(train.Run, "one_epoch", interrupt_third)
+        patch.setattr(Run, "start_epoch", interrupt_third)
         history = run(stopped, how, out=tmp_path / "cut")
     assert history.stopped == "interrupted after 2 of 4 epochs"
     assert len(history.epochs) == 2
@@ -163,12 +163,12 @@ def test_early_stopping_keeps_the_best_epoch_and_says_so(tmp_path, monkeypatch):
     how = dataclasses.replace(QUICK, patience=2)
     net = small_net()
     history = run(net, how, epochs=5, out=tmp_path)
-    said = "early, after 4 of 5 epochs: no higher validation accuracy in the last 2"
-    assert history.stopped == said
+    reason = "early, after 4 of 5 epochs: no higher validation accuracy in the last 2"
+    assert history.stopped == reason
     assert history.best_epoch == 2
     again = small_net(seed=9)  # a run that stopped early goes no further when resumed
     history = run(again, how, epochs=5, out=tmp_path)
-    assert (len(history.epochs), history.stopped) == (4, said)
+    assert (len(history.epochs), history.stopped) == (4, reason)
     assert torch.equal(weights(net), weights(again))
 
 
@@ -181,7 +181,7 @@ def test_early_stopping_waits_its_patience_out(monkeypatch):
 def test_what_is_frozen_stays_to_the_bit_and_the_rest_learns():
     net = freeze_all_but_the_head(small_net())
     before = {key: value.clone() for key, value in net.state_dict().items()}
-    run(net, dataclasses.replace(QUICK, weight_decay=0.1, optimiser="adamw", average=0.9))
+    run(net, dataclasses.replace(QUICK, weight_decay=0.1, optimizer="adamw", average=0.9))
     changed = {key for key, old in before.items() if not torch.equal(old, net.state_dict()[key])}
     assert changed == {"trunk.head.weight", "trunk.head.bias"}
 
@@ -195,13 +195,13 @@ def test_batch_norms_train_unless_their_whole_part_is_frozen():
             self.head = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2))
 
     net = Net()
-    optimise.train_mode(net)
+    optim.train_mode(net)
     assert net.base[1].training and net.head[0].training
     net.base.requires_grad_(False)
-    optimise.train_mode(net)
+    optim.train_mode(net)
     assert not net.base[1].training and net.head[0].training
     net.head[0].requires_grad_(False)
-    optimise.train_mode(net)
+    optim.train_mode(net)
     assert not net.head[0].training and net.head.training
 
 
@@ -256,7 +256,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_best(monkeypatch):
 
 def test_a_real_divergence_is_noticed():
     net = small_net()
-    history = run(net, dataclasses.replace(QUICK, learning_rate=1e30, optimiser="sgd"))
+    history = run(net, dataclasses.replace(QUICK, learning_rate=1e30, optimizer="sgd"))
     assert "NaN or infinite" in history.stopped
     assert torch.isfinite(weights(net)).all()
     if not history.epochs:
@@ -266,12 +266,10 @@ def test_a_real_divergence_is_noticed():
 
 def test_l2_pulls_on_the_weights_the_paper_names():
     deep = models.create("deep_emotion", seed=0)
-    shapes = [tuple(w.shape) for w in optimise.penalised_weights(deep, "last two linear layers")]
+    shapes = [tuple(w.shape) for w in optim.penalized_weights(deep, "last two linear layers")]
     assert shapes == [(50, 810), (7, 50)]
-    assert len(optimise.penalised_weights(small_net(), "convolutions")) == 23
-    assert (
-        len(optimise.penalised_weights(freeze_all_but_the_head(small_net()), "convolutions")) == 1
-    )
+    assert len(optim.penalized_weights(small_net(), "convolutions")) == 23
+    assert len(optim.penalized_weights(freeze_all_but_the_head(small_net()), "convolutions")) == 1
     free, held = small_net(), small_net()
     run(free)
     run(held, dataclasses.replace(QUICK, l2=1.0))
@@ -304,17 +302,17 @@ def test_batch_norm_starts_as_a_plain_average_and_ends_with_its_own_momentum():
     norm = nn.BatchNorm2d(1, momentum=0.01)
     norms = [(norm, norm.momentum)]
     for step, value in enumerate((2.0, 4.0, 9.0)):
-        optimise.warm_up_batch_norm(norms, step)
+        optim.warm_up_batch_norm(norms, step)
         norm(torch.full((2, 1, 4, 4), value))
     assert norm.running_mean.item() == pytest.approx(5.0)
-    optimise.warm_up_batch_norm(norms, 1000)
+    optim.warm_up_batch_norm(norms, 1000)
     assert norm.momentum == 0.01
 
 
 def test_the_moving_average_by_hand():
     """It starts as the first weights; step n keeps min(decay, (1 + n) / (10 + n)) of it."""
     net = nn.Linear(1, 1, bias=False)
-    average = optimise.MovingAverage(net, 0.5)
+    average = optim.MovingAverage(net, 0.5)
 
     def take_in(value: float) -> float:
         nn.init.constant_(net.weight, value)
@@ -326,7 +324,7 @@ def test_the_moving_average_by_hand():
     before = average.net.weight.item()
     average.steps = 1000
     assert take_in(0.0) == pytest.approx(0.5 * before)
-    again = optimise.MovingAverage(net, 0.5)
+    again = optim.MovingAverage(net, 0.5)
     again.load_state_dict(average.state_dict())
     assert (again.steps, again.net.weight.item()) == (1001, average.net.weight.item())
 
@@ -366,7 +364,7 @@ def test_an_average_of_weights_gets_batch_statistics_of_its_own():
     net = small_net()
     history = run(net, how, epochs=6)
     assert history.best["valid_accuracy"] > 0.9
-    norm = optimise.batch_norms(net)[0]
+    norm = optim.batch_norms(net)[0]
     seen = []
     hook = norm.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
     evaluate(net, stripes(64, 0))
@@ -378,11 +376,11 @@ def test_an_average_of_weights_gets_batch_statistics_of_its_own():
 
 def test_frozen_batch_norms_are_not_measured_anew():
     net = small_net()
-    norms = optimise.batch_norms(net)
+    norms = optim.batch_norms(net)
     for parameter in norms[0].parameters():
         parameter.requires_grad_(False)
     before = [norm.running_mean.clone() for norm in norms[:2]]
-    optimise.measure_batch_norm(net, torch.from_numpy(stripes(32, 0).images.copy()), 8)
+    optim.measure_batch_norm(net, torch.from_numpy(stripes(32, 0).images.copy()), 8)
     assert torch.equal(norms[0].running_mean, before[0])
     assert not torch.equal(norms[1].running_mean, before[1])
 
@@ -402,18 +400,18 @@ def test_votes_are_learned_as_shares_and_a_face_without_any_by_its_label():
     faces, net = voted(2, votes), nn.Module()
     net.classes = FER8
     labels = torch.from_numpy(faces.labels.copy())
-    shares = targets(net, faces, labels, Recipe("test", votes="argmax"))
+    shares = make_targets(net, faces, labels, Recipe("test", votes="argmax"))
     expected = torch.zeros(2, 8)
     expected[0, FER8.index("sad")], expected[0, FER8.index("fear")] = 0.75, 0.25
     expected[1, FER8.index("happy")] = 1
     assert torch.allclose(shares, expected)
-    assert targets(net, faces, labels, Recipe("test")) is labels
-    hot = targets(net, faces, labels, Recipe("test", mixup=0.2))
+    assert make_targets(net, faces, labels, Recipe("test")) is labels
+    hot = make_targets(net, faces, labels, Recipe("test", mixup=0.2))
     assert hot.argmax(1).tolist() == labels.tolist() and hot.sum() == 2
 
 
 def test_a_net_that_learns_votes_ends_in_their_distribution(monkeypatch):
-    monkeypatch.setattr(train, "check_splits", lambda *splits: None)  # one class is enough here
+    monkeypatch.setattr(loop, "check_splits", lambda *splits: None)  # one class is enough here
     votes = np.zeros((32, 10), np.uint8)
     votes[:, [FERPLUS_VOTES.index("sad"), FERPLUS_VOTES.index("fear")]] = (6, 2)
 
@@ -483,16 +481,16 @@ def test_distil_trusts_the_net_more_from_epoch_to_epoch():
     hot = torch.nn.functional.one_hot(labels).float()
     flat = nn.Sequential(nn.Flatten(), net)
     recipe = Recipe("test", distil=0.8)
-    step = Step(flat, images, labels, hot, recipe, torch.Generator(), "float32", False)
+    step = Step(flat, TrainingData(images, labels, hot), recipe, torch.Generator())
     rows = torch.tensor([2, 0])
     logits = flat(images[rows].float() / 255).detach()
     for epoch, expected in ((1, hot[rows]), (2, torch.lerp(hot[rows], logits.softmax(1), 0.4))):
-        step.start(epoch / 4)
-        step(rows, None, True, False)
+        step.start_epoch(epoch / 4)
+        step(rows, None, False, False)
         loss = torch.nn.functional.cross_entropy(logits, expected).item()
         assert step.loss_sum.item() / 2 == pytest.approx(loss, rel=1e-5)
-    assert torch.allclose(step.said[rows], logits.softmax(1))
-    assert torch.equal(step.said[1], hot[1])  # not seen yet: its label stands
+    assert torch.allclose(step.soft_targets[rows], logits.softmax(1))
+    assert torch.equal(step.soft_targets[1], hot[1])  # not seen yet: its label stands
 
 
 def test_on_epoch_sees_the_history_when_the_files_are_written(tmp_path):

@@ -14,13 +14,14 @@ from torch import nn
 
 from fer_utils import train
 from fer_utils.errors import FerError
-from fer_utils.train import checkpoint as state
-from fer_utils.train import cuda_graphs as graphs
-from fer_utils.train import depthwise
-from fer_utils.train import optim as optimise
-from fer_utils.train.denormals import denormals_are_zero, flushes
-from fer_utils.train.depthwise import strided_depthwise_in_float32
-from fer_utils.train.loop import Run
+from fer_utils.train import cpu, cuda_graphs, optim
+from fer_utils.train.checkpoint import STATE
+from fer_utils.train.cpu import (
+    denormals_are_zero,
+    flushes_denormals,
+    strided_depthwise_in_float32,
+)
+from fer_utils.train.loop import Options, Run
 from tests.test_train import EVERYTHING, QUICK, run, small_net, stripes, weights
 
 CPU = torch.device("cpu")
@@ -37,12 +38,13 @@ def fake_record(work, generator):
     )
     before = {key: value.clone() for key, value in step.net.state_dict().items()}
     sums, numbers, torchs = step.loss_sum.clone(), generator.get_state(), torch.get_rng_state()
-    right, said = step.right.clone(), None if step.said is None else step.said.clone()
+    correct, soft = step.correct.clone(), step.soft_targets
+    soft = None if soft is None else soft.clone()
     work()
     step.net.load_state_dict(before)
-    step.loss_sum.copy_(sums), step.right.copy_(right)
-    if said is not None:
-        step.said.copy_(said)
+    step.loss_sum.copy_(sums), step.correct.copy_(correct)
+    if soft is not None:
+        step.soft_targets.copy_(soft)
     generator.set_state(numbers), torch.set_rng_state(torchs)
     fixed = [weight.grad for weight in step.net.parameters()]
 
@@ -59,26 +61,26 @@ def fake_record(work, generator):
 def recordings(monkeypatch):
     """Replays of CUDA graphs on the CPU, counted; batch norm that has warmed up at once."""
     replays = []
-    replay = graphs.Recording.replay
+    replay = cuda_graphs.Recording.replay
 
     def counted(self, *batch):
         replays.append(len(self.places[0]))
         replay(self, *batch)
 
-    monkeypatch.setattr(graphs.Recording, "replay", counted)
-    monkeypatch.setattr(graphs, "record", fake_record)
-    monkeypatch.setattr(graphs, "waits_for_the_device", lambda work: work() or False)
+    monkeypatch.setattr(cuda_graphs.Recording, "replay", counted)
+    monkeypatch.setattr(cuda_graphs, "record", fake_record)
+    monkeypatch.setattr(cuda_graphs, "waits_for_the_device", lambda work: work() or False)
     return replays
 
 
 def trained(recipe, **options):
     """Train for the recipe's epochs; return the weights, and the epochs but for their seconds."""
     net = small_net()
-    for norm in optimise.batch_norms(net):
+    for norm in optim.batch_norms(net):
         norm.momentum = 0.5  # warmed up after two steps
     torch.manual_seed(3)
-    how = {"epochs": recipe.epochs, "seed": 3, "device": CPU, **options}
-    a_run = Run(net, stripes(56, 0), stripes(32, 1, "valid"), recipe, **how)
+    options = Options(**{"epochs": recipe.epochs, "seed": 3, "device": CPU, **options})
+    a_run = Run(net, stripes(56, 0), stripes(32, 1, "valid"), recipe, options)
     a_run.loop(None, False, lambda history: None)
     return weights(net), [{**row, "seconds": 0} for row in a_run.history.epochs]
 
@@ -101,7 +103,7 @@ def test_a_recorded_step_gives_the_numbers_of_the_plain_one(changes, recordings)
 
 
 def test_a_step_that_waits_for_the_gpu_is_not_recorded(recordings, monkeypatch):
-    monkeypatch.setattr(graphs, "waits_for_the_device", lambda work: work() or True)
+    monkeypatch.setattr(cuda_graphs, "waits_for_the_device", lambda work: work() or True)
     with pytest.warns(UserWarning, match="cannot be recorded.*waits for the GPU") as said:
         found = trained(QUICK, graphs=True)
     assert len(said) == 1 and not recordings
@@ -112,7 +114,7 @@ def test_a_recording_that_fails_is_given_up_with_a_warning(recordings, monkeypat
     def fails(work, generator):
         raise RuntimeError("operation not permitted\nlong story")
 
-    monkeypatch.setattr(graphs, "record", fails)
+    monkeypatch.setattr(cuda_graphs, "record", fails)
     with pytest.warns(UserWarning, match="kernel by kernel: operation not permitted$") as said:
         found = trained(QUICK, graphs=True)
     assert len(said) == 1 and not recordings
@@ -144,7 +146,7 @@ def test_a_cuda_graph_gives_the_numbers_of_the_plain_step(changes, monkeypatch):
 def test_on_a_gpu_a_net_that_waits_is_trained_without_a_graph():
     net = small_net()
     net.register_forward_pre_hook(lambda module, inputs: inputs[0].max().item() and None)
-    for norm in optimise.batch_norms(net):
+    for norm in optim.batch_norms(net):
         norm.momentum = 0.5
     with pytest.warns(UserWarning, match="waits for the GPU"):
         history = run(net, device="cuda")
@@ -162,8 +164,8 @@ def test_a_gpu_run_resumes(tmp_path):
 
 def test_a_run_goes_on_only_on_its_kind_of_device(tmp_path):
     run(small_net(), epochs=1, out=tmp_path)
-    left = torch.load(tmp_path / state.STATE, weights_only=True)
-    torch.save({**left, "cuda": torch.zeros(16, dtype=torch.uint8)}, tmp_path / state.STATE)
+    left = torch.load(tmp_path / STATE, weights_only=True)
+    torch.save({**left, "cuda": torch.zeros(16, dtype=torch.uint8)}, tmp_path / STATE)
     with pytest.raises(FerError, match="another kind of device than cpu"):
         run(small_net(), epochs=1, out=tmp_path, device="cpu")
 
@@ -201,7 +203,7 @@ def test_a_compiled_net_learns():
 
 FAULTS = """
 import resource, torch
-from fer_utils.train.memory import freed_memory_kept
+from fer_utils.train.cpu import freed_memory_kept
 
 def faults():
     # of 64 MB taken and freed again and again; the heap may grow at first
@@ -232,16 +234,18 @@ def test_memory_that_is_freed_is_used_again():
 
 def test_denormals_are_zero_while_a_net_is_trained_and_not_afterwards(monkeypatch):
     tiny, seen = torch.full((8,), 1e-40), []
-    monkeypatch.setattr(Run, "loop", lambda *_: seen.append((flushes(), (tiny * 1.0).sum().item())))
+    monkeypatch.setattr(
+        Run, "loop", lambda *_: seen.append((flushes_denormals(), (tiny * 1.0).sum().item()))
+    )
     run(small_net(), device="cpu")
     assert seen == [(True, 0.0)]
-    assert not flushes() and (tiny * 1.0).sum().item() > 0
+    assert not flushes_denormals() and (tiny * 1.0).sum().item() > 0
     with pytest.raises(KeyError), denormals_are_zero():
         with denormals_are_zero():
-            assert flushes()
-        assert flushes()  # as it was found
+            assert flushes_denormals()
+        assert flushes_denormals()  # as it was found
         raise KeyError
-    assert not flushes()
+    assert not flushes_denormals()
 
 
 def test_depthwise_steps_stay_float32_while_a_net_is_trained_in_bfloat16(monkeypatch):
@@ -265,7 +269,7 @@ def test_depthwise_steps_stay_float32_while_a_net_is_trained_in_bfloat16(monkeyp
     assert "forward" not in vars(strided)
     net, seen = small_net(), []
     layer = next(m for m in net.modules() if isinstance(m, nn.Conv2d))
-    monkeypatch.setattr(depthwise, "_is_strided_depthwise", lambda module: module is layer)
+    monkeypatch.setattr(cpu, "_is_strided_depthwise", lambda module: module is layer)
     monkeypatch.setattr(Run, "loop", lambda *_: seen.append("forward" in vars(layer)))
     run(net, device="cpu")
     assert seen == [True] and "forward" not in vars(layer)

@@ -13,7 +13,7 @@ from fer_lab.bench.shared import UNTIMED, timed
 from fer_utils import _torchvision
 from fer_utils.data.faceset import FaceSet
 from fer_utils.train.augment import Augmentation
-from fer_utils.train.optim import penalised_weights
+from fer_utils.train.optim import penalized_weights
 from fer_utils.train.recipes import Recipe
 
 
@@ -30,9 +30,9 @@ class PlainLoop:
         self.net, self.device = net.to(device).train(), device
         self.workers, self.batch = workers, recipe.batch
         self.faces = Pictures(faces, transforms(recipe.augmentation))
-        self.optimiser = torch.optim.Adam(self.net.parameters(), lr=recipe.learning_rate)
+        self.optimizer = torch.optim.Adam(self.net.parameters(), lr=recipe.learning_rate)
         self.l2 = recipe.l2
-        self.penalised = penalised_weights(self.net, recipe.l2_on) if recipe.l2 else []
+        self.penalized = penalized_weights(self.net, recipe.l2_on) if recipe.l2 else []
 
     def __call__(self, steps: int) -> float:
         """Do so many steps, and return how many seconds they took."""
@@ -54,11 +54,11 @@ class PlainLoop:
         running_loss = 0.0
         for _ in range(steps):
             pictures, labels = (each.to(self.device) for each in next(loader))
-            self.optimiser.zero_grad()
+            self.optimizer.zero_grad()
             loss = F.cross_entropy(self.net(pictures), labels)
-            loss = loss + self.l2 * sum(weight.square().sum() for weight in self.penalised)
+            loss = loss + self.l2 * sum(weight.square().sum() for weight in self.penalized)
             loss.backward()
-            self.optimiser.step()
+            self.optimizer.step()
             running_loss += loss.item()
         return running_loss
 

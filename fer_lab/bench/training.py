@@ -18,7 +18,8 @@ from fer_utils import data, models, train
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.files import write
-from fer_utils.train.loop import Run
+from fer_utils.train.cpu import prepared
+from fer_utils.train.loop import Options, Run, train_batch
 from fer_utils.train.optim import train_mode
 from fer_utils.train.recipes import Recipe
 
@@ -151,35 +152,27 @@ class OurSteps:
 
     def __init__(self, case: Case, faces: FaceSet, device, precision: str, compile: bool):
         self.device, self.batch = device, case.batch
-        net = case.make_net(faces.classes).to(device, memory_format=torch.channels_last)
+        net = case.make_net(faces.classes)
         recipe = case.make_recipe()
-        self.training = Run(
-            net,
-            faces,
-            faces.take(slice(0, 1)),  # nothing is validated
-            recipe,
-            epochs=recipe.epochs,
-            seed=0,
-            device=device,
-            precision=precision,
-            graphs=device.type == "cuda",
-            compile=compile,
-        )
+        graphs = device.type == "cuda"
+        options = Options(recipe.epochs, 0, device, precision, graphs, compile)
+        nothing = faces.take(slice(0, 1))  # is validated
+        self.training = Run(net, faces, nothing, recipe, options)
         train_mode(net)
 
     def __call__(self, steps: int) -> float:
         """Do so many steps, and return how many seconds they took."""
         count = (UNTIMED + steps) * self.batch
-        rows = torch.randint(len(self.training.step.images), (count,), device=self.device)
+        rows = torch.randint(len(self.training.step.data.images), (count,), device=self.device)
         batches = rows.split(self.batch)
-        with train.prepared(self.device):
+        with prepared(self.device):
             self.learn(batches[:UNTIMED])
             return timed(lambda: self.learn(batches[UNTIMED:]), self.device)
 
     def learn(self, batches: tuple[torch.Tensor, ...]) -> None:
         """Change the weights by each batch."""
         for rows in batches:
-            self.training.one_step(rows, self.training.warm_up, early=False)
+            train_batch(self.training, rows, self.training.warm_up, augmented=True)
 
 
 def header(args: argparse.Namespace, faces: FaceSet, device: torch.device) -> str:

@@ -22,7 +22,7 @@ from fer_utils.evaluate import Evaluation, evaluate
 from fer_utils.files import write
 from fer_utils.models.facenet import FaceNet
 from fer_utils.train.history import History
-from fer_utils.train.recipes import completed
+from fer_utils.train.recipes import with_defaults
 
 ASKED, DONE, SITTING = "config.json", "run.json", "sitting.json"
 _LIBRARIES = ("torch", "numpy", "opencv-python")
@@ -201,7 +201,7 @@ def _read(path: Path) -> dict:
 
 def _flat(config: dict) -> dict:
     """Return a configuration with its hyper-parameters, those it was too early to know of too."""
-    return {**completed(config["hyper_parameters"]), **config, "hyper_parameters": ""}
+    return {**with_defaults(config["hyper_parameters"]), **config, "hyper_parameters": ""}
 
 
 def _short(value: object) -> str:

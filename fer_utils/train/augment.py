@@ -15,6 +15,9 @@ from torch import Tensor
 
 from fer_utils.errors import FerError
 
+#: What `draw_mix` draws and `mixup` takes: the share that a picture keeps, and its partners.
+Mix = tuple[Tensor, Tensor]
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -73,7 +76,10 @@ def augment(pictures: Tensor, how: Augmentation, generator: torch.Generator) -> 
         how: what may change, and how far.
         generator: random numbers, on the device of `pictures`.
     """
+    # The order of these draws is part of a recipe's numbers: a seed gives the same pictures only as
+    # long as nothing is drawn in between. A change that is switched off draws nothing.
     if how.warps:
+        # rotation, shift, zoom, mirror and skew in one resampling: each further one would blur
         theta = affine_matrices(len(pictures), how, generator)
         grid = F.affine_grid(theta, list(pictures.shape), align_corners=False)
         pictures = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
@@ -93,6 +99,7 @@ def affine_matrices(count: int, how: Augmentation, generator: torch.Generator) -
     def uniform(limit: float) -> Tensor:
         return (torch.rand(count, generator=generator, device=device) * 2 - 1) * limit
 
+    # drawn even where a limit is 0, so that the draws behind it do not depend on it
     angle = uniform(math.radians(how.rotation))
     scale = 1 / (1 + uniform(how.zoom))
     mirror = torch.ones(count, device=device)
@@ -101,9 +108,11 @@ def affine_matrices(count: int, how: Augmentation, generator: torch.Generator) -
     cosine, sine = torch.cos(angle) * scale, torch.sin(angle) * scale
     # a shift of one whole side is 2 in grid coordinates
     across, down = uniform(2 * how.shift), uniform(2 * how.shift)
+    # grid_sample asks for every output pixel where it comes from: this is the inverse of the change
+    # that one sees, hence 1 / zoom
     rows = torch.stack([mirror * cosine, -sine, across, mirror * sine, cosine, down], dim=1)
     theta = rows.view(count, 2, 3)
-    if how.skew:
+    if how.skew:  # drawn last: recipes from before there was skew keep their numbers
         theta = torch.cat([theta[:, :, :2] @ shears(uniform, how.skew), theta[:, :, 2:]], dim=2)
     return theta
 
@@ -111,8 +120,8 @@ def affine_matrices(count: int, how: Augmentation, generator: torch.Generator) -
 def shears(uniform: Callable[[float], Tensor], limit: float) -> Tensor:
     """Draw a shear along x times a shear along y for each picture, float (N, 2, 2)."""
     across, down = uniform(limit), uniform(limit)
-    one = torch.ones_like(across)
-    return torch.stack([one + across * down, across, down, one], dim=1).view(-1, 2, 2)
+    ones = torch.ones_like(across)
+    return torch.stack([ones + across * down, across, down, ones], dim=1).view(-1, 2, 2)
 
 
 def blur(pictures: Tensor, widest: float, generator: torch.Generator) -> Tensor:
@@ -124,6 +133,8 @@ def blur(pictures: Tensor, widest: float, generator: torch.Generator) -> Tensor:
     distance = torch.arange(-radius, radius + 1, device=device)
     bell = torch.exp(-((distance / sigma).square()) / 2)
     kernel = (bell / bell.sum(1, keepdim=True)).repeat_interleave(channels, 0)[:, None]
+    # A convolution shares its kernel within a batch. So pictures and channels all become channels
+    # of one picture, each a group with a kernel of its own; rows and columns one after the other.
     planes = pictures.reshape(1, count * channels, height, width)
     planes = F.pad(planes, [radius] * 4, mode="replicate")
     planes = F.conv2d(planes, kernel[..., None], groups=count * channels)
@@ -151,6 +162,7 @@ def erase(pictures: Tensor, probability: float, generator: torch.Generator) -> T
     half_h = (area * aspect).sqrt().clamp(max=1) * height / 2
     half_w = (area / aspect).sqrt().clamp(max=1) * width / 2
     middle_y, middle_x = uniform(0, height), uniform(0, width)
+    # a rectangle for every picture, kept on some: which ones is never asked of the device
     chosen = uniform(0, 1) < probability
     y = torch.arange(height, device=device) + 0.5
     x = torch.arange(width, device=device) + 0.5
@@ -161,7 +173,7 @@ def erase(pictures: Tensor, probability: float, generator: torch.Generator) -> T
     return torch.where(mask, noise, pictures)
 
 
-def draw_mix(count: int, alpha: float, device: torch.device) -> tuple[Tensor, Tensor]:
+def draw_mix(count: int, alpha: float, device: torch.device) -> Mix:
     """Draw what `mixup` needs for a batch of `count` pictures.
 
     The numbers come from torch's own generators. The share is drawn on the CPU and handed over
@@ -171,6 +183,7 @@ def draw_mix(count: int, alpha: float, device: torch.device) -> tuple[Tensor, Te
         the share that a picture keeps, drawn from Beta(alpha, alpha), float (); and its partner
         in the batch, int64 (count,).
     """
+    # `.item()` of a tensor on the CPU waits for nothing
     share = torch.distributions.Beta(alpha, alpha).sample().item()
     return torch.full((), share, device=device), torch.randperm(count, device=device)
 

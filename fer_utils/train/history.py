@@ -1,8 +1,19 @@
-"""The course of a training, epoch by epoch."""
+"""The course of a training, epoch by epoch; nothing heavy is imported for it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fer_utils.errors import FerError
+
+#: Tags of TensorBoard's scalars: a slash groups their charts.
+TAGS = {
+    "train_loss": "loss/train",
+    "valid_loss": "loss/valid",
+    "train_accuracy": "accuracy/train",
+    "valid_accuracy": "accuracy/valid",
+    "learning_rate": "learning rate",
+}
 
 
 @dataclass
@@ -27,6 +38,7 @@ class History:
         """
         if not self.epochs:
             raise FerError(f"no epoch was finished ({self.stopped}).")
+        # of equal rows `max` takes the first, so a later epoch must be better to replace it
         return max(self.epochs, key=lambda row: (row["valid_accuracy"], -row["valid_loss"]))
 
     @property
@@ -51,3 +63,29 @@ class History:
                 f"early, after {done} of {epochs} epochs: no higher validation accuracy in the "
                 f"last {patience}"
             )
+
+
+def tensorboard(folder: str | Path) -> Callable[[History], None]:
+    """Return what writes an epoch to event files in `folder`: `fit(..., on_epoch=...)`.
+
+    `tensorboard --logdir FOLDER` shows them. A run that goes on adds its later epochs.
+
+    Raises:
+        FerError: the package tensorboard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as problem:
+        raise FerError(
+            "event files need the package tensorboard, which is not installed: "
+            "pip install tensorboard (or the kit's extra: pip install -e '.[tensorboard]')."
+        ) from problem
+    writer = SummaryWriter(str(folder))
+
+    def write_epoch(history: History) -> None:
+        row = history.epochs[-1]
+        for key, tag in TAGS.items():
+            writer.add_scalar(tag, row[key], row["epoch"])
+        writer.flush()
+
+    return write_epoch

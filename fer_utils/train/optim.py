@@ -1,21 +1,29 @@
-"""From the words of a recipe to what torch needs for a step."""
+"""Optimizer, learning-rate schedule, batch norm and moving average, as a recipe wants them."""
 
 import math
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import (
+    ExponentialLR,
+    LambdaLR,
+    LRScheduler,
+    OneCycleLR,
+    ReduceLROnPlateau,
+)
 from torch.optim.swa_utils import AveragedModel
 
 from fer_utils.errors import FerError
 from fer_utils.train.recipes import Recipe
 
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
-DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d)
+BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
+Dropout = nn.Dropout | nn.Dropout1d | nn.Dropout2d
+#: How many faces `measure_batch_norm` looks at.
 MEASURED = 2048
 
 
-def make_optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Return the recipe's optimiser over the parameters of `net` that are not frozen.
+def make_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Return the recipe's optimizer over the parameters of `net` that are not frozen.
 
     Raises:
         FerError: all of them are frozen.
@@ -26,48 +34,74 @@ def make_optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
             "every parameter of the net is frozen: leave those that should learn, e.g. the "
             "head, with requires_grad=True."
         )
-    # both handle all weights in one call; foreach gives the very numbers of torch's plain loop
-    quick = {"fused": True} if learning[0].is_cuda else {"foreach": True}
-    common = {"lr": recipe.learning_rate, "weight_decay": recipe.weight_decay, **quick}
-    if recipe.optimiser == "sgd":
+    # Both handle all weights in one call (`fused` is one kernel on a GPU), and give the numbers of
+    # torch's loop over the weights.
+    fused, foreach = (True, None) if learning[0].is_cuda else (None, True)
+    if recipe.optimizer == "sgd":
         return torch.optim.SGD(
             learning,
+            lr=recipe.learning_rate,
             momentum=recipe.momentum,
             dampening=recipe.dampening,
+            weight_decay=recipe.weight_decay,
             nesterov=recipe.nesterov,
-            **common,
+            fused=fused,
+            foreach=foreach,
         )
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser]
-    return kind(learning, betas=recipe.betas, eps=recipe.epsilon, **common)
+    # adam adds the weight decay to the gradient, adamw takes it off the weight itself
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimizer]
+    return kind(
+        learning,
+        lr=recipe.learning_rate,
+        betas=recipe.betas,
+        eps=recipe.epsilon,
+        weight_decay=recipe.weight_decay,
+        fused=fused,
+        foreach=foreach,
+    )
 
 
-def make_scheduler(optimiser, recipe: Recipe, epochs: int, steps: int):
-    """Return the recipe's learning-rate schedule; None where the rate is constant."""
-    schedules = torch.optim.lr_scheduler
+def make_scheduler(
+    optimizer: torch.optim.Optimizer, recipe: Recipe, epochs: int, steps: int
+) -> LRScheduler | None:
+    """Return the recipe's learning-rate schedule; None where the rate is constant.
+
+    Args:
+        optimizer: whose rate it changes.
+        recipe: names the schedule.
+        epochs: of the whole run.
+        steps: batches in an epoch.
+    """
     if recipe.schedule == "exponential":
-        return schedules.ExponentialLR(optimiser, recipe.decay)
+        return ExponentialLR(optimizer, recipe.decay)
     if recipe.schedule == "steps":
-        return schedules.LambdaLR(
-            optimiser, lambda done: math.prod(by for after, by in recipe.steps if after <= done)
+        return LambdaLR(
+            optimizer, lambda done: math.prod(by for after, by in recipe.steps if after <= done)
         )
     if recipe.schedule == "plateau":
         # torch's patience is how many bad epochs it puts up with; ours is when it acts
-        return schedules.ReduceLROnPlateau(
-            optimiser, mode="max", factor=recipe.decay, patience=recipe.plateau - 1, threshold=0
+        return ReduceLROnPlateau(
+            optimizer, mode="max", factor=recipe.decay, patience=recipe.plateau - 1, threshold=0
         )
     if recipe.schedule == "one_cycle":
         # one step more than there are: the schedule may be asked once after the last
-        return schedules.OneCycleLR(
-            optimiser, recipe.learning_rate, total_steps=epochs * steps + 1, pct_start=0.15
+        return OneCycleLR(
+            optimizer, recipe.learning_rate, total_steps=epochs * steps + 1, pct_start=0.15
         )
     return None
 
 
-def step_after_epoch(scheduler, recipe: Recipe, valid_accuracy: float) -> None:
-    """Move a schedule that changes the rate between epochs."""
-    if recipe.schedule == "plateau":
+def step_after_batch(scheduler: LRScheduler | None) -> None:
+    """Move a schedule that changes the rate within an epoch: one cycle."""
+    if isinstance(scheduler, OneCycleLR):
+        scheduler.step()
+
+
+def step_after_epoch(scheduler: LRScheduler | None, valid_accuracy: float) -> None:
+    """Move a schedule that changes the rate between epochs: all others."""
+    if isinstance(scheduler, ReduceLROnPlateau):
         scheduler.step(valid_accuracy)
-    elif recipe.schedule in ("exponential", "steps"):
+    elif scheduler is not None and not isinstance(scheduler, OneCycleLR):
         scheduler.step()
 
 
@@ -80,8 +114,10 @@ def train_mode(net: nn.Module, dropout: bool = True) -> None:
     """
     net.train()
     for part in net.modules():
-        if isinstance(part, DROPOUTS):
+        if isinstance(part, Dropout):
             part.train(dropout)
+    # Asked of whole parts and not of each norm: a norm without parameters of its own (Keras's
+    # InceptionResNetV2 has them) is frozen with the part it stands in.
     for part in net.modules():
         if is_frozen(part):
             for norm in batch_norms(part):
@@ -94,23 +130,30 @@ def is_frozen(part: nn.Module) -> bool:
     return bool(learns) and not any(learns)
 
 
-def batch_norms(net: nn.Module) -> list[nn.Module]:
+def batch_norms(net: nn.Module) -> list[BatchNorm]:
     """Return the batch norms of `net`."""
-    return [m for m in net.modules() if isinstance(m, BATCH_NORMS)]
+    return [m for m in net.modules() if isinstance(m, BatchNorm)]
 
 
-def warm_up_batch_norm(norms: list[tuple[nn.Module, float]], step: int) -> None:
-    """Make the running mean and variance a plain average over the first steps.
+def batch_norm_momenta(net: nn.Module) -> list[tuple[BatchNorm, float]]:
+    """Return the batch norms of `net` that forget, each with its momentum."""
+    return [(norm, norm.momentum) for norm in batch_norms(net) if norm.momentum is not None]
+
+
+def warm_up_batch_norm(norms: list[tuple[BatchNorm, float]], step: int) -> None:
+    """Make the running mean and variance a plain average over the first steps (warm-up).
 
     With Keras's momentum of 0.99 they would otherwise remember their start, variance 1, for
     hundreds of steps, and a net that has learned a small data set would still fail on it at
     evaluation. Learning itself uses the statistics of the batch and is not changed.
     """
+    # momentum 1 takes the first batch whole, 1/2 averages it with the second, 1/3 with the third,
+    # until the norm's own momentum is larger than that
     for norm, momentum in norms:
         norm.momentum = max(momentum, 1 / (step + 1))
 
 
-def warm_up_steps(norms: list[tuple[nn.Module, float]]) -> int:
+def warm_up_steps(norms: list[tuple[BatchNorm, float]]) -> int:
     """Return from which step on `warm_up_batch_norm` changes nothing more."""
     return max((math.ceil(1 / momentum) for _, momentum in norms if momentum), default=0)
 
@@ -136,7 +179,7 @@ def measure_batch_norm(net: nn.Module, images: Tensor, batch: int) -> None:
         norm.reset_running_stats()
         norm.momentum = None  # a plain average over the batches
         norm.train()
-    chosen = images[:: max(1, len(images) // MEASURED)]
+    chosen = images[:: max(1, len(images) // MEASURED)]  # evenly spaced: nothing is drawn
     for pictures in chosen.split(batch) if norms else ():
         if len(pictures) > 1:
             net(pictures.float() / 255)
@@ -146,7 +189,7 @@ def measure_batch_norm(net: nn.Module, images: Tensor, batch: int) -> None:
 
 
 class MovingAverage:
-    """An exponential moving average of the weights.
+    """An exponential moving average (EMA) of the weights.
 
     It starts with a short memory, (1 + n) / (10 + n) at step n, and lengthens it up to
     `decay`: otherwise the random first weights stay in the average for thousands of steps.
@@ -168,7 +211,9 @@ class MovingAverage:
     def update(self) -> None:
         """Take in the weights as they are now."""
         kept = min(self.decay, (1 + self.steps) / (10 + self.steps)) if self.steps else 0.0
-        averaged, current = list(self.net.parameters()), list(self._source.parameters())
+        averaged: list[Tensor] = list(self.net.parameters())
+        current: list[Tensor] = list(self._source.parameters())
+        # all weights in one call, as in torch's own EMA: a loop over them costs more than the sums
         torch._foreach_lerp_(averaged, current, 1 - kept)
         self.steps += 1
 
@@ -189,8 +234,8 @@ class MovingAverage:
         self.steps = int(self._model.n_averaged)
 
 
-def penalised_weights(net: nn.Module, target: str) -> list[nn.Parameter]:
-    """Return the weights (no biases) whose squares the loss adds up; frozen ones are left out."""
+def penalized_weights(net: nn.Module, target: str) -> list[Tensor]:
+    """Return the weights (no biases) whose squares the loss adds up; frozen ones are skipped."""
     if target == "convolutions":
         weights = [m.weight for m in net.modules() if isinstance(m, nn.Conv2d)]
     else:

@@ -3,23 +3,24 @@
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.train.augment import Augmentation
 
-OPTIMISERS = ("adam", "adamw", "sgd")
+OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "exponential", "steps", "plateau", "one_cycle")
 L2_TARGETS = ("convolutions", "last two linear layers")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """One way to train a network; `train.fit` carries it out.
+    """One way to train a network, for `train.fit`.
 
     Attributes:
         source: key of the paper, or where the recipe comes from.
-        optimiser: an entry of `OPTIMISERS`.
+        optimizer: an entry of `OPTIMIZERS`.
         learning_rate: at the start; for `one_cycle` the highest.
         batch: pictures per step.
         epochs: passes over the training split, at most.
@@ -28,12 +29,12 @@ class Recipe:
             a row without a higher validation accuracy; `one_cycle` rises for 15 % of the steps
             and falls along a cosine.
         decay: see schedule.
-        weight_decay: the optimiser's own.
+        weight_decay: the optimizer's own.
         l2: weight of the sum of squares added to the loss, over the weights of `l2_on`.
         l2_on: an entry of `L2_TARGETS`.
         label_smoothing: share of the target spread over all classes.
-        average: decay per step of a moving average of the weights, which is then what is
-            validated and kept; 0 switches it off.
+        average: decay per step of an exponential moving average (EMA) of the weights, which is
+            then what is validated and kept; 0 switches it off.
         augmentation: random changes of the training pictures.
         notes: what the paper leaves open, and what was chosen here.
         betas: adam's and adamw's shares of the old averages of gradient and squared gradient.
@@ -54,14 +55,14 @@ class Recipe:
         late: for so many epochs at the start no dropout, augmentation or mixup. A deep net
             without batch norm may otherwise not find its way out of the class frequencies
             (late dropout: Liu et al., "Dropout reduces underfitting", 2023).
-        distil: share of the target that, in the last epoch, is what the net itself said of the
-            face an epoch before; it grows evenly from the first epoch on. A face whose label the
-            net cannot believe then weighs less (Kim et al., "Self-knowledge distillation with
-            progressive refinement of targets", 2021). 0: never.
+        distil: self-distillation: share of the target that, in the last epoch, is the net's own
+            prediction for the face an epoch before (soft labels); it grows evenly from the first
+            epoch on. A face whose label the net cannot believe then weighs less (Kim et al.,
+            "Self-knowledge distillation with progressive refinement of targets", 2021). 0: never.
     """
 
     source: str
-    optimiser: str = "adam"
+    optimizer: str = "adam"
     learning_rate: float = 1e-3
     batch: int = 32
     epochs: int = 80
@@ -88,9 +89,9 @@ class Recipe:
     distil: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse what `fit` could not carry out."""
+        """Refuse what `fit` could not do."""
         for value, known in (
-            (self.optimiser, OPTIMISERS),
+            (self.optimizer, OPTIMIZERS),
             (self.schedule, SCHEDULES),
             (self.l2_on, L2_TARGETS),
         ):
@@ -102,7 +103,7 @@ class Recipe:
 
     def _mistakes(self) -> tuple[tuple[bool, str], ...]:
         """Pair each thing that may be wrong with what to say then."""
-        looks_ahead = self.optimiser == "sgd" and self.nesterov
+        looks_ahead = self.optimizer == "sgd" and self.nesterov
         return (
             (self.batch < 2, f"batch={self.batch}: batch norm needs 2 pictures or more."),
             (self.epochs < 1, f"epochs={self.epochs}: train for 1 epoch or more."),
@@ -141,7 +142,7 @@ _ARRIAGA_CHANGES = Augmentation(rotation=10, shift=0.1, zoom=0.1, flip=True)
 RECIPES = {
     "alessi2019": Recipe(
         source="alessi2019",
-        optimiser="adam",
+        optimizer="adam",
         learning_rate=1e-3,
         betas=(0.9, 0.999),
         epsilon=1e-8,
@@ -163,7 +164,7 @@ RECIPES = {
     ),
     "minaee2019": Recipe(
         source="minaee2019",
-        optimiser="adam",
+        optimizer="adam",
         learning_rate=0.005,
         batch=128,
         epochs=500,
@@ -182,7 +183,7 @@ RECIPES = {
     ),
     "ferplus": Recipe(
         source="barsoum2016",
-        optimiser="sgd",
+        optimizer="sgd",
         learning_rate=0.05,
         momentum=0.9,
         dampening=0.9,
@@ -204,7 +205,7 @@ RECIPES = {
     ),
     "pandey2019": Recipe(
         source="pandey2019",
-        optimiser="adam",
+        optimizer="adam",
         learning_rate=1e-4,
         batch=32,
         epochs=100,
@@ -225,7 +226,7 @@ RECIPES = {
     ),
     "pandey2019_rtnn": Recipe(
         source="pandey2019",
-        optimiser="adam",
+        optimizer="adam",
         learning_rate=1e-3,
         batch=32,
         epochs=200,
@@ -246,7 +247,7 @@ RECIPES = {
     ),
     "mazen2021": Recipe(
         source="mazen2021",
-        optimiser="adam",
+        optimizer="adam",
         learning_rate=1e-3,
         betas=(0.5, 0.999),
         batch=128,
@@ -269,7 +270,7 @@ RECIPES = {
     ),
     "borgalli2022": Recipe(
         source="borgalli2022",
-        optimiser="adam",
+        optimizer="adam",
         learning_rate=1e-4,
         batch=32,
         epochs=100,
@@ -293,7 +294,7 @@ RECIPES = {
     ),
     "one_cycle": Recipe(
         source="this kit",
-        optimiser="adamw",
+        optimizer="adamw",
         learning_rate=6e-3,
         batch=128,
         epochs=60,
@@ -308,7 +309,7 @@ RECIPES = {
     ),
     "small_resnet": Recipe(
         source="this kit",
-        optimiser="sgd",
+        optimizer="sgd",
         learning_rate=0.1,
         batch=128,
         epochs=60,
@@ -337,17 +338,27 @@ def recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def completed(stored: dict) -> dict:
+#: Keys of recipes and run states that were written before they had today's names.
+OLD_NAMES = {"optimiser": "optimizer", "said": "soft_targets"}
+
+
+def with_new_names(stored: dict) -> dict:
+    """Return a recipe or a state that was read from a file, with today's names as keys."""
+    return {OLD_NAMES.get(key, key): value for key, value in stored.items()}
+
+
+def with_defaults(stored: dict) -> dict:
     """Return a recipe that was written as JSON, with the settings that recipes have gained since.
 
-    A new setting's own value changes nothing, so a run that was begun before can go on.
+    A new setting's default changes nothing, so a run that was begun before can go on.
 
     Args:
         stored: `Recipe.as_dict` as JSON reads it back, whole or in part.
     """
-    today = json.loads(json.dumps(Recipe(source="").as_dict()))
-    augmentation = {**today["augmentation"], **stored.get("augmentation", {})}
-    return {**today, **stored, "augmentation": augmentation}
+    # through JSON tuples become lists, as they are in `stored`
+    defaults = json.loads(json.dumps(Recipe(source="").as_dict()))
+    augmentation = {**defaults["augmentation"], **stored.get("augmentation", {})}
+    return {**defaults, **with_new_names(stored), "augmentation": augmentation}
 
 
 #: Those of `Augmentation`'s changes that are a number.
@@ -371,17 +382,18 @@ def changed(original: Recipe, words: Iterable[str]) -> Recipe:
         FerError: not of that form, no such name, a value of the wrong kind, or values that do
             not go together.
     """
-    values, pictures = {}, {}
+    values: dict[str, Any] = {}
+    pictures: dict[str, Any] = {}
     for word in words:
         name, _, text = word.partition("=")
         if name not in CHANGEABLE:
             raise FerError(
                 f"{word!r}: expected NAME=VALUE, the name one of {', '.join(CHANGEABLE)}."
             )
-        owner, chosen = original, values
-        if name in CHANGES_OF_PICTURES:
-            owner, chosen = original.augmentation, pictures
-        kind = type(getattr(owner, name))
+        of_pictures = name in CHANGES_OF_PICTURES
+        chosen = pictures if of_pictures else values
+        # the setting as it is tells what its words mean: "64" is an int for batch
+        kind = type(getattr(original.augmentation if of_pictures else original, name))
         try:
             chosen[name] = kind(text)
         except ValueError:

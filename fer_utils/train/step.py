@@ -1,90 +1,162 @@
 """One batch: from the numbers of its faces to the gradients of the weights."""
 
+from typing import NamedTuple, cast
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fer_utils.train.augment import augment, mixup
-from fer_utils.train.optim import penalised_weights
+from fer_utils.data.faceset import FaceSet
+from fer_utils.emotions import FER8
+from fer_utils.errors import FerError
+from fer_utils.evaluate import labels_for
+from fer_utils.train.augment import Mix, augment, mixup
+from fer_utils.train.optim import penalized_weights
 from fer_utils.train.recipes import Recipe
 
 
-class Step:
-    """Forward and backward for one batch; what is not its work: the optimiser.
+class TrainingData(NamedTuple):
+    """The training faces on the device.
 
-    It reads and writes tensors on the device alone and never waits for their values, so that
-    a GPU can be given step after step, and the kernels of a step can be recorded.
+    Attributes:
+        images: uint8 (N, C, H, W); a batch becomes float when it is its turn, so that the whole
+            data set takes a quarter of the memory.
+        labels: int64 (N,).
+        targets: what is to be learned: the labels again, or soft labels, i.e. probabilities of
+            the classes, float (N, K).
+    """
+
+    images: Tensor
+    labels: Tensor
+    targets: Tensor
+
+
+class Step:
+    """Forward and backward pass for one batch; the optimizer's step is left to the loop.
+
+    It reads and writes tensors on the device alone and never asks for their values (`.item()`
+    waits until the GPU has caught up). So a GPU can be given step after step without a pause,
+    and the kernels of a step can be recorded as a CUDA graph.
 
     Attributes:
         net: what learns.
-        images: uint8 (N, C, H, W), all faces.
-        labels: int64 (N,).
-        targets: what is to be learned, labels (N,) or shares of the classes (N, K).
+        data: all training faces.
         generator: random numbers of the augmentation.
-        loss_sum: of all faces since `start`.
-        right: how many of them were told right, as augmented and while the weights changed.
-        said: what the net said last of every face, as shares (N, K), its target before that;
-            None where the recipe does not distil.
-        trust: the share of the target that `said` makes up.
+        loss_sum: of all faces since `start_epoch`.
+        correct: how many of them were predicted right, augmented and while the weights changed.
+        soft_targets: for self-distillation, the net's last prediction for every face as
+            probabilities (N, K), its target before that; None where the recipe does not distil.
+        alpha: the share of the target that `soft_targets` makes up.
     """
 
     def __init__(
         self,
         net: nn.Module,
-        images: Tensor,
-        labels: Tensor,
-        targets: Tensor,
+        data: TrainingData,
         recipe: Recipe,
         generator: torch.Generator,
-        precision: str,
-        compile: bool,
+        precision: str = "float32",
+        compile: bool = False,
     ):
-        self.net, self.recipe, self.generator = net, recipe, generator
+        self.net, self.data, self.recipe, self.generator = net, data, recipe, generator
         self.compiled = torch.compile(net) if compile else net
-        self.images, self.labels, self.targets = images, labels, targets
-        self.penalised = penalised_weights(net, recipe.l2_on) if recipe.l2 else []
-        self.half = torch.autocast(
-            images.device.type, torch.bfloat16, enabled=precision == "bfloat16"
-        )
-        self.loss_sum = torch.zeros((), device=images.device)
-        self.right = torch.zeros((), device=images.device, dtype=torch.long)
-        self.said = targets.clone() if recipe.distil else None
-        self.trust = torch.zeros((), device=images.device)
+        self.penalized = penalized_weights(net, recipe.l2_on) if recipe.l2 else []
+        device = data.images.device
+        self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
+        # These are tensors and are changed in place: a CUDA graph knows addresses, not names.
+        self.loss_sum = torch.zeros((), device=device)
+        self.correct = torch.zeros((), device=device, dtype=torch.long)
+        self.soft_targets = data.targets.clone() if recipe.distil else None
+        self.alpha = torch.zeros((), device=device)
 
-    def start(self, progress: float) -> None:
-        """Begin an epoch: nothing is added up yet. `progress` reaches 1 in the last one."""
+    def start_epoch(self, progress: float) -> None:
+        """Add up from nothing again. `progress` reaches 1 in the last epoch."""
         self.loss_sum.zero_()
-        self.right.zero_()
-        self.trust.fill_(self.recipe.distil * progress)
+        self.correct.zero_()
+        # At first the net knows nothing, so its predictions are hardly trusted.
+        self.alpha.fill_(self.recipe.distil * progress)
 
-    def __call__(
-        self, rows: Tensor, mix: tuple[Tensor, Tensor] | None, plain: bool, steady: bool
-    ) -> None:
+    def __call__(self, rows: Tensor, mix: Mix | None, augmented: bool, capturable: bool) -> None:
         """Leave the gradients of a batch in the weights, and add up its loss.
 
         Args:
             rows: int64 (B,), which faces.
             mix: as drawn by `augment.draw_mix`; None mixes nothing.
-            plain: leave augmentation out.
-            steady: a whole batch, and the net's settings change no more from step to step (the
-                momenta of batch norm do at first): a compiled net is used, where there is one.
+            augmented: change the pictures at random.
+            capturable: a whole batch, and no setting of the net changes any more from step to step
+                (the momenta of batch norm do at first): a compiled net is used where there is one.
         """
-        pictures, targets = self.images[rows].float() / 255, self.targets[rows]
-        if self.said is not None:
-            targets = torch.lerp(targets, self.said[rows], self.trust)
-        if not plain:
+        # Batch: the faces by their numbers, pictures in [0, 1].
+        pictures, targets = self.data.images[rows].float() / 255, self.data.targets[rows]
+        if self.soft_targets is not None:
+            targets = torch.lerp(targets, self.soft_targets[rows], self.alpha)
+        if augmented:
             pictures = augment(pictures, self.recipe.augmentation, self.generator)
         if mix is not None:
             pictures, targets = mixup(pictures, targets, *mix)
-        with self.half:
-            net = self.compiled if steady else self.net
+
+        # Forward. In channels_last memory the channels of a pixel lie side by side, as the fast
+        # convolutions of oneDNN and cuDNN want them; otherwise every layer would copy first.
+        with self.autocast:
+            net = self.compiled if capturable else self.net
             logits = net(pictures.contiguous(memory_format=torch.channels_last))
-        logits = logits.float()
-        if self.said is not None:
-            self.said[rows] = logits.detach().softmax(1)
+        logits = logits.float()  # softmax and loss in bfloat16 would lose too many digits
+        if self.soft_targets is not None:
+            # Self-distillation: this prediction is part of the face's target in the next epoch.
+            self.soft_targets[rows] = logits.detach().softmax(1)
+
+        # Loss. `cross_entropy` takes labels and soft labels alike; label smoothing then moves its
+        # share of either towards 1 / K for every class.
         loss = F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
-        penalty = sum((w.square().sum() for w in self.penalised), torch.zeros_like(loss))
+        penalty = sum((w.square().sum() for w in self.penalized), torch.zeros_like(loss))
+
+        # Backward. Gradients are dropped rather than set to zero, so that backward writes them
+        # instead of adding to them.
         self.net.zero_grad(set_to_none=True)
         (loss + self.recipe.l2 * penalty).backward()
+
+        # What is reported leaves the L2 penalty out: it compares with the validation loss.
         self.loss_sum += loss.detach() * len(rows)
-        self.right += (logits.detach().argmax(1) == self.labels[rows]).sum()
+        self.correct += (logits.detach().argmax(1) == self.data.labels[rows]).sum()
+
+    def means(self) -> tuple[float, float]:
+        """Return loss and accuracy per training face since `start_epoch`; waits for the GPU."""
+        count = len(self.data.images)
+        return self.loss_sum.item() / count, self.correct.item() / count
+
+
+def on_device(net: nn.Module, faces: FaceSet, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return uint8 images (N, C, H, W) and labels (N,) as tensors on the device."""
+    images = torch.from_numpy(np.array(faces.images)).to(device)
+    return images, torch.from_numpy(labels_for(classes_of(net), faces)).to(device)
+
+
+def make_targets(net: nn.Module, faces: FaceSet, labels: Tensor, recipe: Recipe) -> Tensor:
+    """Return what is to be learned: labels int64 (N,), or soft labels float (N, K).
+
+    Where no vote of a face is left, its label counts.
+
+    Raises:
+        FerError: the recipe wants votes, and the faces have none, or for classes the net lacks.
+    """
+    if not (recipe.votes or recipe.mixup or recipe.distil):
+        return labels
+    classes = classes_of(net)
+    # mixup and distillation need targets that can be averaged: one-hot where there are no votes
+    shares = F.one_hot(labels, len(classes)).float()
+    if recipe.votes:
+        voted = torch.from_numpy(faces.vote_distribution(recipe.votes)).float().to(labels.device)
+        if classes != FER8:
+            raise FerError(
+                f"votes={recipe.votes!r} needs a net with the classes of the votes "
+                f"({', '.join(FER8)}): relabel the faces first, e.g. faces.relabel('majority')."
+            )
+        known = voted.sum(1) > 0
+        shares[known] = voted[known]
+    return shares
+
+
+def classes_of(net: nn.Module) -> tuple[str, ...]:
+    """Return the names of a net's outputs."""
+    return tuple(cast("tuple[str, ...]", net.classes))

@@ -146,14 +146,14 @@ images = torch.tensor(learn.images)
 labels = torch.tensor(learn.labels)
 
 
-def one_epoch(net, optimiser, batch=32):
+def one_epoch(net, optimizer, batch=32):
     net.train()
     total = 0.0
     for rows in torch.randperm(len(images)).split(batch):
         loss = F.cross_entropy(net(images[rows].float() / 255), labels[rows])
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         total += loss.item() * len(rows)
     return total / len(images)
 
@@ -170,11 +170,11 @@ def one_epoch(net, optimiser, batch=32):
 # %%
 torch.manual_seed(0)
 net = models.create("mini_xception", seed=0)
-optimiser = torch.optim.Adam(net.parameters(), lr=1e-3)
-schedule = torch.optim.lr_scheduler.ExponentialLR(optimiser, gamma=0.95)
+optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
+schedule = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.95)
 losses = []
 while len(losses) < 2:  # epochs
-    losses.append(one_epoch(net, optimiser))
+    losses.append(one_epoch(net, optimizer))
     schedule.step()
 print("the training loss fell:", losses[1] < losses[0])
 print(f"below ln 7 = {np.log(7):.3f}:", losses[1] < np.log(7))
@@ -380,10 +380,10 @@ for name, weights in (("alessi2019", convolutions), ("minaee2019", last_two)):
 # The kit picks the weights by what the recipe's `l2_on` says:
 
 # %%
-from fer_utils.train.optim import penalised_weights
+from fer_utils.train.optim import penalized_weights
 
 for name, net in (("alessi2019", mini), ("minaee2019", deep)):
-    chosen = penalised_weights(net, train.RECIPES[name].l2_on)
+    chosen = penalized_weights(net, train.RECIPES[name].l2_on)
     squares = sum(weight.square().sum().item() for weight in chosen)
     print(name, len(chosen), "layers, the same:", np.isclose(squares, by_hand[name]))
 
@@ -413,7 +413,7 @@ def short_run(seed, recipe=recipe):
 
 # %%
 def squares(net):
-    return sum(weight.square().sum().item() for weight in penalised_weights(net, "convolutions"))
+    return sum(weight.square().sum().item() for weight in penalized_weights(net, "convolutions"))
 
 
 start = squares(models.create("mini_xception", seed=0))
@@ -720,7 +720,7 @@ print("the same weights as without a break:", equal(fresh, whole))
 
 # %%
 wild = {
-    "SGD": replace(recipe, optimiser="sgd", learning_rate=100.0),
+    "SGD": replace(recipe, optimizer="sgd", learning_rate=100.0),
     "Adam": replace(recipe, learning_rate=1000.0),
 }
 for name, its_recipe in wild.items():

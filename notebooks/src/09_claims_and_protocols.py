@@ -296,13 +296,13 @@ known, new = (known - mean) / deviation, (new - mean) / deviation
 # %%
 torch.manual_seed(0)
 layer = torch.nn.Linear(known.shape[1], len(net.classes))
-optimiser = torch.optim.SGD(layer.parameters(), lr=1.0)
+optimizer = torch.optim.SGD(layer.parameters(), lr=1.0)
 targets, right = torch.tensor(learn.labels.copy()), []
 for _epoch in range(250):
     for batch in torch.randperm(len(known)).split(100):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         torch.nn.functional.cross_entropy(layer(known[batch]), targets[batch]).backward()
-        optimiser.step()
+        optimizer.step()
     right.append(layer(new).argmax(1).numpy() == tested.labels)
 right = np.array(right)
 print("epochs and test faces:", right.shape)
