@@ -89,6 +89,16 @@ def test_programs_share_the_runs_without_doing_one_twice(small, done, monkeypatc
     assert "invalid share_of value: 'half'" in capsys.readouterr().err
 
 
+def test_a_run_kept_under_an_old_name_of_a_setting_is_found(small, done, monkeypatch):
+    small = replace(small, settings=lambda arm: '{"optimizer": "adam"}')
+    assert call(small, monkeypatch) == 0
+    for arm in ARMS:
+        path = small.path_of(arm, 0)
+        path.write_text(path.read_text().replace("optimizer", "optimiser"))
+    assert call(small, monkeypatch) == 0
+    assert len(done) == 4
+
+
 def test_interrupted_run_leaves_nothing_and_the_finished_ones_stay(small, monkeypatch, capsys):
     stops = replace(small, run=lambda *one: None if one == (ARMS[1], 0) else small.run(*one))
     assert call(stops, monkeypatch) == 130

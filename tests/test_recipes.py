@@ -2,6 +2,8 @@
 
 import dataclasses
 import inspect
+import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,7 +11,7 @@ from torch import nn
 
 from fer_utils.errors import FerError
 from fer_utils.train import optim
-from fer_utils.train.recipes import RECIPES, Recipe, changed, recipe
+from fer_utils.train.recipes import RECIPES, Recipe, changed, recipe, with_defaults
 
 
 def stated(name: str, **numbers) -> None:
@@ -179,6 +181,20 @@ def test_every_setting_is_explained():
 def test_recipes_refuse_what_fit_could_not_carry_out(wrong, says):
     with pytest.raises(FerError, match=says):
         Recipe("test", **wrong)
+
+
+def test_recipes_in_files_of_earlier_runs_are_read_under_todays_names():
+    names = {entry.name for entry in dataclasses.fields(Recipe)}
+    paths = sorted((Path(__file__).resolve().parents[1] / "figures" / "runs").glob("*.json"))
+    assert paths
+    for path in paths:
+        config = json.loads(path.read_text())["config"]
+        today = with_defaults(config["hyper_parameters"])
+        assert set(today) == names
+        assert today["optimizer"] == recipe(config["recipe"]).optimizer
+    old = {"source": "old", "optimiser": "sgd", "augmentation": {"shift": 0.2}}
+    assert with_defaults(old)["optimizer"] == "sgd"
+    assert with_defaults(old)["augmentation"]["shift"] == 0.2
 
 
 def test_unknown_recipe_names_the_nearest():

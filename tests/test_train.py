@@ -17,7 +17,7 @@ from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER8, FERPLUS_VOTES
 from fer_utils.errors import FerError
 from fer_utils.evaluate import evaluate
-from fer_utils.train import checkpoint, loop, optim
+from fer_utils.train import loop, optim
 from fer_utils.train.augment import Augmentation
 from fer_utils.train.loop import Run
 from fer_utils.train.recipes import Recipe
@@ -128,7 +128,31 @@ def test_a_frozen_net_resumes_to_the_same_numbers(tmp_path, monkeypatch):
         run(small_net(), dataclasses.replace(QUICK, average=0.9), out=tmp_path / "cut")
 
 
-def cut_and_resume(changes, tmp_path, monkeypatch, prepare=lambda net: net):
+OLD_STATE = (
+    *("identity", "net", "average", "best", "said", "optimiser", "scheduler", "generator", "torch"),
+    *("cuda", "epochs"),
+)
+
+
+def give_old_names(folder):
+    """Rewrite a state as it was before its keys were called as they are today."""
+    state = torch.load(folder / "last.pt", weights_only=True)
+    identity = json.loads(state.pop("identity"))
+    identity["recipe"]["optimiser"] = identity["recipe"].pop("optimizer")
+    old = {"identity": json.dumps(identity, sort_keys=True), **state}
+    old["said"], old["optimiser"] = old.pop("soft_targets"), old.pop("optimizer")
+    assert sorted(old) == sorted(OLD_STATE)
+    torch.save(old, folder / "last.pt")
+
+
+@pytest.mark.parametrize("changes", [{"distil": 0.7}, EVERYTHING], ids=str)
+def test_a_run_written_under_old_names_resumes_to_the_same_numbers(changes, tmp_path, monkeypatch):
+    cut_and_resume(changes, tmp_path, monkeypatch, between=give_old_names)
+
+
+def cut_and_resume(
+    changes, tmp_path, monkeypatch, prepare=lambda net: net, between=lambda folder: None
+):
     how = dataclasses.replace(QUICK, **changes)
     straight = prepare(small_net())
     expected = run(straight, how, out=tmp_path / "straight")
@@ -146,6 +170,7 @@ def cut_and_resume(changes, tmp_path, monkeypatch, prepare=lambda net: net):
         history = run(stopped, how, out=tmp_path / "cut")
     assert history.stopped == "interrupted after 2 of 4 epochs"
     assert len(history.epochs) == 2
+    between(tmp_path / "cut")
 
     resumed = prepare(small_net(seed=9))  # its own first weights must not matter
     history = run(resumed, how, out=tmp_path / "cut")

@@ -121,6 +121,14 @@ def test_a_recording_that_fails_is_given_up_with_a_warning(recordings, monkeypat
     assert torch.equal(found[0], trained(QUICK)[0])
 
 
+def test_a_run_moves_its_net_to_its_device():
+    """So nothing of it, optimizer and average included, is made from weights elsewhere."""
+    net, moved = small_net(), []
+    net.to = lambda device, **options: moved.append(device)
+    Run(net, stripes(56, 0), stripes(32, 1), QUICK, Options(1, 0, CPU))
+    assert moved == [CPU]
+
+
 def test_graphs_need_a_gpu():
     with pytest.raises(FerError, match="needs a CUDA GPU"):
         run(small_net(), device="cpu", graphs=True)

@@ -109,7 +109,10 @@ class Experiment:
         """Return a run that is there and has today's settings."""
         path = self.path_of(arm, seed)
         row = json.loads(path.read_text()) if path.is_file() else None
-        return row if row is not None and row["settings"] == self.settings(arm) else None
+        if row is None:
+            return None
+        settings = row["settings"].replace('"optimiser"', '"optimizer"')  # its name in older runs
+        return row if settings == self.settings(arm) else None
 
     def run_missing(self, seeds: tuple[int, ...], share: tuple[int, int] = (1, 1)) -> bool:
         """Do the runs that are missing; False where Ctrl-C came.

@@ -51,6 +51,7 @@ class History:
         accuracies = [row["valid_accuracy"] for row in self.epochs]
         if not patience or not accuracies:
             return False
+        # `index` finds the first of equals: to reach the best once more is no rise
         return len(accuracies) - 1 - accuracies.index(max(accuracies)) >= patience
 
     def say_why_it_ended(self, epochs: int, patience: int) -> None:

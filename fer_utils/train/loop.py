@@ -53,6 +53,7 @@ def train_epochs(run: "Run", after_epoch: Callable[[dict], object], bar: tqdm) -
             break  # early stopping: validation has not become better for `patience` epochs
         started, rate = time.perf_counter(), run.optimizer.param_groups[0]["lr"]
         run.start_epoch(epoch)
+
         # Shuffle. The faces lie on the device, so a batch is no more than a list of row numbers.
         order = torch.randperm(len(images), generator=run.generator, device=images.device)
         for index, rows in enumerate(order.split(recipe.batch)):
@@ -64,6 +65,8 @@ def train_epochs(run: "Run", after_epoch: Callable[[dict], object], bar: tqdm) -
                 run.check_loss(epoch, rate)
             bar.update()
         run.check_loss(epoch, rate)
+
+        # Validate, on pictures as they are and without dropout; some schedules wait for the result.
         train_loss, train_accuracy = run.step.means()
         valid_loss, valid_accuracy = run.validate()
         step_after_epoch(run.scheduler, valid_accuracy)
@@ -83,6 +86,7 @@ def train_epochs(run: "Run", after_epoch: Callable[[dict], object], bar: tqdm) -
 def train_batch(run: "Run", rows: Tensor, number: int, augmented: bool) -> None:
     """Change the weights by one batch of faces; `number` counts the batches of a run from 0."""
     warm_up_batch_norm(run.norms, number)
+    # Mixup is drawn out here: a CUDA graph cannot draw on the CPU, and only takes what is drawn.
     mix = None
     if run.recipe.mixup and augmented:
         mix = draw_mix(len(rows), run.recipe.mixup, rows.device)
@@ -90,6 +94,7 @@ def train_batch(run: "Run", rows: Tensor, number: int, augmented: bool) -> None:
     capturable = number >= run.warm_up and len(rows) == run.recipe.batch
     # Forward, loss, zero_grad, backward: `Step.__call__`, or its recording as a CUDA graph.
     run.run_step(rows, mix, augmented, capturable)
+    # The gradients lie in the weights now: change these, then the learning rate, then the EMA.
     run.optimizer.step()
     step_after_batch(run.scheduler)
     if run.average is not None:
@@ -170,6 +175,7 @@ def fit(
                 state = checkpoint.load(folder / checkpoint.STATE, run.identity, device)
                 run.load_state_dict(state)
         run.loop(folder, progress, on_epoch or (lambda history: None))
+    # The caller's net: with its own momenta, the best epoch's weights and no memory for gradients.
     for norm, momentum in run.norms:
         norm.momentum = momentum
     net.load_state_dict(run.best_weights)
@@ -274,7 +280,7 @@ class Run:
                 history.say_why_it_ended(epochs, self.recipe.patience)
             except Diverged as problem:
                 history.stopped = str(problem)
-            except KeyboardInterrupt:
+            except KeyboardInterrupt:  # no error: whoever stops a training wants its result
                 history.stopped = f"interrupted after {len(history.epochs)} of {epochs} epochs"
 
     def start_epoch(self, epoch: int) -> None:

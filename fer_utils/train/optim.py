@@ -84,7 +84,8 @@ def make_scheduler(
             optimizer, mode="max", factor=recipe.decay, patience=recipe.plateau - 1, threshold=0
         )
     if recipe.schedule == "one_cycle":
-        # one step more than there are: the schedule may be asked once after the last
+        # The rate rises for 15 % of the steps and falls along a cosine; torch moves the momentum
+        # the other way. One step more than there are: it may be asked once after the last.
         return OneCycleLR(
             optimizer, recipe.learning_rate, total_steps=epochs * steps + 1, pct_start=0.15
         )
@@ -181,7 +182,7 @@ def measure_batch_norm(net: nn.Module, images: Tensor, batch: int) -> None:
         norm.train()
     chosen = images[:: max(1, len(images) // MEASURED)]  # evenly spaced: nothing is drawn
     for pictures in chosen.split(batch) if norms else ():
-        if len(pictures) > 1:
+        if len(pictures) > 1:  # one picture has no variance
             net(pictures.float() / 255)
     for norm, momentum in norms:
         norm.momentum = momentum

@@ -363,6 +363,7 @@ def with_defaults(stored: dict) -> dict:
 
 #: Those of `Augmentation`'s changes that are a number.
 CHANGES_OF_PICTURES = ("rotation", "shift", "zoom", "erase", "skew", "blur", "noise")
+# Pairs and tables (betas, steps) do not fit "name=value": those are changed in Python.
 #: What `changed` can change: the numbers of a recipe, its schedule, the changes of pictures.
 CHANGEABLE = (
     *("learning_rate", "batch", "decay", "weight_decay", "l2", "label_smoothing", "average"),

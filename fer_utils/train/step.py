@@ -109,6 +109,7 @@ class Step:
         # Loss. `cross_entropy` takes labels and soft labels alike; label smoothing then moves its
         # share of either towards 1 / K for every class.
         loss = F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
+        # L2 as the papers write it, a term of the loss; adamw's weight decay is something else.
         penalty = sum((w.square().sum() for w in self.penalized), torch.zeros_like(loss))
 
         # Backward. Gradients are dropped rather than set to zero, so that backward writes them
