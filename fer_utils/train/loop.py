@@ -55,6 +55,8 @@ def train_epochs(run: "Run", after_epoch: Callable[[dict], object], bar: tqdm) -
         run.start_epoch(epoch)
 
         # Shuffle. The faces lie on the device, so a batch is no more than a list of row numbers.
+        # This order, then the augmentations, come from one generator, whose state is saved after
+        # the epoch: one draw more or less in between, and a resumed run would learn otherwise.
         order = torch.randperm(len(images), generator=run.generator, device=images.device)
         for index, rows in enumerate(order.split(recipe.batch)):
             if len(rows) == 1:
