@@ -105,12 +105,12 @@ def test_data_holds_what_the_page_needs():
 
 
 def test_map_is_white_at_zero_red_above_and_blue_below():
-    face = np.full((1, 3, 3), 255, np.uint8)
-    drawn, palette, limits = widgets.views.coloured(face, np.array([[-2.0, 0.0, 2.0]]), True)
+    face = np.full((1, 1, 3), 255, np.uint8)
+    drawn, palette, limits = widgets.views.colored(face, np.array([[-2.0, 0.0, 2.0]]), True)
     (low, zero, high) = drawn[0].astype(int)
     assert low[2] > low[0] + 50 and high[0] > high[2] + 50 and np.ptp(zero) < 4 < 240 < zero.min()
     assert limits == [-2, 0, 2] and len(palette) == 1024
-    drawn, _, limits = widgets.views.coloured(face, np.array([[0.0, 1.0, 2.0]]), False)
+    drawn, _, limits = widgets.views.colored(face, np.array([[0.0, 1.0, 2.0]]), False)
     assert (np.diff(drawn[0].astype(int).sum(-1)) < -50).all() and limits == [0, 2]
 
 
