@@ -1,6 +1,8 @@
 """Figures: that they show what they say, are described, and are written whole or not at all."""
 
 import base64
+import subprocess
+import sys
 from io import BytesIO
 
 import matplotlib
@@ -287,3 +289,16 @@ def test_places_in_words():
     assert place((0, 0), (12, 12)) == "at the upper left"
     assert place((11, 6), (12, 12)) == "in the lower centre"
     assert place((6, 6), (12, 12)) == "in the middle"
+
+
+def test_only_public_names_are_offered():
+    assert dir(plots) == sorted(plots.__all__)
+    assert all(hasattr(plots, name) for name in plots.__all__)
+
+
+def test_importing_loads_nothing_that_only_some_figures_need():
+    code = "import sys, fer_utils.plots; print(*{name.split('.')[0] for name in sys.modules})"
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    late = "seaborn pandas scipy sklearn captum numba llvmlite cv2 torchvision safetensors IPython"
+    assert "matplotlib" in made.stdout.split()
+    assert not set(late.split()) & set(made.stdout.split())

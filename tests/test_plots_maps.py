@@ -1,8 +1,12 @@
+"""Maps over faces: one overlay for all of them, and several on one scale."""
+
 import numpy as np
 import pytest
 
-from fer_utils import plots
+from fer_utils import plots, saliency
 from fer_utils.errors import FerError
+from fer_utils.plots.maps import DARKEST, SIGNED, UNSIGNED, color_scale, overlay
+from fer_utils.widgets.views import colored
 
 
 def spot(y, x, value=1.0, size=(12, 12)):
@@ -17,6 +21,54 @@ FACE = np.full((12, 12), 255, np.uint8)
 def drawn(figure):
     """The pictures in the panels, without the colour bar."""
     return [axes.images[0].get_array() for axes in figure.axes if axes.images]
+
+
+def test_where_a_map_is_zero_the_pale_gray_face_is_seen():
+    face = np.array([[0, 51], [255, 102]], np.uint8)
+    for signed in (True, False):
+        drawn = overlay(face, np.zeros((2, 2)), signed)
+        assert drawn.shape == (2, 2, 3) and np.ptp(drawn, -1).max() < 0.02  # no colour
+        expected = DARKEST + (1 - DARKEST) * face / 255
+        np.testing.assert_allclose(drawn.mean(-1), expected, atol=0.035)  # both maps begin near 1
+
+
+@pytest.mark.parametrize(("signed", "colors"), [(True, SIGNED), (False, UNSIGNED)])
+def test_the_largest_value_has_the_full_color(signed, colors):
+    heat = spot(2, 3, 0.7)
+    np.testing.assert_allclose(overlay(FACE, heat, signed)[2, 3], colors(1.0)[:3])
+    dark = overlay(np.zeros((12, 12), np.uint8), heat, signed)
+    np.testing.assert_allclose(dark[2, 3], DARKEST * np.array(colors(1.0)[:3]))
+    shared = overlay(FACE, heat, signed, color_scale(heat, 2 * heat, signed=signed))
+    assert shared[2, 3].min() > overlay(FACE, heat, signed)[2, 3].min()  # paler on a larger scale
+
+
+def test_signs_differ_in_color_and_not_in_strength():
+    heat = spot(1, 1) - spot(9, 9)
+    drawn = overlay(FACE, heat)
+    red, blue = drawn[1, 1], drawn[9, 9]
+    assert red[0] > 2 * red[2] and blue[2] > 2 * blue[0]
+    np.testing.assert_allclose(blue, SIGNED(0.0)[:3])
+
+
+def test_a_map_lies_only_over_a_face_of_its_size():
+    with pytest.raises(FerError, match=r"a map of \(5, 12\) does not fit a face of \(12, 12\)"):
+        overlay(FACE, np.zeros((5, 12)))
+
+
+def test_every_map_over_a_face_is_the_overlay():
+    face = np.random.default_rng(0).integers(0, 256, (12, 12), np.uint8)
+    heat = spot(2, 2) - 0.4 * spot(8, 8)
+    unsigned = np.abs(heat).astype(np.float32)
+    found = saliency.Attribution(unsigned, False, "gradient", 0, ("a", "b"), np.array([0.6, 0.4]))
+    for drawn, expected in (
+        (plots.saliency(face, heat).axes[1], overlay(face, heat)),
+        (plots.heats([face], [heat], ["a"]).axes[0], overlay(face, heat)),
+        (plots.attribution(face, found).axes[1], overlay(face, unsigned, signed=False)),
+        (plots.attributions(face, [found]).axes[1], overlay(face, unsigned, signed=False)),
+    ):
+        np.testing.assert_array_equal(drawn.images[0].get_array(), expected)
+    in_page = colored(face, heat, True)[0]
+    np.testing.assert_array_equal(in_page, (255 * overlay(face, heat)).round())
 
 
 def test_all_panels_share_the_scale_of_the_strongest_map():

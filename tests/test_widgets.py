@@ -1,5 +1,7 @@
 """The explorers, driven by setting their controls."""
 
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from io import BytesIO
@@ -81,6 +83,22 @@ def upload(explorer, content, name="me.png"):
     about["last_modified"] = datetime(2026, 1, 1, tzinfo=UTC)
     explorer.source.upload.value = ({**about, "content": content},)
     explorer.wait()
+
+
+def test_only_public_names_are_offered():
+    assert dir(widgets) == sorted(widgets.__all__)
+    assert all(hasattr(widgets, name) for name in widgets.__all__)
+
+
+def test_widgets_add_little_to_what_their_work_loads():
+    code = (
+        "import sys, fer_utils.data, fer_utils.evaluate, fer_utils.models, fer_utils.saliency\n"
+        "before = set(sys.modules)\nimport fer_utils.widgets\nprint(*set(sys.modules) - before)"
+    )
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    added = {name.split(".")[0] for name in made.stdout.split()}
+    assert {"ipywidgets", "anywidget"} <= added
+    assert not {"captum", "numba", "llvmlite", "cv2", "seaborn", "pandas", "faces3d"} & added
 
 
 # --- pure functions: a state in, what is shown out

@@ -1,7 +1,7 @@
 """Networks as rows of boxes, drawn from the networks themselves; and as boxes and arrows."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -73,13 +73,14 @@ def boxes(net: "FaceNet") -> list[Box]:
 
     if isinstance(net.trunk, Parallel):
         raise FerError("a net with fusion='parallel' is no single row of boxes: draw one stream.")
-    weighted = [name for name, m in net.trunk.named_modules() if _has_weights(m)]
+    modules = dict(net.trunk.named_modules())
+    weighted = [name for name in modules if isinstance(modules[name], nn.Conv2d | nn.Linear)]
     units = {name: _unit(net.trunk, name) for name in weighted}
     summed = len(weighted) > MOST_LAYERS
     drawn = list(dict.fromkeys(units.values())) if summed else weighted
     shapes: dict[str, tuple[int, ...]] = {}
     hooks = [
-        net.trunk.get_submodule(name).register_forward_hook(
+        modules[name].register_forward_hook(
             lambda _, __, output, name=name: shapes.update({name: tuple(output.shape[1:])})
         )
         for name in drawn
@@ -90,19 +91,9 @@ def boxes(net: "FaceNet") -> list[Box]:
     finally:
         for hook in hooks:
             hook.remove()
-    return [
-        Box(
-            _kind(net.trunk.get_submodule(name)),
-            _group(name if summed else units[name], summed),
-            shape,
-            ".residual." in name,
-        )
-        for name, shape in shapes.items()
-    ]
-
-
-def _has_weights(module: nn.Module) -> bool:
-    return isinstance(module, nn.Conv2d | nn.Linear)
+    groups = {name: _group(name if summed else units[name], summed) for name in drawn}
+    kinds = {name: _kind(modules[name]) for name in drawn}
+    return [Box(kinds[k], groups[k], shape, ".residual." in k) for k, shape in shapes.items()]
 
 
 def _unit(trunk: nn.Module, name: str) -> str:
@@ -179,13 +170,12 @@ def title(net: "FaceNet") -> str:
     return f"{net.name}, input {shape}: {count(net):,} parameters, {work} MACs"
 
 
-def _groups(row: list[Box]) -> Iterator[tuple[str, list[Box]]]:
-    for name, members in groupby(row, key=lambda box: box.group):
-        yield name, list(members)
+def _groups(row: list[Box]) -> list[tuple[str, list[Box]]]:
+    return [(name, list(members)) for name, members in groupby(row, key=lambda box: box.group)]
 
 
 def _draw(axes: Axes, row: list[Box], side: int) -> None:
-    groups = list(_groups(row))
+    groups = _groups(row)
     unit = _unit_width(groups)
     axes.set(xlim=(0, INCHES), ylim=(-0.98, 0.74))
     axes.axis("off")

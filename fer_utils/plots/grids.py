@@ -13,19 +13,7 @@ from matplotlib.ticker import MaxNLocator
 from fer_utils.emotions import FER8
 from fer_utils.errors import FerError
 from fer_utils.pictures import as_picture
-from fer_utils.plots.picture import (
-    DARK,
-    DPI,
-    FAINT,
-    INK,
-    LIGHT,
-    PAPER,
-    WIDEST,
-    YELLOW,
-    Picture,
-    new,
-    styled,
-)
+from fer_utils.plots.picture import DARK, FAINT, INK, LIGHT, WIDEST, YELLOW, Picture, new, styled
 
 if TYPE_CHECKING:
     from fer_utils.data.catalog import Card
@@ -87,7 +75,7 @@ def faces(
     rows = ceil(len(images) / columns)
     side = min(1.2 * scale, WIDEST / columns)
     head = 0.24 if titles is not None else 0.0
-    figure = Picture(figsize=(side * columns, (side + head) * rows), dpi=DPI)
+    figure = Picture(figsize=(side * columns, (side + head) * rows))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, columns), ylim=(rows * (1 + head / side), 0))
     axes.axis("off")
@@ -158,7 +146,7 @@ def counts(faceset: "FaceSet") -> Picture:
     for split, part in parts.items():
         values = np.array([part[name] for name in names])
         axes.barh(
-            names, values, left=ends, label=split, edgecolor=PAPER, lw=0.8, **SPLIT_STYLES[split]
+            names, values, left=ends, label=split, edgecolor="white", lw=0.8, **SPLIT_STYLES[split]
         )
         ends += values
     for row, end in enumerate(ends):
@@ -267,7 +255,7 @@ def cards(chosen: Sequence["Card"]) -> Picture:
     if not chosen:
         raise FerError("cards() needs a card or more, e.g. data.catalog.CARDS.values().")
     heights = [_height(card) for card in chosen]
-    figure = Picture(figsize=(WIDEST, sum(heights) + GAP * (len(heights) - 1)), dpi=DPI)
+    figure = Picture(figsize=(WIDEST, sum(heights) + GAP * (len(heights) - 1)))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, WIDEST), ylim=(figure.get_figheight(), 0))
     axes.axis("off")

@@ -226,7 +226,7 @@ def attribution(image: np.ndarray, attribution: "Attribution") -> Picture:
     _draw_face(left, image)
     left.set_title(_answer(attribution, ", "))
     colors = color_scale(attribution.map, signed=attribution.signed)
-    _draw_attribution(right, image, attribution, colors)
+    _draw_map(right, image, attribution.map, colors, noisy=True)
     right.set_title(f"{attribution.title}: “{attribution.label}”")
     unit = METHODS[attribution.method].unit
     _tidy(figure.colorbar(colors, ax=right, shrink=0.85, label=unit))
@@ -274,7 +274,7 @@ def attributions(
         same_scale = attributions if shared else [item]
         signed = any(other.signed for other in same_scale)
         colors = color_scale(*(other.map for other in same_scale), signed=signed)
-        _draw_attribution(axes, image, item, colors)
+        _draw_map(axes, image, item.map, colors, noisy=True)
         axes.set_title(title, size=9)
     labels = "”, “".join(dict.fromkeys(item.label for item in attributions))
     scales = "one scale for all maps" if shared else "each map on its own scale"
@@ -299,28 +299,21 @@ def _draw_square(axes: Axes, box: tuple[int, int, int, int]) -> None:
 
 def _draw_heat(axes: Axes, image: np.ndarray, heat: np.ndarray, label: str) -> None:
     colors = color_scale(heat, least=NO_DROP)
-    axes.imshow(overlay(image, heat, colors=colors), interpolation="nearest")
-    _outline(axes, heat, colors, 1.0)
-    axes.axis("off")
+    _draw_map(axes, image, heat, colors)
     _tidy(axes.figure.colorbar(colors, ax=axes, shrink=0.85, label=label))
 
 
-def _draw_attribution(
-    axes: Axes, image: np.ndarray, attribution: "Attribution", colors: ScalarMappable
+def _draw_map(
+    axes: Axes, image: np.ndarray, heat: np.ndarray, colors: ScalarMappable, noisy: bool = False
 ) -> None:
-    axes.imshow(overlay(image, attribution.map, colors=colors), interpolation="nearest")
-    _outline(axes, attribution.map, colors, 0.8, MOST_PIECES)
+    """Draw a map, and lines around what is strong in it; of a noisy map only a few."""
+    axes.imshow(overlay(image, heat, colors=colors), interpolation="nearest")
     axes.axis("off")
-
-
-def _outline(
-    axes: Axes, heat: np.ndarray, colors: ScalarMappable, width: float, most: int | None = None
-) -> None:
-    """Surround what is beyond half of the scale, unless that is more than so many pieces."""
     half = 0.5 * colors.get_clim()[1]
     for level, line in ((half, "solid"), (-half, "dashed")):
         beyond = heat > level if level > 0 else heat < level
-        if np.min(heat) < level < np.max(heat) and (most is None or _pieces(beyond) <= most):
+        if np.min(heat) < level < np.max(heat) and not (noisy and _pieces(beyond) > MOST_PIECES):
+            width = 0.8 if noisy else 1.0
             axes.contour(heat, [level], colors=INK, linewidths=width, linestyles=line)
 
 

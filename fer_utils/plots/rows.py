@@ -211,7 +211,8 @@ def claims(rows: Sequence[Mapping[str, str]]) -> Picture:
     tables: dict[str, list[Mapping[str, str]]] = {}
     for row in rows:
         if row["ours"]:
-            tables.setdefault(_table(row), []).append(row)
+            paper, table, _ = row["key"].split(":", 2)
+            tables.setdefault(f"{paper}, {table}, {row['metric']}", []).append(row)
     if not tables:
         raise FerError("no published number has a run yet: there is nothing to draw.")
     heights = [0.75 + sum(map(_height, drawn)) for drawn in tables.values()]
@@ -245,11 +246,6 @@ def _panel(axes: Axes, rows: Sequence[Mapping[str, str]]) -> None:
     axes.set(xlim=(low - MARGIN, high + MARGIN), ylim=(top, 0), xlabel="per cent")
     axes.set_yticks(middles, [_name(row) for row in rows])
     _bare(axes, axis="x", color=RULE, lw=0.6)
-
-
-def _table(row: Mapping[str, str]) -> str:
-    paper, table, _ = row["key"].split(":", 2)
-    return f"{paper}, {table}, {row['metric']}"
 
 
 def _name(row: Mapping[str, str]) -> str:

@@ -12,17 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fer_utils.errors import FerError
 from fer_utils.plots.grids import draw_face
-from fer_utils.plots.picture import (
-    DARK,
-    FAINT,
-    INK,
-    LIGHT,
-    PAPER,
-    Picture,
-    new,
-    percent,
-    styled,
-)
+from fer_utils.plots.picture import DARK, FAINT, INK, LIGHT, PAPER, Picture, new, percent, styled
 
 if TYPE_CHECKING:
     from fer_utils.data.faceset import FaceSet
