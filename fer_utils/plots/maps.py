@@ -311,7 +311,7 @@ def _draw_map(
     axes.axis("off")
     half = 0.5 * colors.get_clim()[1]
     for level, line in ((half, "solid"), (-half, "dashed")):
-        beyond = heat > level if level > 0 else heat < level
+        beyond = np.greater(heat, level) if level > 0 else np.less(heat, level)
         if np.min(heat) < level < np.max(heat) and not (noisy and _pieces(beyond) > MOST_PIECES):
             width = 0.8 if noisy else 1.0
             axes.contour(heat, [level], colors=INK, linewidths=width, linestyles=line)

@@ -27,6 +27,11 @@ DRAWS = 2000  # of the bootstrap
 WRAP = 40  # characters of a row's name on one line
 LINE, APART = 0.17, 0.085  # inches: a line of text, and a mark from the middle of its row
 MARGIN = 1.0  # points of per cent on both sides of a table's numbers
+OURS = "our runs, mean; line: least to best"
+MARKS: dict[str, dict[str, Any]] = {
+    "published": {"marker": "D", "color": INK, "mfc": PAPER, "label": "published"},
+    "ours": {"marker": "o", "color": DARK, "label": OURS},
+}
 
 
 def read_table(path: str | Path) -> list[dict[str, str]]:
@@ -258,20 +263,13 @@ def _height(row: Mapping[str, str]) -> float:
 
 def _mark(axes: Axes, row: Mapping[str, str], which: str, height: float) -> None:
     """Draw a value with its least and best: open and grey-lined if published, filled if ours."""
-    published = which == "published"
-    names = ("published_low", "published_high") if published else ("ours_min", "ours_max")
-    color = INK if published else DARK
-    if all(row[name] for name in names):
-        axes.plot([_percent(row, name) for name in names], [height, height], color=color, lw=1.6)
-    axes.plot(
-        _percent(row, which),
-        height,
-        "D" if published else "o",
-        ms=6,
-        color=color,
-        mfc=PAPER if published else color,
-        label="published" if published else "our runs, mean; line: least to best",
+    names = (
+        ("published_low", "published_high") if which == "published" else ("ours_min", "ours_max")
     )
+    if all(row[name] for name in names):
+        ends, color = [_percent(row, name) for name in names], MARKS[which]["color"]
+        axes.plot(ends, [height, height], color=color, lw=1.6)
+    axes.plot(_percent(row, which), height, ls="none", ms=6, **MARKS[which])
 
 
 def _percent(row: Mapping[str, str], column: str) -> float:

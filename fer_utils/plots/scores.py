@@ -47,17 +47,9 @@ def confusion(evaluation: "Evaluation", normalize: str | None = "true") -> Pictu
     figure = new(max(4.8, 1.9 + 0.6 * len(names)), 1.4 + 0.5 * len(names))
     axes = figure.subplots()
     top = max(float(share.max()), 1e-9)
-    text = share if normalize is None else 100 * share
-    seaborn.heatmap(
-        share / top,
-        ax=axes,
-        cmap=SEQUENTIAL,
-        vmin=0,
-        vmax=1.15,
-        cbar=False,
-        annot=text,
-        fmt=",d" if normalize is None else ".0f",
-    )
+    texts, form = (share, ",d") if normalize is None else (100 * share, ".0f")
+    look = {"cmap": SEQUENTIAL, "vmin": 0, "vmax": 1.15, "cbar": False}
+    seaborn.heatmap(share / top, ax=axes, annot=texts, fmt=form, **look)
     for label in axes.texts[:: len(names) + 1]:  # the diagonal
         label.set_fontweight("bold")
     labels = [f"{name} ({n:,})" for name, n in zip(names, count.sum(1), strict=True)]
@@ -108,15 +100,8 @@ def history(history: "History") -> Picture:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if what == "accuracy":
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-            axes.annotate(
-                "best",
-                (best, 0.02),
-                xycoords=("data", "axes fraction"),
-                size=9,
-                color=FAINT,
-                xytext=(3, 0),
-                textcoords="offset points",
-            )
+            at = ("data", "axes fraction")
+            axes.annotate("best", (best, 0.02), (3, 0), at, "offset points", size=9, color=FAINT)
     figure.axes[0].legend()
     figure.alt = (
         f"Two line charts over {len(rows)} epochs: loss, and accuracy, each for training "
