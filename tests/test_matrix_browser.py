@@ -8,8 +8,8 @@ import pytest
 
 from fer_utils import data, models
 from fer_utils.evaluate import evaluate
-from fer_utils.plots.cells import in_cell
 from fer_utils.plots.grids import to_pixels
+from fer_utils.plots.scores import in_cell
 from tests.browser import ERRORS, STDERR, needed, opened
 
 pytestmark = needed

@@ -3,7 +3,7 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from fer_utils import FerError, plots
-from fer_utils.plots.balance import FULL
+from fer_utils.plots.grids import FULL
 
 COUNTS = {
     "posed": {"angry": 10, "happy": 10, "sad": 0, "contempt": 20},

@@ -2,7 +2,7 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from fer_utils import FerError, data, plots
-from fer_utils.plots.cards import LEFT, NUMBERS, WIDEST
+from fer_utils.plots.grids import LEFT, NUMBERS, WIDEST
 
 CARDS = data.catalog.CARDS
 

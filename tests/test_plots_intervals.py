@@ -33,8 +33,8 @@ def test_the_interval_narrows_with_more_faces():
     assert widths[0] > 5 * widths[1]
 
 
-def test_the_blind_score_is_a_line_and_is_described():
-    figure = plots.intervals({"one": [0.25, 0.75]}, "share", blind=0.1)
+def test_the_score_by_chance_is_a_line_and_is_described():
+    figure = plots.intervals({"one": [0.25, 0.75]}, "share", chance=0.1)
     assert list(figure.axes[0].lines[0].get_xdata()) == [0.1, 0.1]
     assert "one 0.50" in figure.alt and "dashed line at 0.10" in figure.alt
 

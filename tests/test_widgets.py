@@ -1,5 +1,7 @@
 """The explorers, driven by setting their controls."""
 
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from io import BytesIO
@@ -83,6 +85,22 @@ def upload(explorer, content, name="me.png"):
     explorer.wait()
 
 
+def test_only_public_names_are_offered():
+    assert dir(widgets) == sorted(widgets.__all__)
+    assert all(hasattr(widgets, name) for name in widgets.__all__)
+
+
+def test_widgets_add_little_to_what_their_work_loads():
+    code = (
+        "import sys, fer_utils.data, fer_utils.evaluate, fer_utils.models, fer_utils.saliency\n"
+        "before = set(sys.modules)\nimport fer_utils.widgets\nprint(*set(sys.modules) - before)"
+    )
+    made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    added = {name.split(".")[0] for name in made.stdout.split()}
+    assert {"ipywidgets", "anywidget"} <= added
+    assert not {"captum", "numba", "llvmlite", "cv2", "seaborn", "pandas", "faces3d"} & added
+
+
 # --- pure functions: a state in, what is shown out
 
 
@@ -105,12 +123,12 @@ def test_data_holds_what_the_page_needs():
 
 
 def test_map_is_white_at_zero_red_above_and_blue_below():
-    face = np.full((1, 3, 3), 255, np.uint8)
-    drawn, palette, limits = widgets.views.coloured(face, np.array([[-2.0, 0.0, 2.0]]), True)
+    face = np.full((1, 1, 3), 255, np.uint8)
+    drawn, palette, limits = widgets.views.colored(face, np.array([[-2.0, 0.0, 2.0]]), True)
     (low, zero, high) = drawn[0].astype(int)
     assert low[2] > low[0] + 50 and high[0] > high[2] + 50 and np.ptp(zero) < 4 < 240 < zero.min()
     assert limits == [-2, 0, 2] and len(palette) == 1024
-    drawn, _, limits = widgets.views.coloured(face, np.array([[0.0, 1.0, 2.0]]), False)
+    drawn, _, limits = widgets.views.colored(face, np.array([[0.0, 1.0, 2.0]]), False)
     assert (np.diff(drawn[0].astype(int).sum(-1)) < -50).all() and limits == [0, 2]
 
 

@@ -6,8 +6,8 @@ import pytest
 from fer_utils import evaluate, plots, widgets
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
-from fer_utils.plots.cells import card, in_cell
 from fer_utils.plots.grids import to_pixels
+from fer_utils.plots.scores import caption, in_cell
 from fer_utils.train.history import History
 from fer_utils.widgets.matrix import PER_PAGE, faces_data, matrix_data
 
@@ -48,11 +48,11 @@ def pixels(shown):
 
 def test_votes_are_those_for_the_label_for_others_and_for_the_answer():
     faces, evaluation = toy(LABELS, ANSWERS, SIX)
-    assert card(evaluation, faces, 0).votes == (2, 4, 4)
-    assert card(evaluation, faces, 0).said == "happy 4, sad 3, angry 2, unknown 1"
-    assert card(evaluation, faces, 1).votes == (10, 0, 0)  # label and answer are one
-    assert card(evaluation, faces, 5, "it").answer.startswith("it: happy 90")
-    assert card(evaluation, toy(LABELS, ANSWERS)[0], 0).votes == (0, 0, 0)
+    assert caption(evaluation, faces, 0).votes == (2, 4, 4)
+    assert caption(evaluation, faces, 0).choices == "happy 4, sad 3, angry 2, unknown 1"
+    assert caption(evaluation, faces, 1).votes == (10, 0, 0)  # label and answer are one
+    assert caption(evaluation, faces, 5, "it").answer.startswith("it: happy 90")
+    assert caption(evaluation, toy(LABELS, ANSWERS)[0], 0).votes == (0, 0, 0)
 
 
 def test_surest_answer_comes_first():

@@ -8,21 +8,12 @@ picture's alt text (`metadata["image/png"]["alt"]` of the output). The descripti
 The colours can be told apart by the colour-blind and on a grey print.
 """
 
-from fer_utils.plots.accuracies import accuracies
-from fer_utils.plots.architectures import architectures
-from fer_utils.plots.attributions import attribution, attributions
-from fer_utils.plots.balance import balance
-from fer_utils.plots.blocks import blocks
-from fer_utils.plots.cards import cards
-from fer_utils.plots.cells import cell
-from fer_utils.plots.claims import claims
-from fer_utils.plots.dots import dots
-from fer_utils.plots.grids import counts, faces
-from fer_utils.plots.intervals import intervals
-from fer_utils.plots.maps import occluded, occlusion, saliency
-from fer_utils.plots.panels import heats
+from fer_utils.plots.architectures import architectures, blocks
+from fer_utils.plots.grids import balance, cards, counts, faces
+from fer_utils.plots.maps import attribution, attributions, heats, occluded, occlusion, saliency
 from fer_utils.plots.picture import Picture, png, save, show
-from fer_utils.plots.scores import bars, confusion, history
+from fer_utils.plots.rows import accuracies, claims, dots, intervals, read_table
+from fer_utils.plots.scores import bars, cell, confusion, history
 
 __all__ = [
     "Picture",
@@ -34,8 +25,8 @@ __all__ = [
     "bars",
     "blocks",
     "cards",
-    "claims",
     "cell",
+    "claims",
     "confusion",
     "counts",
     "dots",
@@ -46,7 +37,12 @@ __all__ = [
     "occluded",
     "occlusion",
     "png",
+    "read_table",
     "saliency",
     "save",
     "show",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

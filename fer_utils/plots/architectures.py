@@ -1,27 +1,27 @@
-"""Networks as rows of boxes, drawn from the networks themselves."""
+"""Networks as rows of boxes, drawn from the networks themselves; and as boxes and arrows."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
-import torch
 from matplotlib.axes import Axes
-from matplotlib.patches import Patch, Rectangle
-from torch import nn
+from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
+from matplotlib.path import Path
+from torch import nn, no_grad
 
 from fer_utils.errors import FerError
-from fer_utils.models.counting import count
-from fer_utils.models.facenet import FaceNet
-from fer_utils.models.fusion import Parallel
-from fer_utils.models.summary import evaluating, layers
-from fer_utils.plots.picture import FAINT, INK, PAPER, Picture, new, styled
+from fer_utils.plots.picture import DARK, FAINT, INK, LIGHT, PAPER, YELLOW, Picture, new, styled
+
+if TYPE_CHECKING:
+    from fer_utils.models.facenet import FaceNet
 
 MOST_LAYERS = 60  # of a row; a net with more is drawn with one box for each of its blocks
-KINDS = {
-    "convolution": {"facecolor": "#20457c"},
-    "depthwise": {"facecolor": "#8fa9c9", "hatch": "/////"},
-    "1x1": {"facecolor": "#e3c44b"},
+KINDS: dict[str, dict[str, Any]] = {
+    "convolution": {"facecolor": DARK},
+    "depthwise": {"facecolor": LIGHT, "hatch": "/////"},
+    "1x1": {"facecolor": YELLOW},
     "fully connected": {"facecolor": "#6b6b6b"},
     "a whole block": {"facecolor": "#9db4d0"},
 }
@@ -32,6 +32,12 @@ GAP, GROUP_GAP = 0.025, 0.12
 LETTER, DIGIT = 0.068, 0.06
 WIDEST_UNIT = 0.045
 NARROWEST, LOWEST = 2.0, 0.04  # of a box, in roots of channels and parts of the input
+
+
+# of `blocks`, in steps of the grid
+WIDTH, HEIGHT = 0.84, 0.62  # of a box
+EDGE = WIDTH / 2
+FILL, JOIN_FILL = "#e6ecf4", "#f7ecc0"
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Box:
         return self.shape[-1] if len(self.shape) == 3 else 1
 
 
-def boxes(net: FaceNet) -> list[Box]:
+def boxes(net: "FaceNet") -> list[Box]:
     """Return the layers with weights, in the order of computation, without batch norm.
 
     A net of more than 60 of them is summed up: one box for each of its blocks.
@@ -62,38 +68,32 @@ def boxes(net: FaceNet) -> list[Box]:
     Raises:
         FerError: a net of parallel streams, which are not one row.
     """
+    from fer_utils.models.answers import evaluating
+    from fer_utils.models.fusion import Parallel
+
     if isinstance(net.trunk, Parallel):
         raise FerError("a net with fusion='parallel' is no single row of boxes: draw one stream.")
-    weighted = [name for name, m in net.trunk.named_modules() if _has_weights(m)]
+    modules = dict(net.trunk.named_modules())
+    weighted = [name for name in modules if isinstance(modules[name], nn.Conv2d | nn.Linear)]
     units = {name: _unit(net.trunk, name) for name in weighted}
     summed = len(weighted) > MOST_LAYERS
     drawn = list(dict.fromkeys(units.values())) if summed else weighted
     shapes: dict[str, tuple[int, ...]] = {}
     hooks = [
-        net.trunk.get_submodule(name).register_forward_hook(
+        modules[name].register_forward_hook(
             lambda _, __, output, name=name: shapes.update({name: tuple(output.shape[1:])})
         )
         for name in drawn
     ]
     try:
-        with evaluating(net), torch.no_grad():
+        with evaluating(net), no_grad():
             net.trunk(next(net.parameters()).new_zeros(1, *net.input_shape))
     finally:
         for hook in hooks:
             hook.remove()
-    return [
-        Box(
-            _kind(net.trunk.get_submodule(name)),
-            _group(name if summed else units[name], summed),
-            shape,
-            ".residual." in name,
-        )
-        for name, shape in shapes.items()
-    ]
-
-
-def _has_weights(module: nn.Module) -> bool:
-    return isinstance(module, nn.Conv2d | nn.Linear)
+    groups = {name: _group(name if summed else units[name], summed) for name in drawn}
+    kinds = {name: _kind(modules[name]) for name in drawn}
+    return [Box(kinds[k], groups[k], shape, ".residual." in k) for k, shape in shapes.items()]
 
 
 def _unit(trunk: nn.Module, name: str) -> str:
@@ -124,7 +124,7 @@ def _kind(module: nn.Module) -> str:
 
 @styled
 def architectures(
-    nets: FaceNet | Sequence[FaceNet], titles: Sequence[str] | None = None
+    nets: "FaceNet | Sequence[FaceNet]", titles: Sequence[str] | None = None
 ) -> Picture:
     """Draw each network as a row of boxes, one for each layer with weights.
 
@@ -140,7 +140,7 @@ def architectures(
     Raises:
         FerError: no net, another number of titles, or a net of parallel streams.
     """
-    nets = [nets] if isinstance(nets, FaceNet) else list(nets)
+    nets = [nets] if isinstance(nets, nn.Module) else list(nets)
     titles = [title(net) for net in nets] if titles is None else list(titles)
     if not nets or len(titles) != len(nets):
         raise FerError(f"{len(nets)} networks and {len(titles)} titles to draw.")
@@ -154,26 +154,28 @@ def architectures(
         axes.set_title(line, loc="left", size=10, pad=3)
     handles = [Patch(**look, edgecolor=PAPER, label=k) for k, look in KINDS.items() if k in used]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8.5)
-    said = "; ".join(f"{t}: {_path(row)}" for t, row in zip(titles, rows, strict=True))
-    figure.alt = f"Networks as rows of boxes (channels at side of the map). {said}."
+    words = "; ".join(f"{t}: {_path(row)}" for t, row in zip(titles, rows, strict=True))
+    figure.alt = f"Networks as rows of boxes (channels at side of the map). {words}."
     return figure
 
 
-def title(net: FaceNet) -> str:
+def title(net: "FaceNet") -> str:
     """Return name, input, parameters and MACs of a net on one line."""
+    from fer_utils.models.counting import count
+    from fer_utils.models.summary import layers
+
     macs = sum(row["MACs"] for row in layers(net))
     shape = " x ".join(map(str, net.input_shape))
     work = f"{macs / 1e9:.1f} billion" if macs >= 1e9 else f"{macs / 1e6:.1f} million"
     return f"{net.name}, input {shape}: {count(net):,} parameters, {work} MACs"
 
 
-def _groups(row: list[Box]) -> Iterator[tuple[str, list[Box]]]:
-    for name, members in groupby(row, key=lambda box: box.group):
-        yield name, list(members)
+def _groups(row: list[Box]) -> list[tuple[str, list[Box]]]:
+    return [(name, list(members)) for name, members in groupby(row, key=lambda box: box.group)]
 
 
 def _draw(axes: Axes, row: list[Box], side: int) -> None:
-    groups = list(_groups(row))
+    groups = _groups(row)
     unit = _unit_width(groups)
     axes.set(xlim=(0, INCHES), ylim=(-0.98, 0.74))
     axes.axis("off")
@@ -193,10 +195,9 @@ def _draw(axes: Axes, row: list[Box], side: int) -> None:
         end = start + _span(name, members, unit)
         axes.plot([start, x - GAP], [-0.72, -0.72], color=FAINT, lw=1, solid_capstyle="butt")
         label = _label(name, members)
-        place = {"ha": "center", "x": (start + x - GAP) / 2}
-        if len(label) * LETTER > x - start:
-            place = {"ha": "left", "x": start}
-        axes.text(**place, y=-0.76, s=label, size=8, va="top", color=INK)
+        fits = len(label) * LETTER <= x - start
+        place, align = ((start + x - GAP) / 2, "center") if fits else (start, "left")
+        axes.text(place, -0.76, label, size=8, ha=align, va="top", color=INK)
         start = end + GROUP_GAP
 
 
@@ -231,7 +232,7 @@ class _Line:
         if x - half < self.free:
             return
         y = self.y if y is None else y
-        self.axes.text(x, y, number, size=7, ha="center", va=self.align, color=INK)
+        self.axes.text(x, y, str(number), size=7, ha="center", va=self.align, color=INK)
         self.free = x + half + DIGIT / 3
 
 
@@ -246,3 +247,76 @@ def _path(row: list[Box]) -> str:
     """Return the shapes at the end of each group: "stem 8 at 44, blocks.0 16 at 22"."""
     ends = [(name, members[-1]) for name, members in _groups(row)]
     return ", ".join(f"{name} {box.shape[0]} at {box.side}" for name, box in ends)
+
+
+@styled
+def blocks(
+    before: Sequence[str], paths: Sequence[Sequence[str]], join: str, after: Sequence[str]
+) -> Picture:
+    """Draw boxes from left to right that part into parallel paths and meet again.
+
+    Args:
+        before: texts of the boxes before the paths part; one or more.
+        paths: texts of the boxes of each path; an empty path is an arrow alone.
+        join: what is done where the paths meet.
+        after: texts of the boxes behind that.
+
+    Raises:
+        FerError: nothing before the paths, or no path with a box.
+    """
+    if not before or not any(paths):
+        raise FerError("blocks() needs a box before the paths, and a box in one of them.")
+    longest = max(len(path) for path in paths)
+    middle = (len(paths) - 1) / 2
+    start, meet = len(before) - 1, len(before) + longest
+    steps = meet + len(after) + 1
+    bottom = len(paths) - (0.5 if paths[-1] else 0.8)  # an arrow alone needs less room
+    figure = new(1.12 * steps, 0.8 * (bottom + 0.5) + 0.1)
+    axes = figure.subplots()
+    axes.set(xlim=(-0.5, steps - 0.5), ylim=(bottom, -0.5))
+    axes.axis("off")
+    for place, text in enumerate(before):
+        _draw_block(axes, place, middle, text)
+    for row, path in enumerate(paths):
+        first = start + 1 + (longest - len(path)) / 2
+        columns = [first + i for i in range(len(path))]
+        for column, text in zip(columns, path, strict=True):
+            _draw_block(axes, column, row, text)
+        _draw_path(axes, (start, meet), columns, row, middle)
+    for place, text in enumerate([join, *after], start=meet):
+        _draw_block(axes, place, middle, text, JOIN_FILL if place == meet else FILL)
+    for place in [*range(start), *range(meet, steps - 1)]:
+        _arrow(axes, [(place + EDGE, middle), (place + 1 - EDGE, middle)])
+    words = "; ".join(", ".join(path) or "nothing" for path in paths)
+    words = f"{', '.join(before)}; parallel paths: {words}; joined by {', '.join([join, *after])}"
+    figure.alt = f"Boxes and arrows from left to right: {' '.join(words.split())}."
+    return figure
+
+
+def _draw_block(axes: Axes, column: float, row: float, text: str, fill: str = FILL) -> None:
+    corner = (column - EDGE, row - HEIGHT / 2)
+    axes.add_patch(Rectangle(corner, WIDTH, HEIGHT, facecolor=fill, edgecolor=FAINT, linewidth=0.8))
+    axes.text(column, row, text, ha="center", va="center", size=8.5, color=INK)
+
+
+def _draw_path(
+    axes: Axes, ends: tuple[float, float], columns: Sequence[float], row: float, middle: float
+) -> None:
+    """Draw the arrows of one path: out of the box at one end, along its row, into the other."""
+    start, meet = ends
+    side = (row > middle) - (row < middle)  # -1 above, 1 below: leave and enter boxes there
+    way_out = [(start, middle + side * HEIGHT / 2), (start, row)]
+    way_in = [(meet, row), (meet, middle + side * HEIGHT / 2)]
+    if side == 0:
+        way_out, way_in = [(start + EDGE, row)], [(meet - EDGE, row)]
+    for column in columns:
+        _arrow(axes, [*way_out, (column - EDGE, row)])
+        way_out = [(column + EDGE, row)]
+    _arrow(axes, [*way_out, *way_in])
+
+
+def _arrow(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
+    """Draw a line through `points` with a head at the last."""
+    look: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 10, "joinstyle": "miter"}
+    line = FancyArrowPatch(path=Path(points), shrinkA=0, shrinkB=0, lw=1, color=INK, **look)
+    axes.add_patch(line)

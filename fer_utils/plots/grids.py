@@ -1,28 +1,48 @@
-"""What is in a data set: its faces, and how many there are."""
+"""What is in data sets: their faces, how many there are of each class, and their cards."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import ceil
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from fer_utils.data.faceset import SPLITS, FaceSet
+from fer_utils.emotions import FER8
 from fer_utils.errors import FerError
 from fer_utils.pictures import as_picture
-from fer_utils.plots.picture import DPI, FAINT, PAPER, WIDEST, Picture, new, styled
+from fer_utils.plots.picture import DARK, FAINT, INK, LIGHT, WIDEST, YELLOW, Picture, new, styled
+
+if TYPE_CHECKING:
+    from fer_utils.data.catalog import Card
+    from fer_utils.data.faceset import FaceSet
 
 MOST_FACES = 200
-SPLIT_STYLES = {  # lightness and hatching, so that they differ in grey as well
-    "train": {"color": "#20457c"},
-    "valid": {"color": "#8fa9c9", "hatch": "////"},
-    "test": {"color": "#e3c44b"},
+SPLIT_STYLES: dict[str, dict[str, Any]] = {  # lightness and hatching: they differ in grey as well
+    "train": {"color": DARK},
+    "valid": {"color": LIGHT, "hatch": "////"},
+    "test": {"color": YELLOW},
 }
+
+# of `balance`
+STATED, EVEN = "#a9bcd6", "#d08a00"
+FULL = 0.62  # of a cell, what the largest share of all fills; the rest is for the number
+HIGH = 0.62  # of a row
+
+# of `cards`, in inches
+FILL = "#f4f4f0"
+LINE = 0.152  # from one line of a tree to the next
+HEAD, FOOT, GAP = 0.38, 0.14, 0.08
+LEFT, NUMBERS, RIGHT = 0.14, 6.65, WIDEST - 0.14
+SCALE = 1.1 / 762  # per pixel, the same in every figure: KDEF's pictures are the highest
+LEAST = 1.2  # that a card is high, at least
 
 
 @styled
 def faces(
-    images: FaceSet | np.ndarray | Sequence[np.ndarray],
+    images: "FaceSet | np.ndarray | Sequence[np.ndarray]",
     titles: Sequence[str] | None = None,
     columns: int = 8,
     scale: float = 1.0,
@@ -40,6 +60,8 @@ def faces(
     Raises:
         FerError: no pictures, more than 200, or another number of titles.
     """
+    from fer_utils.data.faceset import FaceSet
+
     if isinstance(images, FaceSet):
         names = [images.classes[label] for label in images.labels]
         titles = names if titles is None else titles
@@ -53,7 +75,7 @@ def faces(
     rows = ceil(len(images) / columns)
     side = min(1.2 * scale, WIDEST / columns)
     head = 0.24 if titles is not None else 0.0
-    figure = Picture(figsize=(side * columns, (side + head) * rows), dpi=DPI)
+    figure = Picture(figsize=(side * columns, (side + head) * rows))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, columns), ylim=(rows * (1 + head / side), 0))
     axes.axis("off")
@@ -105,14 +127,16 @@ def _describe_faces(count: int, rows: int, titles: Sequence[str] | None, zero: s
     what += f" ({zero})" if zero else ""
     if titles is None:
         return f"{what}."
-    seen = [" ".join(str(title).split()) for title in titles]
-    first = ", ".join(seen[:24]) + (", and so on" if count > 24 else "")
+    words = [" ".join(str(title).split()) for title in titles]
+    first = ", ".join(words[:24]) + (", and so on" if count > 24 else "")
     return f"{what}: {first}."
 
 
 @styled
-def counts(faceset: FaceSet) -> Picture:
+def counts(faceset: "FaceSet") -> Picture:
     """Draw how many faces each class has, as bars divided into splits."""
+    from fer_utils.data.faceset import SPLITS
+
     parts = {split: faceset.where(split=split).counts() for split in SPLITS}
     parts = {split: part for split, part in parts.items() if any(part.values())}
     names = list(faceset.classes)
@@ -122,7 +146,7 @@ def counts(faceset: FaceSet) -> Picture:
     for split, part in parts.items():
         values = np.array([part[name] for name in names])
         axes.barh(
-            names, values, left=ends, label=split, edgecolor=PAPER, lw=0.8, **SPLIT_STYLES[split]
+            names, values, left=ends, label=split, edgecolor="white", lw=0.8, **SPLIT_STYLES[split]
         )
         ends += values
     for row, end in enumerate(ends):
@@ -136,6 +160,146 @@ def counts(faceset: FaceSet) -> Picture:
     if len(parts) > 1:
         figure.legend(loc="outside upper right", ncols=len(parts))
     figure.suptitle(f"{faceset.name}: {len(faceset):,} faces", x=0.01, ha="left", size=11)
-    each = ", ".join(f"{name} {end:,}" for name, end in zip(names, ends.tolist(), strict=True))
-    figure.alt = f"Bars: faces of each class in {faceset.name}. {each}."
+    words = ", ".join(f"{name} {end:,}" for name, end in zip(names, ends.tolist(), strict=True))
+    figure.alt = f"Bars: faces of each class in {faceset.name}. {words}."
     return figure
+
+
+@styled
+def balance(counts: Mapping[str, Mapping[str, int]], counted: Collection[str] = ()) -> Picture:
+    """Draw a row for each data set and a column for each expression: its share of the faces.
+
+    All bars have one scale. A tick marks an even share of the classes that the data set has.
+
+    Args:
+        counts: data sets, from top to bottom, to the faces of each class.
+        counted: those whose faces were counted, drawn dark; the others are as their cards say.
+
+    Raises:
+        FerError: no data sets, one without faces, or a class that is no expression.
+    """
+    empty = [name for name, row in counts.items() if not sum(row.values())]
+    if empty or not counts:
+        raise FerError(f"no faces to compare{f' in {empty[0]!r}' if empty else ''}.")
+    unknown = {name for row in counts.values() for name in row} - set(FER8)
+    if unknown:
+        raise FerError(f"{sorted(unknown)[0]!r} is none of: {', '.join(FER8)}.")
+    classes = [name for name in FER8 if any(name in row for row in counts.values())]
+    shares = {
+        name: {k: n / sum(row.values()) for k, n in row.items()} for name, row in counts.items()
+    }
+    scale = FULL / max(max(row.values()) for row in shares.values())
+    figure = new(10, 0.8 + 0.32 * len(counts))
+    axes = figure.subplots()
+    for height, (name, row) in enumerate(shares.items()):
+        color = DARK if name in counted else STATED
+        even = scale / sum(share > 0 for share in row.values())
+        for column, word in enumerate(classes):
+            _draw_share(axes, column, height, row.get(word, 0.0), scale, color, even)
+        total = sum(counts[name].values())
+        axes.text(len(classes) + 0.62, height, f"{total:,}", ha="right", va="center", size=9)
+    axes.text(len(classes) + 0.62, -0.72, "faces", ha="right", va="center", size=9)
+    for column, word in enumerate(classes):
+        axes.text(column, -0.72, word, va="center", size=9)
+    axes.set(xlim=(-0.08, len(classes) + 0.64), ylim=(len(counts) - 0.45, -1.1))
+    axes.set_yticks(range(len(counts)), list(counts))
+    axes.set_xticks([])
+    axes.tick_params(axis="y", length=0)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_visible(False)
+    _draw_keys(figure)
+    words = "; ".join(
+        f"{name}: " + ", ".join(f"{word} {_percent(share)}" for word, share in row.items())
+        for name, row in shares.items()
+    )
+    figure.alt = f"Bars: the share of every expression in each data set. {words}."
+    return figure
+
+
+def _draw_share(
+    axes: Axes, column: int, row: int, share: float, scale: float, color: str, even: float
+) -> None:
+    width = share * scale
+    corner = (column, row - HIGH / 2)
+    if share:
+        axes.add_patch(Rectangle(corner, width, HIGH, facecolor=color, edgecolor="none"))
+        axes.plot([column + even] * 2, [row - HIGH / 2, row + HIGH / 2], color=EVEN, lw=1.2)
+    words, ink = (_percent(share), INK) if share else ("none", FAINT)
+    place = column + max(width, even if share else 0) + 0.04
+    axes.text(place, row, words, va="center", size=8, color=ink)
+
+
+def _draw_keys(figure: Picture) -> None:
+    handles = [
+        Rectangle((0, 0), 1, 1, facecolor=DARK, label="counted here"),
+        Rectangle((0, 0), 1, 1, facecolor=STATED, label="as its card states"),
+        Line2D([], [], color=EVEN, marker="|", ls="none", ms=9, mew=1.5, label="an even share"),
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.0995 or not share else f"{100 * share:.1f} %"
+
+
+@styled
+def cards(chosen: Sequence["Card"]) -> Picture:
+    """Draw the cards of data sets below each other.
+
+    Each has the tree of its files to the left; to the right how it is opened, how many faces and
+    people to expect, and a frame as large as its pictures, on one scale in all figures.
+
+    Raises:
+        FerError: no cards.
+    """
+    if not chosen:
+        raise FerError("cards() needs a card or more, e.g. data.catalog.CARDS.values().")
+    heights = [_height(card) for card in chosen]
+    figure = Picture(figsize=(WIDEST, sum(heights) + GAP * (len(heights) - 1)))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, WIDEST), ylim=(figure.get_figheight(), 0))
+    axes.axis("off")
+    top = 0.0
+    for card, height in zip(chosen, heights, strict=True):
+        _draw_card(axes, card, top, height)
+        top += height + GAP
+    words = "; ".join(f"{card.title}, {', '.join(_numbers(card))}" for card in chosen)
+    figure.alt = f"Cards of data sets, each with the tree of its files. {words}."
+    return figure
+
+
+def _height(card: "Card") -> float:
+    tree = HEAD + LINE * len(card.layout.splitlines()) + FOOT
+    picture = HEAD + SCALE * card.expected.get("size", (0, 0))[1] + FOOT
+    return max(tree, picture, LEAST)
+
+
+def _draw_card(axes: Axes, card: "Card", top: float, height: float) -> None:
+    axes.add_patch(Rectangle((0, top), WIDEST, height, facecolor=FILL, edgecolor="none"))
+    axes.text(LEFT, top + 0.1, card.title, va="top", size=9.5, weight="bold")
+    for row, line in enumerate(card.layout.splitlines()):
+        place = (LEFT, top + HEAD + LINE * row)
+        axes.text(*place, line, va="top", size=7.8, family="monospace", parse_math=False)
+    axes.text(NUMBERS, top + 0.12, card.opened, va="top", size=7.8, family="monospace")
+    for row, line in enumerate(_numbers(card)):
+        size = {"size": 12, "weight": "bold"} if row == 0 else {"size": 9}
+        axes.text(NUMBERS, top + HEAD + 0.25 * row, line, va="top", **size)
+    if "size" in card.expected:
+        wide, high = (SCALE * side for side in card.expected["size"])
+        corner = (RIGHT - wide, top + HEAD)
+        axes.add_patch(Rectangle(corner, wide, high, facecolor="white", edgecolor=DARK, lw=1.2))
+    axes.plot([NUMBERS - 0.12] * 2, [top + HEAD, top + height - FOOT], color=INK, lw=0.5)
+
+
+def _numbers(card: "Card") -> list[str]:
+    """Return what is known of a card's numbers in words, the number of faces first."""
+    expected = card.expected
+    if "faces" in expected:
+        lines = [f"{expected['faces']:,} faces"]
+    else:
+        lines = [card.counts.split(";")[0].split(". ")[0].rstrip(".")]
+    if "size" in expected:
+        lines.append("{} x {} pixels".format(*expected["size"]))
+    if "subjects" in expected:
+        lines.append(f"{expected['subjects']:,} people")
+    return lines

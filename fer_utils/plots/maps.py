@@ -1,25 +1,67 @@
-"""What the network looked at: occlusion maps drawn over the face."""
+"""A map over a face: what the network looked at, by occlusion or by another method."""
 
 from collections.abc import Sequence
+from math import ceil
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
-from torch import nn
 
 from fer_utils.errors import FerError
 from fer_utils.plots.grids import faces, to_pixels
-from fer_utils.plots.picture import INK, Picture, new, styled
-from fer_utils.saliency import OcclusionMap
-from fer_utils.saliency.windows import highest
+from fer_utils.plots.picture import INK, WIDEST, Picture, new, percent, styled
 
-# red where covering costs the target, blue where it helps; white, and so nothing, at 0
-SIGNED = colormaps["RdBu_r"]
+if TYPE_CHECKING:
+    from fer_utils.saliency import Attribution, OcclusionMap
+
+# Signed: red for the class, blue against it. Unsigned: how much, without for or against. In both
+# white, and so nothing, at 0; both can be read by the colour-blind.
+SIGNED, UNSIGNED = colormaps["RdBu_r"], colormaps["Purples"]
+
+# A face under its map is drawn in greys from this one to white: dark hair has colours too, and the
+# features stay visible.
+DARKEST = 0.5
+
+NO_DROP = 1e-6  # drops in probability below this are rounding, and drawn as none
+MOST_PIECES = 4  # that are outlined: lines around every pixel of a noisy map would hide it
+
+
+def color_scale(*maps: np.ndarray, signed: bool = True, least: float = 1e-12) -> ScalarMappable:
+    """Return the colours for maps: from 0, or symmetric about it, to their largest value."""
+    largest = max(least, *(float(np.abs(heat).max()) for heat in maps))
+    if signed:
+        return ScalarMappable(Normalize(-largest, largest), SIGNED)
+    return ScalarMappable(Normalize(0, largest), UNSIGNED)
+
+
+def overlay(
+    face: np.ndarray, heat: np.ndarray, signed: bool = True, colors: ScalarMappable | None = None
+) -> np.ndarray:
+    """Return a map over a face: the colour of each value, times the grey of the paled face.
+
+    Args:
+        face: the picture under the map, in any form that `pictures.as_picture` takes.
+        heat: (H, W).
+        signed: whether values below 0 mean something.
+        colors: a `color_scale`, where several maps share one; None takes this map's own.
+
+    Returns:
+        RGB, float (H, W, 3) in [0, 1].
+
+    Raises:
+        FerError: a map of another size than the face.
+    """
+    gray = to_pixels(face).mean(-1, keepdims=True) / 255
+    if gray.shape[:2] != np.shape(heat):
+        raise FerError(f"a map of {np.shape(heat)} does not fit a face of {gray.shape[:2]}.")
+    colors = colors or color_scale(heat, signed=signed)
+    return colors.to_rgba(heat)[..., :3] * (DARKEST + (1 - DARKEST) * gray)
 
 
 @styled
@@ -38,17 +80,16 @@ def saliency(image: np.ndarray, heat: np.ndarray, title: str | None = None) -> P
     height, width = np.shape(heat)
     figure = new(6.2, 0.4 + 2.7 * height / width)
     left, right = figure.subplots(1, 2)
-    _face(left, image)
-    _heat(right, image, heat, "")
+    _draw_face(left, image)
+    _draw_heat(right, image, heat, "")
     right.set_title(title or "")
-    top, middle = highest(heat)
-    spot = place((top, middle), (height, width))
-    figure.alt = f"A face, and beside it a map{f' ({title})' if title else ''}, highest {spot}."
+    words = f" ({title})" if title else ""
+    figure.alt = f"A face, and beside it a map{words}, highest {_highest(heat)}."
     return figure
 
 
 @styled
-def occlusion(image: np.ndarray, omap: OcclusionMap, target: int | str | None = None) -> Picture:
+def occlusion(image: np.ndarray, omap: "OcclusionMap", target: int | str | None = None) -> Picture:
     """Draw a face, where covering it costs the target probability, and where the label changes.
 
     The square drawn on the face is the one that costs most. In the third panel the face stays
@@ -64,48 +105,39 @@ def occlusion(image: np.ndarray, omap: OcclusionMap, target: int | str | None = 
     height, width = omap.size
     figure = new(9.6, 0.5 + 2.8 * height / width)
     face, heat, flips = figure.subplots(1, 3)
-    _face(face, image)
+    _draw_face(face, image)
     peak = omap.box(*omap.peak(target))
-    _square(face, peak)
+    _draw_square(face, peak)
     face.set_title(f"{omap.label}, {percent(omap.clean.max())}")
-    _heat(heat, image, omap.heat(target), "drop in probability")
+    _draw_heat(heat, image, omap.heat(target), "drop in probability")
     heat.set_title(f"what “{omap.classes[index]}” rests on")
     changed = omap.flips()
-    _flips(flips, image, omap)
+    _draw_flips(flips, image, omap)
     flips.set_title(f"label changes: {changed.sum()} of {changed.size}")
-    figure.alt = _describe(omap, index, peak, changed)
-    return figure
-
-
-def _describe(
-    omap: OcclusionMap, index: int, peak: tuple[int, int, int, int], changed: np.ndarray
-) -> str:
     center = ((peak[0] + peak[2]) / 2, (peak[1] + peak[3]) / 2)
-    drop = omap.drop(index).max()
-    flips = f"{changed.sum()} of {changed.size} positions of the square change the label"
-    return (
+    figure.alt = (
         f"A face predicted {omap.label}, {percent(omap.clean.max())}; a map of what "
         f"{omap.classes[index]} rests on: covering it {place(center, omap.size)} costs most, "
-        f"{percent(drop)}; and the parts of the face where {flips}."
+        f"{percent(omap.drop(index).max())}; and the parts of the face where {changed.sum()} of "
+        f"{changed.size} positions of the square change the label."
     )
+    return figure
 
 
 @styled
 def occluded(
-    net: nn.Module,
     image: np.ndarray,
-    omap: OcclusionMap,
+    omap: "OcclusionMap",
     positions: Sequence[tuple[int, int]] | None = None,
     columns: int = 6,
 ) -> Picture:
-    """Draw covered faces, each with what the net says of it (minaee2019, Fig. 11).
+    """Draw covered faces, each with what the net said of it (minaee2019, Fig. 11).
 
     An arrow marks the answers that differ from that to the whole face.
 
     Args:
-        net: the net of the map; it is asked again.
-        image: the picture of the map.
-        omap: from `saliency.occlusion`.
+        image: the picture the map was made of.
+        omap: from `saliency.occlusion`; it holds the net's answers.
         positions: (row, column) in the map's grid; None takes nine spread over the face.
         columns: faces per row.
 
@@ -117,17 +149,15 @@ def occluded(
         down, right = (np.linspace(0, n - 1, 5).round().astype(int)[1:4] for n in (rows, across))
         positions = [(int(row), int(column)) for row in down for column in right]
         columns = 3
+    covered, titles = [], []
     for row, column in positions:
         if not (0 <= row < rows and 0 <= column < across):
             raise FerError(f"position ({row}, {column}) is outside the {rows}x{across} grid.")
-    covered = [omap.cover(image, row, column) for row, column in positions]
-    answers = _ask(net, torch.stack(covered))
-    titles = []
-    for answer in answers:
+        covered.append(omap.cover(image, row, column).numpy())
+        answer = omap.probabilities[row, column]
         label = omap.classes[int(answer.argmax())]
-        mark = "→ " if label != omap.label else ""
-        titles.append(f"{mark}{label} {percent(answer.max())}")
-    figure = faces([picture.numpy() for picture in covered], titles, columns, scale=1.25)
+        titles.append(f"{'→ ' if label != omap.label else ''}{label} {percent(answer.max())}")
+    figure = faces(covered, titles, columns, scale=1.25)
     figure.alt = (
         f"A face predicted {omap.label}, covered by a square in {len(titles)} places, with the "
         f"prediction for each: {', '.join(titles).replace('→ ', '')}."
@@ -135,23 +165,131 @@ def occluded(
     return figure
 
 
-def _ask(net: nn.Module, pictures: torch.Tensor) -> np.ndarray:
-    modes = {module: module.training for module in net.modules()}
-    device = next((parameter.device for parameter in net.parameters()), "cpu")
-    try:
-        with torch.inference_mode():
-            return net.eval()(pictures.to(device)).softmax(1).cpu().numpy()
-    finally:
-        for module, training in modes.items():
-            module.training = training
+@styled
+def heats(
+    images: Sequence[np.ndarray],
+    maps: Sequence[np.ndarray],
+    titles: Sequence[str],
+    columns: int = 4,
+) -> Picture:
+    """Draw signed maps over their faces, all on one colour scale; 0 is white.
+
+    Args:
+        images: a face for each map, or a single one in a list for all of them.
+        maps: (H, W) each, of the size of its face.
+        titles: what each map shows.
+        columns: maps per row, at most.
+
+    Raises:
+        FerError: no maps, numbers that do not match, or a map of another size than its face.
+    """
+    if not len(maps) or len(maps) != len(titles) or len(images) not in (1, len(maps)):
+        raise FerError(f"{len(maps)} maps, {len(titles)} titles, {len(images)} faces do not match.")
+    images = list(images) * (len(maps) if len(images) == 1 else 1)
+    columns = min(columns, len(maps))
+    rows = ceil(len(maps) / columns)
+    side = min(1.6, (WIDEST - 1) / columns)
+    figure = new(side * columns + 1, (side + 0.25) * rows)
+    grid = figure.subplots(rows, columns, squeeze=False)
+    colors = color_scale(*maps, least=NO_DROP)
+    for axes in grid.flat:
+        axes.axis("off")
+    for axes, image, heat, title in zip(grid.flat, images, maps, titles, strict=False):
+        axes.imshow(overlay(image, heat, colors=colors), interpolation="nearest")
+        axes.set_title(title, size=9)
+    _tidy(figure.colorbar(colors, ax=grid, shrink=0.8, pad=0.02, label="drop in probability"))
+    words = "; ".join(
+        f"{title}: highest {_highest(heat)}" for title, heat in zip(titles, maps, strict=True)
+    )
+    figure.alt = f"{len(maps)} maps over faces, on one colour scale. {words}."
+    return figure
 
 
-def _face(axes: Axes, image: np.ndarray) -> None:
+@styled
+def attribution(image: np.ndarray, attribution: "Attribution") -> Picture:
+    """Draw a face, and beside it a map of what one class rests on.
+
+    Args:
+        image: the picture the map was made of.
+        attribution: from `saliency.attribute`. White is 0. Red speaks for the class, blue against
+            it; a map without sign is purple. A solid line surrounds what is above half of the
+            largest value, a dashed one what is below minus that, where these are a few pieces.
+
+    Raises:
+        FerError: a map of another size than the face.
+    """
+    from fer_utils.saliency import METHODS
+
+    height, width = attribution.map.shape
+    figure = new(6.4, 0.45 + 2.7 * height / width)
+    left, right = figure.subplots(1, 2)
+    _draw_face(left, image)
+    left.set_title(_answer(attribution, ", "))
+    colors = color_scale(attribution.map, signed=attribution.signed)
+    _draw_map(right, image, attribution.map, colors, noisy=True)
+    right.set_title(f"{attribution.title}: “{attribution.label}”")
+    unit = METHODS[attribution.method].unit
+    _tidy(figure.colorbar(colors, ax=right, shrink=0.85, label=unit))
+    figure.alt = f"A face, and beside it a map. {_describe(attribution, attribution.title)}."
+    return figure
+
+
+@styled
+def attributions(
+    image: np.ndarray,
+    attributions: Sequence["Attribution"],
+    titles: Sequence[str] | None = None,
+    columns: int = 5,
+    shared: bool = False,
+) -> Picture:
+    """Draw maps of one face side by side, to be compared.
+
+    Args:
+        image: the picture the maps were made of.
+        attributions: from `saliency.attribute`.
+        titles: one for each map; None takes the methods' names.
+        columns: panels in a row, the face included, at most.
+        shared: one scale for all. It suits maps of one method; those of different methods have
+            different units, so that each has its own scale otherwise, from its largest value.
+
+    Raises:
+        FerError: no maps, a map of another size than the face, or another number of titles.
+    """
+    if not len(attributions):
+        raise FerError("there are no maps to draw.")
+    titles = [item.title for item in attributions] if titles is None else list(titles)
+    if len(titles) != len(attributions):
+        raise FerError(f"{len(attributions)} maps, but {len(titles)} titles.")
+    columns = min(columns, 1 + len(attributions))
+    rows = ceil((1 + len(attributions)) / columns)
+    side = min(1.85, WIDEST / columns)
+    height, width = attributions[0].map.shape
+    figure = new(max(side * columns, 4.6), (side * height / width + 0.27) * rows + 0.35)
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
+        axes.axis("off")
+    _draw_face(grid[0], image)
+    grid[0].set_title(_answer(attributions[0], " "), size=9)
+    for axes, item, title in zip(grid[1:], attributions, titles, strict=False):
+        same_scale = attributions if shared else [item]
+        signed = any(other.signed for other in same_scale)
+        colors = color_scale(*(other.map for other in same_scale), signed=signed)
+        _draw_map(axes, image, item.map, colors, noisy=True)
+        axes.set_title(title, size=9)
+    labels = "”, “".join(dict.fromkeys(item.label for item in attributions))
+    scales = "one scale for all maps" if shared else "each map on its own scale"
+    figure.suptitle(f"what “{labels}” rests on; {scales}", size=10)
+    words = "; ".join(map(_describe, attributions, titles))
+    figure.alt = f"A face and {len(attributions)} maps of it, {scales}. {words}."
+    return figure
+
+
+def _draw_face(axes: Axes, image: np.ndarray) -> None:
     axes.imshow(to_pixels(image), interpolation="nearest")
     axes.axis("off")
 
 
-def _square(axes: Axes, box: tuple[int, int, int, int]) -> None:
+def _draw_square(axes: Axes, box: tuple[int, int, int, int]) -> None:
     top, left, bottom, right = box
     for color, width in ((INK, 3.5), ("white", 1.5)):  # seen on dark and on light
         outline = Rectangle((left - 0.5, top - 0.5), right - left, bottom - top)
@@ -159,35 +297,70 @@ def _square(axes: Axes, box: tuple[int, int, int, int]) -> None:
         axes.add_patch(outline)
 
 
-def _gray(image: np.ndarray, lightest: float = 1.0, darkest: float = 0.0) -> np.ndarray:
-    return darkest + (lightest - darkest) * to_pixels(image).mean(-1, keepdims=True) / 255
+def _draw_heat(axes: Axes, image: np.ndarray, heat: np.ndarray, label: str) -> None:
+    colors = color_scale(heat, least=NO_DROP)
+    _draw_map(axes, image, heat, colors)
+    _tidy(axes.figure.colorbar(colors, ax=axes, shrink=0.85, label=label))
 
 
-def _heat(axes: Axes, image: np.ndarray, heat: np.ndarray, label: str) -> None:
-    face = _gray(image, darkest=0.45)
-    if face.shape[:2] != np.shape(heat):
-        raise FerError(f"a map of {np.shape(heat)} does not fit a face of {face.shape[:2]}.")
-    largest = max(float(np.abs(heat).max()), 1e-6)
-    scale = Normalize(-largest, largest)
-    axes.imshow(SIGNED(scale(heat))[..., :3] * face, interpolation="nearest")
-    for level, line in ((largest / 2, "solid"), (-largest / 2, "dashed")):
-        if np.min(heat) < level < np.max(heat):
-            axes.contour(heat, [level], colors=INK, linewidths=1, linestyles=line)
+def _draw_map(
+    axes: Axes, image: np.ndarray, heat: np.ndarray, colors: ScalarMappable, noisy: bool = False
+) -> None:
+    """Draw a map, and lines around what is strong in it; of a noisy map only a few."""
+    axes.imshow(overlay(image, heat, colors=colors), interpolation="nearest")
     axes.axis("off")
-    bar = axes.figure.colorbar(ScalarMappable(scale, SIGNED), ax=axes, shrink=0.85, label=label)
+    half = 0.5 * colors.get_clim()[1]
+    for level, line in ((half, "solid"), (-half, "dashed")):
+        beyond = np.greater(heat, level) if level > 0 else np.less(heat, level)
+        if np.min(heat) < level < np.max(heat) and not (noisy and _pieces(beyond) > MOST_PIECES):
+            width = 0.8 if noisy else 1.0
+            axes.contour(heat, [level], colors=INK, linewidths=width, linestyles=line)
+
+
+def _pieces(mask: np.ndarray) -> int:
+    from scipy import ndimage
+
+    return ndimage.label(mask)[1]
+
+
+def _tidy(bar: Colorbar) -> None:
     bar.outline.set_visible(False)
     bar.locator = MaxNLocator(5)
     bar.update_ticks()
 
 
-def _flips(axes: Axes, image: np.ndarray, omap: OcclusionMap) -> None:
-    changed = torch.from_numpy(omap.flips()).float()
-    seen = np.sqrt(omap.windows.spread(changed).numpy())[..., None]  # a single square shows too
-    faint = 0.88 + 0.12 * _gray(image)
-    axes.imshow(np.repeat(seen * _gray(image) + (1 - seen) * faint, 3, -1), vmin=0, vmax=1)
+def _draw_flips(axes: Axes, image: np.ndarray, omap: "OcclusionMap") -> None:
+    from torch import from_numpy
+
+    changed = omap.windows.spread(from_numpy(omap.flips()).float()).numpy()
+    visible = np.sqrt(changed)[..., None]  # the root: a single square shows too
+    gray = to_pixels(image).mean(-1, keepdims=True) / 255
+    faint = 0.88 + 0.12 * gray
+    axes.imshow(np.repeat(visible * gray + (1 - visible) * faint, 3, -1), vmin=0, vmax=1)
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(visible=True, color="#cccccc")
+
+
+def _answer(attribution: "Attribution", between: str) -> str:
+    """Return what the net says of the whole face, and how sure it is."""
+    clean = attribution.clean
+    return f"{attribution.classes[int(clean.argmax())]}{between}{percent(clean.max())}"
+
+
+def _describe(attribution: "Attribution", title: str) -> str:
+    heat = attribution.map
+    if not heat.any():
+        return f"{title} for {attribution.label}: nothing anywhere"
+    kind = "for and against" if attribution.signed else "how much, without sign"
+    spot = _highest(heat, tie=1e-4 * float(np.abs(heat).max()))
+    return f"{title} for {attribution.label} ({kind}): highest {spot}"
+
+
+def _highest(heat: np.ndarray, **options: float) -> str:
+    from fer_utils.saliency.windows import highest
+
+    return place(highest(np.asarray(heat), **options), np.shape(heat))
 
 
 def place(point: tuple[float, float], size: tuple[int, int]) -> str:
@@ -197,8 +370,3 @@ def place(point: tuple[float, float], size: tuple[int, int]) -> str:
     if (down, across) == ("middle", "centre"):
         return "in the middle"
     return f"in the {down} {across}" if across == "centre" else f"at the {down} {across}"
-
-
-def percent(share: float) -> str:
-    """Write a share as a whole percentage."""
-    return f"{100 * share:.0f} %"

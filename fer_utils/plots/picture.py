@@ -9,7 +9,6 @@ from io import BytesIO
 from pathlib import Path
 
 import matplotlib
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -19,7 +18,9 @@ from fer_utils.files import write
 DPI = 120
 WIDEST = 10.0  # inches, what a notebook has room for
 
-INK, FAINT, PAPER = "#222222", "#8c8c8c", "white"
+# the palette of all figures; told apart by the colour-blind and on a grey print
+INK, FAINT, RULE, BAND, PAPER = "#222222", "#8c8c8c", "#dddddd", "#ececec", "white"
+DARK, LIGHT, YELLOW = "#20457c", "#8fa9c9", "#e3c44b"
 
 #: One look for every figure, whatever style the notebook has set.
 STYLE = {
@@ -56,13 +57,20 @@ class Picture(Figure):
 
     alt: str = ""
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> tuple[dict, dict]:
+    def _repr_mimebundle_(
+        self, include: object = None, exclude: object = None
+    ) -> tuple[dict, dict]:
         return bundle(self, self.alt)
 
 
-def new(width: float, height: float, **options: object) -> Picture:
+def new(width: float, height: float) -> Picture:
     """Return an empty figure of so many inches, no wider than a notebook."""
-    return Picture(figsize=(min(width, WIDEST), height), layout="constrained", **options)
+    return Picture(figsize=(min(width, WIDEST), height), layout="constrained")
+
+
+def percent(share: float) -> str:
+    """Write a share as a whole percentage."""
+    return f"{100 * share:.0f} %"
 
 
 def png(figure: Figure) -> bytes:
@@ -100,7 +108,10 @@ def show(figure: Figure, alt: str | None = None) -> None:
     if not alt:
         raise FerError('describe the figure for those who cannot see it: show(figure, alt="...").')
     forms, metadata = bundle(figure, alt)
-    plt.close(figure)
+    if not isinstance(figure, Picture):  # ours were never open; pyplot shows its own once more
+        from matplotlib import pyplot
+
+        pyplot.close(figure)
     display(forms, metadata=metadata, raw=True)
 
 

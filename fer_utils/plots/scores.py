@@ -1,28 +1,38 @@
-"""How well a network does: confusion matrix, course of a training, probabilities."""
+"""How well a network does: confusion matrix and the faces in its cells, training, probabilities."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from fer_utils.errors import FerError
-from fer_utils.evaluate import Evaluation
-from fer_utils.plots.maps import percent
-from fer_utils.plots.picture import FAINT, Picture, new, styled
-from fer_utils.train import History
+from fer_utils.plots.grids import draw_face
+from fer_utils.plots.picture import DARK, FAINT, INK, LIGHT, PAPER, Picture, new, percent, styled
+
+if TYPE_CHECKING:
+    from fer_utils.data.faceset import FaceSet
+    from fer_utils.evaluate import Evaluation
+    from fer_utils.train.history import History
 
 SEQUENTIAL = colormaps["Blues"]
-DARK, LIGHT = "#20457c", "#8fa9c9"
 TITLES = {
     None: "faces",
     "true": "% of the faces of each row",
     "pred": "% of the faces of each column",
 }
 
+# Votes: told apart by the colour-blind, and in grey by their places: label left, answer right.
+FOR_LABEL, FOR_ANSWER, FOR_OTHER = "#0072b2", "#d55e00", "#c4c4c4"
+COLUMNS, MOST = 4, 8  # faces beside a matrix: in a row, and in all
+
 
 @styled
-def confusion(evaluation: Evaluation, normalize: str | None = "true") -> Picture:
+def confusion(evaluation: "Evaluation", normalize: str | None = "true") -> Picture:
     """Draw the confusion matrix: a row for each label, a column for each prediction.
 
     Args:
@@ -37,19 +47,11 @@ def confusion(evaluation: Evaluation, normalize: str | None = "true") -> Picture
     figure = new(max(4.8, 1.9 + 0.6 * len(names)), 1.4 + 0.5 * len(names))
     axes = figure.subplots()
     top = max(float(share.max()), 1e-9)
-    text = share if normalize is None else 100 * share
-    seaborn.heatmap(
-        share / top,
-        ax=axes,
-        cmap=SEQUENTIAL,
-        vmin=0,
-        vmax=1.15,
-        cbar=False,
-        annot=text,
-        fmt=",d" if normalize is None else ".0f",
-    )
+    texts, form = (share, ",d") if normalize is None else (100 * share, ".0f")
+    look = {"cmap": SEQUENTIAL, "vmin": 0, "vmax": 1.15, "cbar": False}
+    seaborn.heatmap(share / top, ax=axes, annot=texts, fmt=form, **look)
     for label in axes.texts[:: len(names) + 1]:  # the diagonal
-        label.set_weight("bold")
+        label.set_fontweight("bold")
     labels = [f"{name} ({n:,})" for name, n in zip(names, count.sum(1), strict=True)]
     middles = np.arange(len(names)) + 0.5
     axes.set_xticks(middles, names, rotation=35, ha="right", rotation_mode="anchor")
@@ -73,11 +75,11 @@ def _describe_confusion(names: Sequence[str], count: np.ndarray) -> str:
     if not wrong.any():
         return f"{alt}; no mistakes."
     row, column = np.unravel_index(wrong.argmax(), wrong.shape)
-    return f"{alt}; most frequent mistake: {names[row]} taken for {names[column]}."
+    return f"{alt}; most frequent mistake: {names[int(row)]} taken for {names[int(column)]}."
 
 
 @styled
-def history(history: History) -> Picture:
+def history(history: "History") -> Picture:
     """Draw loss and accuracy over the epochs, for training and validation.
 
     Raises:
@@ -98,15 +100,8 @@ def history(history: History) -> Picture:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if what == "accuracy":
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-            axes.annotate(
-                "best",
-                (best, 0.02),
-                xycoords=("data", "axes fraction"),
-                size=9,
-                color=FAINT,
-                xytext=(3, 0),
-                textcoords="offset points",
-            )
+            at = ("data", "axes fraction")
+            axes.annotate("best", (best, 0.02), (3, 0), at, "offset points", size=9, color=FAINT)
     figure.axes[0].legend()
     figure.alt = (
         f"Two line charts over {len(rows)} epochs: loss, and accuracy, each for training "
@@ -136,6 +131,148 @@ def bars(classes: Sequence[str], probabilities: Sequence[float], title: str = ""
     axes.tick_params(length=0)
     axes.spines[["left", "bottom"]].set_visible(False)
     order = np.argsort(-values, kind="stable")
-    said = ", ".join(f"{classes[i]} {percent(values[i])}" for i in order)
-    figure.alt = f"Bars: probability of each class. {said}."
+    words = ", ".join(f"{classes[i]} {percent(values[i])}" for i in order)
+    figure.alt = f"Bars: probability of each class. {words}."
     return figure
+
+
+@dataclass(frozen=True)
+class Caption:
+    """What is said of one face.
+
+    Attributes:
+        votes: how many taggers chose the label, something else, and what was predicted; three
+            zeros where there are no votes. Where label and prediction are one, they count once.
+        choices: all votes in words, the most frequent first.
+        answer: what was predicted, by whom, and how sure.
+    """
+
+    votes: tuple[int, int, int]
+    choices: str
+    answer: str
+
+
+def in_cell(evaluation: "Evaluation", true: str, predicted: str) -> np.ndarray:
+    """Return the indices of the faces in a cell of the matrix, the surest answer first.
+
+    Raises:
+        FerError: a name that is no class.
+    """
+    indices = evaluation.mistakes(true, predicted)
+    sure = evaluation.probabilities[indices, evaluation.classes.index(predicted)]
+    return indices[np.argsort(-sure, kind="stable")]
+
+
+def caption(evaluation: "Evaluation", faces: "FaceSet", i: int, by: str = "net") -> Caption:
+    """Return what the taggers and the net say of face `i`; `by` is the net's name."""
+    true = evaluation.classes[evaluation.labels[i]]
+    predicted = evaluation.classes[evaluation.predictions[i]]
+    answer = f"{by}: {predicted} {percent(evaluation.probabilities[i].max())}"
+    if faces.votes is None:
+        return Caption((0, 0, 0), "", answer)
+    votes = faces.votes[i].astype(int)
+    by_name = dict(zip(faces.vote_names, votes.tolist(), strict=True))
+    for_label = by_name.get(true, 0)
+    for_answer = by_name.get(predicted, 0) if predicted != true else 0
+    order = np.argsort(-votes, kind="stable")
+    choices = ", ".join(f"{faces.vote_names[v]} {votes[v]}" for v in order if votes[v])
+    for_other = int(votes.sum()) - for_label - for_answer
+    return Caption((for_label, for_other, for_answer), choices, answer)
+
+
+def meanings(true: str, predicted: str) -> list[tuple[str, str]]:
+    """Return the colours of a row of votes, and what they mean, from left to right."""
+    other = (FOR_OTHER, "votes for anything else")
+    if true == predicted:
+        return [(FOR_LABEL, f"votes for {true}"), other]
+    about_label = (FOR_LABEL, f"votes for the label, {true}")
+    return [about_label, other, (FOR_ANSWER, f"votes for the answer, {predicted}")]
+
+
+def check_same(evaluation: "Evaluation", faces: "FaceSet") -> None:
+    """Raise a FerError unless the evaluation is of these faces."""
+    if len(evaluation.labels) != len(faces):
+        raise FerError(
+            f"the evaluation is of {len(evaluation.labels)} faces, {faces.name} here has "
+            f"{len(faces)}: give the faces that were evaluated."
+        )
+
+
+@styled
+def cell(
+    evaluation: "Evaluation", faces: "FaceSet", true: str, predicted: str, by: str = "net"
+) -> Picture:
+    """Draw the confusion matrix, a frame around one cell, and up to eight faces of that cell.
+
+    Under each face stands a row of its votes: for the label, for anything else, for the answer.
+
+    Args:
+        evaluation: from `evaluate.evaluate`.
+        faces: the faces that were evaluated, in the same order.
+        true: row of the cell.
+        predicted: column of the cell.
+        by: whose answers they are.
+
+    Raises:
+        FerError: a name that is no class, or other faces than those of the evaluation.
+    """
+    check_same(evaluation, faces)
+    indices = in_cell(evaluation, true, predicted)
+    count = "1 face" if len(indices) == 1 else f"{len(indices):,} faces"
+    figure = new(10, 4.4)
+    left, right = figure.subplots(1, 2, width_ratios=(4.6, 5.4))
+    _draw_matrix(left, evaluation, true, predicted)
+    _draw_faces(right, evaluation, faces, indices[:MOST], by)
+    shown = "" if len(indices) <= MOST else f"; the {MOST} surest answers"
+    right.set_title(f"{count} labelled {true}, answered {predicted}{shown}", loc="left")
+    if faces.votes is not None and len(indices):
+        keys = [Patch(color=color, label=words) for color, words in meanings(true, predicted)]
+        figure.legend(handles=keys, loc="outside lower right", ncols=3, handlelength=1)
+    extra = "the net's answer" if faces.votes is None else "the votes of their taggers"
+    figure.alt = (
+        f"A confusion matrix in numbers of faces, and beside it {min(len(indices), MOST)} of "
+        f"{count} in one cell, labelled {true} and answered {predicted}, with {extra}."
+    )
+    return figure
+
+
+def _draw_matrix(axes: Axes, evaluation: "Evaluation", true: str, predicted: str) -> None:
+    names, count = evaluation.classes, evaluation.confusion()
+    share = evaluation.confusion("true")
+    axes.imshow(share, cmap=SEQUENTIAL, vmin=0, vmax=1.15)
+    for (row, column), value in np.ndenumerate(count):
+        color = PAPER if share[row, column] > 0.6 else INK
+        axes.text(column, row, f"{value:,}", ha="center", va="center", color=color, size=9)
+    place = names.index(predicted) - 0.5, names.index(true) - 0.5
+    axes.add_patch(Rectangle(place, 1, 1, fill=False, ec=FOR_ANSWER, lw=2.5, clip_on=False))
+    axes.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), names)
+    axes.set(xlabel="answered", ylabel="labelled")
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_anchor("NW")
+
+
+def _draw_faces(
+    axes: Axes, evaluation: "Evaluation", faces: "FaceSet", indices: np.ndarray, by: str
+) -> None:
+    rows, high = MOST // COLUMNS, 1.46  # a face, its votes, two lines
+    axes.axis("off")
+    for place, i in enumerate(indices):
+        row, column = divmod(place, COLUMNS)
+        draw_face(axes, faces.images[i], (column, row * high))
+        about = caption(evaluation, faces, int(i), by)
+        _draw_votes(axes, about.votes, (column + 0.03, row * high + 1.03))
+        first_two = ", ".join(about.choices.split(", ")[:2])
+        text = f"{first_two}\n{about.answer}" if first_two else about.answer
+        axes.text(column + 0.5, row * high + 1.14, text, ha="center", va="top", size=7)
+    axes.set(xlim=(0, COLUMNS), ylim=(rows * high, 0), aspect="equal", anchor="NW")
+
+
+def _draw_votes(axes: Axes, votes: tuple[int, int, int], corner: tuple[float, float]) -> None:
+    """Draw a small box for every vote, on a line as wide as a face."""
+    colors = [FOR_LABEL] * votes[0] + [FOR_OTHER] * votes[1] + [FOR_ANSWER] * votes[2]
+    for k, color in enumerate(colors):
+        wide = 0.94 / len(colors)
+        place = corner[0] + k * wide, corner[1]
+        axes.add_patch(Rectangle(place, wide * 0.86, 0.08, color=color, lw=0))

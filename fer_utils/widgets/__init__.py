@@ -28,3 +28,7 @@ __all__ = [
     "read_upload",
     "refined",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

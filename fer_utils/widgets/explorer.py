@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import ipywidgets as ui
 from torch import nn
@@ -14,7 +15,6 @@ from fer_utils.plots.picture import bundle
 from fer_utils.saliency import FILLS, METHODS, Cancelled
 from fer_utils.widgets.controls import columns, dropdown, slider
 from fer_utils.widgets.face_picker import FacePicker
-from fer_utils.widgets.face_sliders import FaceSliders
 from fer_utils.widgets.latest import Latest, Stale
 from fer_utils.widgets.pointer import PointerView
 from fer_utils.widgets.views import (
@@ -26,6 +26,9 @@ from fer_utils.widgets.views import (
     explorer_figure,
     refined,
 )
+
+if TYPE_CHECKING:
+    from fer_utils.widgets.face_sliders import FaceSliders
 
 PREDICTED = "predicted"
 PATIENCE = 0.3  # seconds after which a map that is not yet there counts its squares
@@ -45,7 +48,7 @@ class Explorer(ui.VBox):
         message: what is being done, or what went wrong.
     """
 
-    def __init__(self, source: FacePicker | FaceSliders, nets: Mapping[str, nn.Module | None]):
+    def __init__(self, source: "FacePicker | FaceSliders", nets: Mapping[str, nn.Module | None]):
         """Lay out the controls and draw; a net of None is read when chosen."""
         self.source, self.nets = source, dict(nets)
         self._latest = Latest(self._draw)
@@ -65,8 +68,8 @@ class Explorer(ui.VBox):
             [self.model, self.method], [self.target, self.fill], [self.window, self.stride]
         )
         controls = [control for column in settings.children for control in column.children]
-        said = ui.HBox([self.stop, self.message])
-        super().__init__([settings, source, self.view, said])
+        status = ui.HBox([self.stop, self.message])
+        super().__init__([settings, source, self.view, status])
         for control in controls:
             control.observe(self._update, "value")
         source.observe(self._update, "image")
@@ -78,10 +81,11 @@ class Explorer(ui.VBox):
     def state(self) -> ExplorerState:
         """What the controls say now; a model is read when it is first chosen."""
         name = self.model.value
-        if self.nets[name] is None:
-            self.nets[name] = pretrained(name)
+        net = self.nets[name]
+        if net is None:
+            net = self.nets[name] = pretrained(name)
         return ExplorerState(
-            net=self.nets[name],
+            net=net,
             image=self.source.image,
             window=self.window.value,
             stride=self.stride.value,
@@ -198,6 +202,8 @@ def face_explorer(models: Models = None, expression: str = "happy") -> Explorer:
     Raises:
         FerError: no models.
     """
+    from fer_utils.widgets.face_sliders import FaceSliders  # loads the renderer
+
     return Explorer(FaceSliders(expression), _nets(models))
 
 
@@ -209,7 +215,9 @@ def _methods() -> list[tuple[str, str]]:
 
 def _nets(models: Models) -> dict[str, nn.Module | None]:
     names = pretrained_names() if models is None else models
-    nets = dict(names) if isinstance(names, Mapping) else dict.fromkeys(names)
+    nets: dict[str, nn.Module | None] = (
+        dict(names) if isinstance(names, Mapping) else dict.fromkeys(names)
+    )
     if not nets:
         raise FerError("there are no models to explore: give some, models={name: net}.")
     return nets

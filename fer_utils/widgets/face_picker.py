@@ -69,8 +69,8 @@ class FacePicker(ui.VBox):
     def _receive(self, change: dict) -> None:
         if not self.upload.value:  # emptied below
             return
-        one = self.upload.value[0]
-        self._upload = bytes(one["content"]), str(one["name"])
+        file = self.upload.value[0]
+        self._upload = bytes(file["content"]), str(file["name"])
         self.upload.value = ()  # so that the same file can be chosen again, and is not kept
         self._read()
 

@@ -1,5 +1,7 @@
 """A drawn face whose muscles are sliders."""
 
+from typing import Any
+
 import ipywidgets as ui
 import numpy as np
 import traitlets
@@ -89,10 +91,10 @@ class FaceSliders(ui.VBox):
         """Take the action units of an expression."""
         if self.start.value == OWN:
             return
-        wanted = PROTOTYPES[self.start.value][0]
+        prototype: Any = PROTOTYPES[self.start.value]
         self._quiet = True  # many sliders move, one face is drawn
         for unit, control in self.units.items():
-            control.value = STEP * round(100 * wanted.get(unit, 0.0) / STEP)
+            control.value = STEP * round(100 * prototype[0].get(unit, 0.0) / STEP)
         self._quiet = False
         self._draw()
 
@@ -102,7 +104,7 @@ class FaceSliders(ui.VBox):
             self._draw()
 
     def _draw(self, change: dict | None = None) -> None:
-        values = {
+        values: dict[int | str, float] = {
             unit: control.value / 100 for unit, control in self.units.items() if control.value
         }
         face = draw(

@@ -1,12 +1,15 @@
 """The curves of a training while it runs."""
 
 from html import escape
+from typing import TYPE_CHECKING
 
 import ipywidgets as ui
 
 from fer_utils import plots
 from fer_utils.plots.picture import bundle
-from fer_utils.train.history import History
+
+if TYPE_CHECKING:
+    from fer_utils.train.history import History
 
 CURVES = "A place for the curves of a training: they are redrawn after every epoch."
 
@@ -28,7 +31,7 @@ class LiveHistory(ui.VBox):
         self.message = ui.HTML(f'<div role="status">waiting for epoch 1 of {epochs}</div>')
         super().__init__([self.picture, self.message])
 
-    def __call__(self, history: History) -> None:
+    def __call__(self, history: "History") -> None:
         """Draw the epochs so far; this is what `train.fit(..., on_epoch=...)` calls."""
         self.history = history
         figure = live_figure(history, self.epochs)
@@ -50,7 +53,7 @@ class LiveHistory(ui.VBox):
         return {**forms, "image/png": still["image/png"]}, metadata
 
 
-def live_figure(history: History, epochs: int) -> plots.Picture:
+def live_figure(history: "History", epochs: int) -> plots.Picture:
     """Return the figure of `plots.history` with room for the epochs to come."""
     figure = plots.history(history)
     for axes in figure.axes:
@@ -59,7 +62,7 @@ def live_figure(history: History, epochs: int) -> plots.Picture:
     return figure
 
 
-def in_words(history: History, epochs: int) -> str:
+def in_words(history: "History", epochs: int) -> str:
     """Return the last epoch in words."""
     row, best = history.epochs[-1], history.best
     return (

@@ -13,10 +13,9 @@ from fer_utils import plots
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.evaluate import Evaluation
-from fer_utils.plots.cells import card, check_same, in_cell, meanings
 from fer_utils.plots.grids import to_pixels
 from fer_utils.plots.picture import bundle
-from fer_utils.plots.scores import SEQUENTIAL
+from fer_utils.plots.scores import SEQUENTIAL, caption, check_same, in_cell, meanings
 from fer_utils.widgets.controls import columns, dropdown, slider
 
 HERE = Path(__file__).parent
@@ -59,7 +58,7 @@ def matrix_data(evaluation: Evaluation, normalize: str | None = None) -> dict:
 
 
 def faces_data(
-    evaluation: Evaluation, faces: FaceSet, cell: tuple[int, int], page: int = 1, who: str = "net"
+    evaluation: Evaluation, faces: FaceSet, cell: tuple[int, int], page: int = 1, by: str = "net"
 ) -> dict:
     """Return a page of the faces in a cell: pixels, RGBA uint8 (n, H, W, 4), and a card for each.
 
@@ -68,28 +67,29 @@ def faces_data(
         faces: the faces that were evaluated, in the same order.
         cell: row (label) and column (answer).
         page: from 1; `PER_PAGE` faces each, the surest answers first.
-        who: whose answers they are.
+        by: whose answers they are.
     """
-    label, said = (evaluation.classes[k] for k in cell)
-    found = in_cell(evaluation, label, said)
-    here = found[PER_PAGE * (page - 1) : PER_PAGE * page]
+    true, predicted = (evaluation.classes[k] for k in cell)
+    indices = in_cell(evaluation, true, predicted)
+    here = indices[PER_PAGE * (page - 1) : PER_PAGE * page]
     pixels = [to_pixels(image) for image in faces.images[here]]
     opaque = [np.dstack([p, np.full(p.shape[:2], 255, np.uint8)]) for p in pixels]
-    cards = [card(evaluation, faces, int(i), who) for i in here]
+    cards = [caption(evaluation, faces, int(i), by) for i in here]
+    legend = [] if faces.votes is None else [list(pair) for pair in meanings(true, predicted)]
     return {
-        "title": _title(len(found), label, said, len(here)),
+        "title": _title(len(indices), true, predicted, len(here)),
         "size": list(faces.images.shape[-2:]),
         "pixels": b"".join(p.tobytes() for p in opaque),
-        "cards": [{"votes": list(c.votes), "said": c.said, "answer": c.answer} for c in cards],
-        "legend": [] if faces.votes is None else [list(pair) for pair in meanings(label, said)],
+        "cards": [{"votes": list(c.votes), "said": c.choices, "answer": c.answer} for c in cards],
+        "legend": legend,
     }
 
 
-def _title(count: int, label: str, said: str, here: int) -> str:
+def _title(count: int, true: str, predicted: str, here: int) -> str:
     many = "no face" if count == 0 else "1 face" if count == 1 else f"{count:,} faces"
     shown = f", {here} of them here" if here < count else ""
     order = "; the surest answers first" if count > 1 else ""
-    return f"{many} labelled {label} and answered {said}{shown}{order}"
+    return f"{many} labelled {true} and answered {predicted}{shown}{order}"
 
 
 class ConfusionExplorer(ui.VBox):

@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from fer_utils.data import _face_crop as crop
 from fer_utils.errors import FerError
 from fer_utils.pictures import MOST_PIXELS, read_picture
 
@@ -40,6 +39,8 @@ def read_upload(content: bytes, name: str, *, middle: bool = False) -> tuple[np.
         NoFace: no face was found, and `middle` is False.
         FerError: too large, animated, damaged, or no picture.
     """
+    from fer_utils.data import _face_crop as crop  # loads OpenCV
+
     name = Path(name).name or "the upload"
     notes = _look_before_decoding(content, name)
     gray = crop.gray(_decode(content, name))

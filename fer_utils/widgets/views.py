@@ -8,9 +8,8 @@ from torch import nn
 
 from fer_utils import plots
 from fer_utils.pictures import as_picture
-from fer_utils.plots.attributions import UNSIGNED
 from fer_utils.plots.grids import to_pixels
-from fer_utils.plots.maps import SIGNED
+from fer_utils.plots.maps import color_scale, overlay
 from fer_utils.saliency import (
     METHODS,
     Attribution,
@@ -23,9 +22,6 @@ from fer_utils.saliency import (
 from fer_utils.saliency._engines import Progress
 
 OCCLUSION = "occlusion"
-
-# a face under its map is drawn paler, from this grey to white, so that dark hair has colours too
-DARKEST = 0.45
 
 
 @dataclass(frozen=True)
@@ -58,17 +54,19 @@ class View:
     Attributes:
         state: it.
         omap: the answers for every position of the square.
-        found: the map of another method than occlusion.
+        attribution: the map of another method than occlusion.
     """
 
     state: ExplorerState
     omap: OcclusionMap
-    found: Attribution | None = None
+    attribution: Attribution | None = None
 
     @property
     def heat(self) -> np.ndarray:
         """The map, float32 (H, W)."""
-        return self.omap.heat(self.state.target) if self.found is None else self.found.map
+        if self.attribution is None:
+            return self.omap.heat(self.state.target)
+        return self.attribution.map
 
     @property
     def signed(self) -> bool:
@@ -103,7 +101,7 @@ def refined(state: ExplorerState, progress: Progress | None = None) -> Iterator[
     Raises:
         FerError, Cancelled: as `explore`.
     """
-    found = None
+    attribution = None
     for omap in refine(
         state.net,
         state.image,
@@ -112,10 +110,10 @@ def refined(state: ExplorerState, progress: Progress | None = None) -> Iterator[
         fill=state.fill,
         progress=progress,
     ):
-        if state.method != OCCLUSION and found is None:
+        if state.method != OCCLUSION and attribution is None:
             target = omap.target_index(state.target)
-            found = attribute(state.net, state.image, state.method, target)
-        yield View(state, omap, found)
+            attribution = attribute(state.net, state.image, state.method, target)
+        yield View(state, omap, attribution)
 
 
 def explorer_data(view: View) -> dict:
@@ -126,9 +124,9 @@ def explorer_data(view: View) -> dict:
     float32 (ny, nx, K) and "clean", those of the whole face, float32 (K,).
     """
     state, omap = view.state, view.omap
-    face, picture = to_pixels(state.image), as_picture(state.image)[None]
-    paint = painted(picture, state.fill, omap.window, omap.seed)[0].numpy()
-    drawn, palette, limits = coloured(face, view.heat, view.signed)
+    picture = as_picture(state.image)[None]
+    baseline = painted(picture, state.fill, omap.window, omap.seed)[0].numpy()
+    drawn, palette, limits = colored(state.image, view.heat, view.signed)
     title, note = _captions(view)
     return {
         "size": list(omap.size),
@@ -141,8 +139,8 @@ def explorer_data(view: View) -> dict:
         "title": title,
         "note": note,
         "limits": [f"{limit:+.2g}".replace("-", "−") if limit else "0" for limit in limits],
-        "face": _rgba(face),
-        "paint": _rgba(to_pixels(paint)),
+        "face": _rgba(to_pixels(state.image)),
+        "paint": _rgba(to_pixels(baseline)),
         "map": _rgba(drawn),
         "palette": palette,
         "table": np.ascontiguousarray(omap.probabilities, np.float32).tobytes(),
@@ -150,11 +148,11 @@ def explorer_data(view: View) -> dict:
     }
 
 
-def coloured(face: np.ndarray, heat: np.ndarray, signed: bool) -> tuple[np.ndarray, bytes, list]:
+def colored(image: np.ndarray, heat: np.ndarray, signed: bool) -> tuple[np.ndarray, bytes, list]:
     """Return a map over a face in the colours of `plots`.
 
     Args:
-        face: RGB, uint8 (H, W, 3).
+        image: the face.
         heat: (H, W); 0 is white.
         signed: whether negative values mean something.
 
@@ -162,29 +160,27 @@ def coloured(face: np.ndarray, heat: np.ndarray, signed: bool) -> tuple[np.ndarr
         RGB uint8 (H, W, 3); the colours from the lowest value to the highest, RGBA (256, 4); and
         the values at the two ends and, where that is 0, in the middle.
     """
-    colors = SIGNED if signed else UNSIGNED
-    largest = max(float(np.abs(heat).max()), 1e-12)
-    share = 0.5 + heat / (2 * largest) if signed else heat / largest
-    pale = DARKEST + (1 - DARKEST) * face.mean(-1, keepdims=True) / 255
-    drawn = (colors(share)[..., :3] * pale * 255).round().astype(np.uint8)
-    limits = [-largest, 0.0, largest] if signed else [0.0, largest]
-    return drawn, colors(np.arange(256), bytes=True).tobytes(), limits
+    colors = color_scale(heat, signed=signed)
+    drawn = (overlay(image, heat, colors=colors) * 255).round().astype(np.uint8)
+    low, high = colors.get_clim()
+    limits = [low, 0.0, high] if signed else [low, high]
+    return drawn, colors.cmap(np.arange(256), bytes=True).tobytes(), limits
 
 
 def explorer_figure(view: View) -> plots.Picture:
     """Return the still figure of a view."""
-    if view.found is None:
+    if view.attribution is None:
         return plots.occlusion(view.state.image, view.omap, view.state.target)
-    return plots.attribution(view.state.image, view.found)
+    return plots.attribution(view.state.image, view.attribution)
 
 
 def _captions(view: View) -> tuple[str, str]:
     """Return the title of the map, and what its colours mean."""
     label = view.omap.classes[view.omap.target_index(view.state.target)]
-    if view.found is None:
+    if view.attribution is None:
         return f"what “{label}” rests on", "red: covering it costs probability; blue: it helps"
     meaning = "red: for it; blue: against it" if view.signed else "the darker, the more it matters"
-    return f"{view.found.title}: “{label}”", f"{METHODS[view.state.method].unit}; {meaning}"
+    return f"{view.attribution.title}: “{label}”", f"{METHODS[view.state.method].unit}; {meaning}"
 
 
 def _rgba(pixels: np.ndarray) -> bytes:

@@ -357,12 +357,11 @@ plots.show(plots.faces(frames, titles=titles, columns=6))
 # whatever data set you have chosen above.)
 
 # %%
-import csv
 from pathlib import Path
 
-lines = Path("../figures/leakage.csv").read_text().splitlines()
-runs = list(csv.DictReader(line for line in lines if not line.startswith("#")))
-print(*(line for line in lines if line.startswith("#")), sep="\n")
+table = Path("../figures/leakage.csv")
+runs = plots.read_table(table)
+print(*(line for line in table.read_text().splitlines() if line.startswith("#")), sep="\n")
 for run in runs:
     if run["seed"] == "0":
         same, clip = run["person_known"], run["clip_known"] or "-"

@@ -497,12 +497,11 @@ for fusion in ("concat", "parallel"):
 # above.) The first lines of the file say what was done.
 
 # %%
-import csv
 from pathlib import Path
 
-lines = Path("../figures/first_layers.csv").read_text().splitlines()
-runs = list(csv.DictReader(line for line in lines if not line.startswith("#")))
-print(*(line for line in lines if line.startswith("#")), sep="\n")
+table = Path("../figures/first_layers.csv")
+runs = plots.read_table(table)
+print(*(line for line in table.read_text().splitlines() if line.startswith("#")), sep="\n")
 print(len(runs), "runs")
 
 # %% [markdown]

@@ -545,11 +545,7 @@ print(evaluate.Accuracy(correct=90, n=300))
 # **Run** the cells. The table is about `facs3d`, whatever data set you have chosen above.
 
 # %%
-import csv
-from pathlib import Path
-
-lines = Path("../figures/training_parts.csv").read_text().splitlines()
-runs = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+runs = plots.read_table("../figures/training_parts.csv")
 tests, trains = {}, {}
 for run in runs:
     tests.setdefault(run["arm"], []).append(100 * int(run["correct"]) / int(run["n"]))
@@ -694,6 +690,7 @@ def press_ctrl_c(net, at):
 
 # %%
 import tempfile
+from pathlib import Path
 
 options = {"recipe": recipe, "epochs": 4, "seed": 0, "progress": False}
 with tempfile.TemporaryDirectory() as folder:

@@ -119,14 +119,14 @@ print("largest difference < 1e-5:", np.abs(omap.probabilities - grid).max() < 1e
 # **Run.** An arrow marks a changed answer.
 
 # %%
-plots.show(plots.occluded(net, image, omap))
+plots.show(plots.occluded(image, omap))
 
 # %% [markdown]
 # And the angry face:
 
 # %%
 angry_image = faces.images[pick("angry", 1)[0]]
-plots.show(plots.occluded(net, angry_image, saliency.occlusion(net, angry_image)))
+plots.show(plots.occluded(angry_image, saliency.occlusion(net, angry_image)))
 
 # %% [markdown]
 # The paper shows nine squares, we have asked about all of them. Where does covering cost "happy"
@@ -447,7 +447,7 @@ for i in range(last):
 # The five squares of the middle row, as the net saw them:
 
 # %%
-plots.show(plots.occluded(net, image, edge, [(2, column) for column in range(last)], columns=5))
+plots.show(plots.occluded(image, edge, [(2, column) for column in range(last)], columns=5))
 
 # %% [markdown]
 # **Interpret.** (48 - 12) is not a multiple of 11, so the last window sticks out and is cut off:

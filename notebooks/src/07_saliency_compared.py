@@ -232,7 +232,7 @@ for name, values in true.items():
 if known:
     area = np.mean([truth.mask.mean() for truth in truths])
     energy = {name: values[0] for name, values in true.items()}
-    plots.show(plots.intervals(energy, "share of the energy inside the carriers", blind=area))
+    plots.show(plots.intervals(energy, "share of the energy inside the carriers", chance=area))
 
 # %% [markdown]
 # How sure is a difference? The same faces were used for both, so we subtract face by face, draw as
@@ -488,7 +488,7 @@ hits = {
     ]
     for name in settings
 }
-plots.show(plots.intervals(hits, "share of the energy in the corner", blind=corner.mean()))
+plots.show(plots.intervals(hits, "share of the energy in the corner", chance=corner.mean()))
 
 # %% [markdown]
 # And now the energy inside the carriers of the expression, as before, for the honest net and for

@@ -112,11 +112,7 @@ plots.show(plots.accuracies(same))
 # **Run.** The table grows with every run, so these numbers are counted, not written down.
 
 # %% tags=["nbval-ignore-output"] reason="the table grows with every run that is made; it is shown as it stands"
-import csv
-from pathlib import Path
-
-lines = Path("../figures/claims.csv").read_text(encoding="utf-8").splitlines()
-table = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+table = plots.read_table("../figures/claims.csv")
 for status, count in Counter(row["status"] for row in table).most_common():
     print(f"{count:4d} rows: {status}")
 if any(row["ours"] for row in table):
