@@ -1,6 +1,7 @@
 """The words for expressions: label orders of the data sets, and the maps between spellings."""
 
 import string
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 from fer_utils.errors import FerError
@@ -54,7 +55,7 @@ def canonical(name: str) -> str:
     raise FerError(f"{name!r} is not an expression.{nearest(word, _CANONICAL)}")
 
 
-def nearest(word: object, known: object) -> str:
+def nearest(word: object, known: Iterable[object]) -> str:
     """Return `` Did you mean ...?`` for a mistyped word, or the list of known words."""
     names = [str(item) for item in known]
     close = get_close_matches(str(word).lower(), names, n=3, cutoff=0.5)

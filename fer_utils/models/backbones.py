@@ -16,8 +16,6 @@ import re
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from fer_utils import _torchvision
@@ -35,7 +33,7 @@ _VGG16_FILE = (
     "torchvision.models as m; s.save_file(m.vgg16(weights='IMAGENET1K_V1').features.state_dict(), "
     f"'vgg16.safetensors')\". Its keys are {_VGG}"
 )
-BASES = {
+BACKBONES = {
     "vgg16_gap": f"base_weights='imagenet' fetches them through torchvision. {_VGG16_FILE}",
     "vgg_face": (
         "The authors of VGG-Face (Parkhi, Vedaldi and Zisserman 2015) publish them for research. "
@@ -70,10 +68,12 @@ _TIMM = {
 }
 
 
-def check_base(name: str, inputs: str = "gray", source: str | Path = "") -> None:
+def check_backbone(name: str, inputs: str = "gray", source: str | Path = "") -> None:
     """Raise a FerError unless weights of a base, from that source, can go into such a net."""
-    if name not in BASES:
-        raise FerError(f"{name} has no base to load weights into; these have: {', '.join(BASES)}.")
+    if name not in BACKBONES:
+        raise FerError(
+            f"{name} has no base to load weights into; these have: {', '.join(BACKBONES)}."
+        )
     if inputs != "gray":
         raise FerError(
             f"base_weights with inputs={inputs!r}: the first layer of a trained base sees three "
@@ -82,15 +82,15 @@ def check_base(name: str, inputs: str = "gray", source: str | Path = "") -> None
     if source == IMAGENET and name not in HUB:
         raise FerError(
             f"torchvision has no weights for the base of {name} (it has for {', '.join(HUB)}): "
-            f"base_weights must be a file. {BASES[name]}"
+            f"base_weights must be a file. {BACKBONES[name]}"
         )
 
 
-def load_base(net: FaceNet, source: str | Path) -> None:
+def load_backbone(net: FaceNet, source: str | Path) -> None:
     """Load the weights of a net's convolutional base, strictly.
 
     Args:
-        net: one of the nets in `BASES`.
+        net: one of the nets in `BACKBONES`.
         source: the word "imagenet" fetches them through torchvision (vgg16_gap only) into
             torch.hub's cache; else a .safetensors file with the keys and shapes of
             `net.trunk.base.state_dict()`, which for the VGG nets are those of torchvision's
@@ -101,8 +101,8 @@ def load_base(net: FaceNet, source: str | Path) -> None:
         FerError: no network, no such file (the message says how to get one), a damaged one, or
             keys that do not fit (the message names them).
     """
-    check_base(net.name, net.inputs, source)
-    (base,) = (network.base for network in networks(net.trunk).values())
+    check_backbone(net.name, net.inputs, source)
+    (base,) = (network.get_submodule("base") for network in networks(net.trunk).values())
     # a counter that torch keeps and Keras does not; nothing here depends on it
     expected = {k: v for k, v in base.state_dict().items() if not k.endswith("_tracked")}
     found = _fetch(net.name) if source == IMAGENET else _read(net.name, Path(source))
@@ -123,7 +123,7 @@ def load_base(net: FaceNet, source: str | Path) -> None:
     wrong = [f"{len(keys)} {kind} ({_some(keys)})" for kind, keys in problems.items() if keys]
     if wrong:
         raise FerError(
-            f"{source} does not fit the base of {net.name}: {'; '.join(wrong)}. {BASES[net.name]}"
+            f"{source} does not fit the base of {net.name}: {'; '.join(wrong)}. {BACKBONES[net.name]}"
         )
     base.load_state_dict(found, strict=False)
 
@@ -170,7 +170,10 @@ def from_dag(found: dict[str, Tensor], keys: list[str]) -> dict[str, Tensor]:
 
 def _read(name: str, path: Path) -> dict[str, Tensor]:
     if not path.is_file():
-        raise FerError(f"{path} is missing: weights for the base of {name}. {BASES[name]}")
+        raise FerError(f"{path} is missing: weights for the base of {name}. {BACKBONES[name]}")
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
         return load_file(path)
     except SafetensorError as error:

@@ -15,14 +15,20 @@ from fer_utils.models.vgg import base_and_head, dense
 class Convolution(nn.Sequential):
     """Convolution without bias, batch norm without scale, ReLU; stride 1 keeps the size."""
 
-    def __init__(self, width: int, filters: int, kernel, stride: int = 1, same: bool = True):
-        kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
-        padding = tuple(side // 2 for side in kernel) if same and stride == 1 else 0
+    def __init__(
+        self,
+        width: int,
+        filters: int,
+        kernel: int | tuple[int, int],
+        stride: int = 1,
+        same: bool = True,
+    ):
+        rows, columns = (kernel, kernel) if isinstance(kernel, int) else kernel
+        padding = (rows // 2, columns // 2) if same and stride == 1 else (0, 0)
         norm = keras_batch_norm(filters)
-        norm.weight = None
-        super().__init__(
-            nn.Conv2d(width, filters, kernel, stride, padding, bias=False), norm, nn.ReLU()
-        )
+        norm.register_parameter("weight", None)  # taken for 1
+        convolution = nn.Conv2d(width, filters, (rows, columns), stride, padding, bias=False)
+        super().__init__(convolution, norm, nn.ReLU())
 
 
 class Branches(nn.Module):

@@ -4,8 +4,9 @@ Borgalli and Surve, "Deep learning framework for facial emotion recognition usin
 architectures" (2022).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from fer_utils.papers.record import Claim, printed
 
@@ -170,7 +171,7 @@ _COMPARABLE = {
 }
 
 
-def _claim(dataset: str, table: str, row: str, value: str, metric: str, **others) -> Claim:
+def _claim(dataset: str, table: str, row: str, value: str, metric: str, **others: Any) -> Claim:
     options = {"n": REPORTS[dataset].n, "note": _NOTE[dataset], **others}
     return Claim(
         paper="borgalli2022",
@@ -190,7 +191,7 @@ def _claim(dataset: str, table: str, row: str, value: str, metric: str, **others
 def _report(dataset: str) -> Iterator[Claim]:
     """Every number of a report, as a share of 1."""
     report = REPORTS[dataset]
-    rows = [
+    rows: list[tuple[str, Iterable[str], str]] = [
         (f"class {number}", scores, f"{support:,} test faces of this class. {report.classes}")
         for number, (*scores, support) in enumerate(report.rows)
     ]
