@@ -6,6 +6,19 @@ from difflib import get_close_matches
 
 from fer_utils.errors import FerError
 
+__all__ = [
+    "FER7",
+    "FER8",
+    "FERPLUS_VOTES",
+    "canonical",
+    "nearest",
+]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
 #: The seven classes in FER2013's label order: 0 is angry, 6 is neutral.
 FER7 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 

@@ -123,7 +123,8 @@ def load_backbone(net: FaceNet, source: str | Path) -> None:
     wrong = [f"{len(keys)} {kind} ({_some(keys)})" for kind, keys in problems.items() if keys]
     if wrong:
         raise FerError(
-            f"{source} does not fit the base of {net.name}: {'; '.join(wrong)}. {BACKBONES[net.name]}"
+            f"{source} does not fit the base of {net.name}: {'; '.join(wrong)}. "
+            f"{BACKBONES[net.name]}"
         )
     base.load_state_dict(found, strict=False)
 

@@ -21,10 +21,9 @@ class FaceNet(nn.Module):
         inputs: an entry of `inputs.INPUTS`.
         input_size: side in pixels to which pictures are resized; None leaves them as they are.
         trunk: the network proper, channels (N, k, S, S) to logits (N, K).
-        color_channels: 1 for a net that looks at grey, 3 for one that looks at red, green and blue.
+        color_channels: 1 for a net that looks at grey, 3 for one that looks at RGB.
         scaling: what is done to the channels last.
-        options: the rest of what `models.create` was asked for (fusion, stl, variant); None where it
-            did not build the net.
+        options: the rest of what `models.create` was asked for (fusion, stl, variant).
         frozen: modules that `models.freeze_base` has taken out of training.
     """
 
@@ -44,7 +43,8 @@ class FaceNet(nn.Module):
         self.name, self.classes = name, tuple(classes)
         self.inputs, self.input_size = inputs, input_size
         self.color_channels, self.scaling = color_channels, scaling
-        self.options = options
+        self.options = dict(options or {})
+        self._from_create = options is not None
         self.frozen: tuple[str, ...] = ()
         self.channels = Channels(inputs)
         self.trunk = trunk
@@ -104,7 +104,7 @@ class FaceNet(nn.Module):
     @property
     def config(self) -> dict | None:
         """Everything `models.create` needs to build this net again; None where it cannot."""
-        if self.options is None:
+        if not self._from_create:
             return None
         return {
             "name": self.name,

@@ -9,6 +9,11 @@ from fer_utils.papers.record import Claim, Count
 
 __all__ = ["CLAIMS", "COUNTS", "TABLE_III", "Claim", "Count", "claim", "claims"]
 
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
 _SOURCES = (pandey2019, alessi2019, minaee2019, mazen2021, borgalli2022, anchors)
 
 #: Every row of every table of results, paper by paper, and the anchors.
