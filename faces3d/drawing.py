@@ -1,15 +1,19 @@
 """The public functions: draw one face, or a contact sheet of many."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from faces3d import render, scene
 from faces3d.action_units import PROTOTYPES, Units
 from faces3d.action_units import values as unit_values
 from faces3d.identity import person
 from fer_utils.errors import FerError
+
+if TYPE_CHECKING:
+    from faces3d.render import View
 
 LIGHTS = {
     "soft": (0.35, 0.45, 0.82),
@@ -22,9 +26,7 @@ BACKGROUND = 0.32  # linear light of the plain wall behind a drawn face
 SMALLEST, LARGEST = 16, 1024
 
 
-def checked_view(
-    yaw: float, pitch: float, roll: float, light: str | Sequence[float]
-) -> render.View:
+def checked_view(yaw: float, pitch: float, roll: float, light: str | Sequence[float]) -> View:
     """The view of a drawn face; FerError for angles or lights that make no picture."""
     for name, angle, most in (("yaw", yaw, 60), ("pitch", pitch, 40), ("roll", roll, 180)):
         if not (np.isfinite(angle) and abs(angle) <= most):
@@ -36,6 +38,8 @@ def checked_view(
     direction = np.asarray(light, np.float64)
     if direction.shape != (3,) or not np.isfinite(direction).all() or not direction.any():
         raise FerError("light: give a name or a direction (x right, y up, z to the viewer)")
+    from faces3d import render
+
     view = render.View(yaw=float(yaw), pitch=float(pitch), roll=float(roll))
     return render.with_light(view, direction)
 
@@ -79,6 +83,8 @@ def draw(
         raise FerError(f"identity={identity!r}: give a whole number from 0")
     if not isinstance(size, int | np.integer) or not SMALLEST <= size <= LARGEST:
         raise FerError(f"size={size!r}: give a whole number from {SMALLEST} to {LARGEST}")
+    from faces3d import render, scene  # compiled by numba: whoever draws nothing need not wait
+
     values = checked_units(expression, strength, action_units)
     view = checked_view(yaw, pitch, roll, light)
     who, samples = person(int(identity)), oversample(size)

@@ -130,19 +130,19 @@ def render(
     turn = rotation(view)
     turned, points = project(person, vertices, turn, view, samples)
     normals = raster.vertex_normals(turned, mesh["triangles"])
-    found, weights, depth = raster.rasterise(
+    triangle, weights, depth = raster.rasterise(
         points, mesh["triangles"], mesh["one_sided"], samples, samples,
         first_hair(), mesh["uv"], person.hair_map,
     )  # fmt: skip
     hollow = raster.cavity(depth, max(1, round(samples * 0.05)), np.float32(7.0))
     lamp, half = lamps(view)
     color, label = shading.shade(
-        found, weights, hollow, mesh["triangles"], mesh["part"], mesh["uv"], mesh["reference"],
+        triangle, weights, hollow, mesh["triangles"], mesh["part"], mesh["uv"], mesh["reference"],
         mesh["inside"], normals, np.ascontiguousarray(turn[:, 1]), person.skin_map,
         wrinkles.relief(unit_values, person.traits.age), parts.label_map(), person.hair_map,
         eyes(view), person.colors, lamp, half,
     )  # fmt: skip
-    return shading.shrink(color, found, label, oversample, len(parts.PARTS), view.exposure)
+    return shading.shrink(color, triangle, label, oversample, len(parts.PARTS), view.exposure)
 
 
 def eyes(view: View) -> np.ndarray:

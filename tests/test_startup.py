@@ -84,6 +84,10 @@ def test_a_room_loads_no_more_than_it_needs(name, may):
     assert loaded(f"import fer_utils.{name}") <= may
 
 
+def test_faces_are_named_without_their_renderer():
+    assert loaded("import faces3d; faces3d.PARTS, faces3d.CARRIERS, faces3d.draw") == {"numpy"}
+
+
 def test_rooms_open_when_they_are_named():
     code = "import fer_utils as fer; assert len(fer.data.load('facs3d')) and fer.models.names()"
     assert "torch" in loaded(code)
