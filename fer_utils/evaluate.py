@@ -186,10 +186,15 @@ def evaluate(
     labels = labels_for(tuple(names), faces)
     if device is not None:
         net = net.to(device)
-    probabilities = predict(net, faces.images, batch=batch, progress=progress).softmax(1)
+
+    def probabilities_of(images: np.ndarray) -> Tensor:
+        logits = predict(net, images, batch=batch, progress=progress)
+        # whether they are finite is asked once: each time it is, a GPU has to be waited for
+        return check_logits(logits, len(images)).softmax(1)
+
+    probabilities = probabilities_of(faces.images)
     if flip:
-        mirrored = predict(net, faces.images[..., ::-1], batch=batch, progress=progress)
-        probabilities = (probabilities + mirrored.softmax(1)) / 2
+        probabilities = (probabilities + probabilities_of(faces.images[..., ::-1])) / 2
     classes = classes_of(net, probabilities.shape[1])
     return Evaluation(probabilities.cpu().numpy(), labels, classes)
 
@@ -203,7 +208,7 @@ def predict(
     memory. Every module's training mode is put back afterwards.
 
     Raises:
-        FerError: what the net gives is no finite score per class.
+        FerError: what the net gives is no row of scores per picture. They may be infinite or NaN.
     """
     from tqdm.auto import tqdm
 
@@ -215,8 +220,7 @@ def predict(
                 part = torch.from_numpy(np.array(part))
             logits = net(part.to(device).float() / 255)
             parts.append(check_logits(logits, len(part), finite=False).float())
-    # whether they are finite is asked once: each time it is, a GPU has to be waited for
-    return check_logits(torch.cat(parts), len(images))
+    return torch.cat(parts)
 
 
 def labels_for(classes: tuple[str, ...], faces: FaceSet) -> np.ndarray:

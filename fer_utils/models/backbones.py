@@ -1,4 +1,6 @@
-"""Weights for the convolutional bases of the transfer nets: from torchvision, or from a file.
+"""Weights for the backbones of the transfer nets, from torchvision or from a file.
+
+A backbone is what stands before the new head: Keras says convolutional base, hence `trunk.base`.
 
 What each base wants to see is part of its net (`FaceNet.scaling`), so that a checkpoint carries it:
 
@@ -105,19 +107,19 @@ def load_backbone(net: FaceNet, source: str | Path) -> None:
     (base,) = (network.get_submodule("base") for network in networks(net.trunk).values())
     # a counter that torch keeps and Keras does not; nothing here depends on it
     expected = {k: v for k, v in base.state_dict().items() if not k.endswith("_tracked")}
-    found = _fetch(net.name) if source == IMAGENET else _read(net.name, Path(source))
-    found = {k: v for k, v in found.items() if not k.endswith("_tracked")}
-    if net.name == "inception_resnet_v2" and "conv2d_1a.conv.weight" in found:
-        found = from_timm(found)
-    if net.name == "vgg_face" and "conv1_1.weight" in found:
-        found = from_dag(found, list(expected))
+    weights = _fetch(net.name) if source == IMAGENET else _read(net.name, Path(source))
+    weights = {k: v for k, v in weights.items() if not k.endswith("_tracked")}
+    if net.name == "inception_resnet_v2" and "conv2d_1a.conv.weight" in weights:
+        weights = from_timm(weights)
+    if net.name == "vgg_face" and "conv1_1.weight" in weights:
+        weights = from_dag(weights, list(expected))
     problems = {
-        "missing": [k for k in expected if k not in found],
-        "not in the net": [k for k in found if k not in expected],
+        "missing": [k for k in expected if k not in weights],
+        "not in the net": [k for k in weights if k not in expected],
         "of another shape": [
-            f"{key} {tuple(found[key].shape)} instead of {tuple(value.shape)}"
+            f"{key} {tuple(weights[key].shape)} instead of {tuple(value.shape)}"
             for key, value in expected.items()
-            if key in found and found[key].shape != value.shape
+            if key in weights and weights[key].shape != value.shape
         ],
     }
     wrong = [f"{len(keys)} {kind} ({_some(keys)})" for kind, keys in problems.items() if keys]
@@ -126,10 +128,10 @@ def load_backbone(net: FaceNet, source: str | Path) -> None:
             f"{source} does not fit the base of {net.name}: {'; '.join(wrong)}. "
             f"{BACKBONES[net.name]}"
         )
-    base.load_state_dict(found, strict=False)
+    base.load_state_dict(weights, strict=False)
 
 
-def from_timm(found: dict[str, Tensor]) -> dict[str, Tensor]:
+def from_timm(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Give the weights of timm's inception_resnet_v2 the names of ours, without its classifier.
 
     Raises:
@@ -137,7 +139,7 @@ def from_timm(found: dict[str, Tensor]) -> dict[str, Tensor]:
             place.
     """
     renamed = {}
-    for key, value in found.items():
+    for key, value in weights.items():
         if key.startswith("classif."):
             continue
         if key.endswith(".bn.weight"):
@@ -155,16 +157,16 @@ def from_timm(found: dict[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def from_dag(found: dict[str, Tensor], keys: list[str]) -> dict[str, Tensor]:
+def from_dag(weights: dict[str, Tensor], keys: list[str]) -> dict[str, Tensor]:
     """Give the convolutions of vgg_face_dag our names, and their inputs our order, blue first.
 
     Args:
-        found: its state dict, conv1_1.weight to fc8.bias.
+        weights: its state dict, conv1_1.weight to fc8.bias.
         keys: of our base, weight and bias of every convolution in turn.
     """
     names = [f"conv{b}_{i + 1}" for b, w in enumerate(VGG16_BLOCKS, 1) for i in range(len(w))]
     theirs = [f"{name}.{kind}" for name in names for kind in ("weight", "bias")]
-    renamed = {ours: found[key] for ours, key in zip(keys, theirs, strict=True) if key in found}
+    renamed = {ours: weights[key] for ours, key in zip(keys, theirs, strict=True) if key in weights}
     renamed[keys[0]] = renamed[keys[0]].flip(1)
     return renamed
 
@@ -182,12 +184,12 @@ def _read(name: str, path: Path) -> dict[str, Tensor]:
 
 
 def _fetch(name: str) -> dict[str, Tensor]:
-    weights = _torchvision.load().models.get_weight(HUB[name])
-    cached = Path(torch.hub.get_dir(), "checkpoints", weights.url.rpartition("/")[2])
+    published = _torchvision.load().models.get_weight(HUB[name])
+    cached = Path(torch.hub.get_dir(), "checkpoints", published.url.rpartition("/")[2])
     options = "check_hash=True, weights_only=True"
     try:
         # torch.hub's own default is weights_only=False, which would run what a file asks for
-        found = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+        weights = published.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except OSError as error:
         raise FerError(
             f"{cached.name} could not be fetched ({error}). Where there is a network, run python "
@@ -201,7 +203,7 @@ def _fetch(name: str) -> dict[str, Tensor]:
             "and try again."
         ) from error
     prefix = "features."  # the rest is the classifier
-    return {k.removeprefix(prefix): v for k, v in found.items() if k.startswith(prefix)}
+    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
 def _some(keys: list[str]) -> str:
