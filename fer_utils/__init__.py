@@ -50,15 +50,18 @@ __all__ = [
 DATASET_VARIABLE = "FER_UTILS_DATASET"
 
 
-def __getattr__(name: str) -> ModuleType:
-    """Load one of the kit's rooms when it is first named (PEP 562)."""
-    if name in __all__:
-        return _import_module(f"{__name__}.{name}")
-    text = f"module 'fer_utils' has no attribute {name!r}."
-    if not name.startswith("_"):
-        text += _nearest(name, __all__)
-    # without an object Python adds no "Did you mean" of its own to ours; Jupyter never shows its
-    raise AttributeError(text, name=name, obj=None)
+if not TYPE_CHECKING:  # a type checker knows the names above, and is to find the wrong ones
+
+    def __getattr__(name: str) -> ModuleType:
+        """Load one of the kit's rooms when it is first named (PEP 562)."""
+        if name in __all__:
+            return _import_module(f"{__name__}.{name}")
+        text = f"module 'fer_utils' has no attribute {name!r}."
+        if not name.startswith("_"):
+            text += _nearest(name, __all__)
+        # Python would add a "Did you mean" of its own, which Jupyter never shows: without an
+        # object to look into it adds none
+        raise AttributeError(text, name=name, obj=None)
 
 
 def __dir__() -> list[str]:

@@ -1,4 +1,4 @@
-"""Weights for the bases of the transfer nets: fetched by torchvision, or named as others do."""
+"""Weights for the backbones of the transfer nets: fetched by torchvision, or named as others do."""
 
 import re
 import sys

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from fer_utils import data, evaluate, models, saliency, train
+from fer_utils import data, evaluate, models, saliency, train, widgets
 from fer_utils.emotions import FER7
 from fer_utils.errors import FerError
 
@@ -26,6 +26,14 @@ def plain(channels=1, outputs=7):
         nn.Conv2d(channels, 4, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(4), nn.Flatten(),
         nn.Linear(64, outputs),
     )  # fmt: skip
+
+
+class Mean3(nn.Module):
+    """Makes its own grey of RGB."""
+
+    def forward(self, pictures):
+        assert pictures.shape[1] == 3
+        return pictures.mean(1, keepdim=True)
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v3_small", "resnet18"])
@@ -57,7 +65,10 @@ def test_pictures_are_resized_converted_and_normalised_as_the_network_wants_them
 
     untouched = models.wrap(plain(3), FER7)
     assert torch.equal(untouched.prepare(PICTURES), PICTURES)
-    looks_at_gray = models.wrap(plain(1), FER7, channels=1).prepare(PICTURES)
+    own = nn.Sequential(Mean3(), plain(1))
+    assert models.wrap(own, FER7, channels=3)(PICTURES).shape == (2, 7)
+    assert models.wrap(plain(3), 7).classes == FER7
+    looks_at_gray = models.wrap(plain(1), FER7).prepare(PICTURES)
     weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
     assert torch.allclose(looks_at_gray, (PICTURES * weights).sum(1, keepdim=True), atol=1e-6)
 
@@ -65,13 +76,13 @@ def test_pictures_are_resized_converted_and_normalised_as_the_network_wants_them
 def test_it_is_trained_in_place(faces, tmp_path):
     theirs = plain()
     before = copy.deepcopy(theirs.state_dict())
-    net = models.wrap(theirs, FER7, channels=1)
+    net = models.wrap(theirs, FER7)
     train.fit(net, faces, faces, train.RECIPES["small_resnet"], epochs=1)
     assert any(not torch.equal(before[key], value) for key, value in theirs.state_dict().items())
 
 
 def test_every_engine_that_takes_it_gives_the_plain_net_s_map(faces):
-    net = models.wrap(plain().eval(), FER7, channels=1)
+    net = models.wrap(plain().eval(), FER7)
     maps = [
         saliency.occlusion(net, faces.images[1], window=12, stride=12, engine=engine).probabilities
         for engine in ("batched", "delta")
@@ -82,12 +93,16 @@ def test_every_engine_that_takes_it_gives_the_plain_net_s_map(faces):
 def test_mode_is_the_network_s_own():
     assert models.wrap(plain().train(), FER7).training
     assert not models.wrap(plain().eval(), FER7).training
+    half_frozen = plain().train()
+    half_frozen[0].eval()
+    models.wrap(half_frozen, FER7)
+    assert not half_frozen[0].training and half_frozen[1].training
 
 
 def test_describe_counts_a_wrapped_network_whose_size_is_known():
-    assert "7" in models.describe(models.wrap(plain(), FER7, channels=1, size=48)).splitlines()[-2]
+    assert "7" in models.describe(models.wrap(plain(), FER7, size=48)).splitlines()[-2]
     with pytest.raises(FerError, match="any size"):
-        models.describe(models.wrap(plain(), FER7, channels=1))
+        models.describe(models.wrap(plain(), FER7))
 
 
 @pytest.mark.parametrize(
@@ -130,7 +145,7 @@ class TwoHeads(nn.Module):
 )
 def test_answers_that_are_no_scores_are_one_sentence(faces, net, message):
     with pytest.raises(FerError, match=message) as refused:
-        evaluate.evaluate(models.wrap(net, FER7, channels=1), faces)
+        evaluate.evaluate(models.wrap(net, FER7), faces)
     assert "\n" not in str(refused.value)
 
 
@@ -143,7 +158,7 @@ def test_a_network_without_parameters_is_evaluated_where_it_is(faces):
 
 
 def test_what_only_the_kit_s_own_networks_can_is_refused(tmp_path):
-    net = models.wrap(plain(), FER7, channels=1)
+    net = models.wrap(plain(), FER7)
     with pytest.raises(FerError, match="network from elsewhere.*torch.save"):
         models.save(net, tmp_path / "net.safetensors")
     assert not list(tmp_path.iterdir())
@@ -152,3 +167,9 @@ def test_what_only_the_kit_s_own_networks_can_is_refused(tmp_path):
     with pytest.raises(FerError, match="models.create"):
         models.count(net, "paper")
     assert models.replace_head(net, 8)(PICTURES).shape == (2, 8)
+
+
+def test_an_explorer_shows_it(faces):
+    explorer = widgets.occlusion_explorer(faces, {"theirs": models.wrap(plain(), FER7)})
+    explorer.wait()
+    assert "alert" not in explorer.message.value
