@@ -97,6 +97,7 @@ class FaceNet(nn.Module):
     def train(self, mode: bool = True) -> "FaceNet":
         """Switch to training; what is frozen keeps its batch norm statistics."""
         super().train(mode)
+        # without gradients batch norm would still go on averaging what it sees in training mode
         for name in self.frozen:
             self.get_submodule(name).eval()
         return self

@@ -23,6 +23,8 @@ class Convolution(nn.Sequential):
         stride: int = 1,
         same: bool = True,
     ):
+        # at stride 1 Keras's "same" is torch's padding by half the kernel; at stride 2 it is not
+        # (see SameMaxPool2d), but there every layer of this network is "valid"
         rows, columns = (kernel, kernel) if isinstance(kernel, int) else kernel
         padding = (rows // 2, columns // 2) if same and stride == 1 else (0, 0)
         norm = keras_batch_norm(filters)
@@ -98,6 +100,7 @@ def stem(channels: int) -> nn.Sequential:
 
 def inception_base(channels: int) -> nn.Sequential:
     """Everything before the mean: (N, channels, S, S) to (N, 1536, S', S'), S of 75 or more."""
+    # at the border Keras averages the pixels that are there; torch would count the padding's zeros
     pooled = nn.Sequential(
         nn.AvgPool2d(3, 1, padding=1, count_include_pad=False), Convolution(192, 64, 1)
     )

@@ -129,6 +129,7 @@ def create(
     def build(channels: int) -> nn.Module:
         return known.build(channels, len(classes), size, **variants)
 
+    # inside, the seed decides; outside, torch's generator goes on as if nothing had been drawn
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)

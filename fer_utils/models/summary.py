@@ -140,6 +140,8 @@ def _widen(name: str, args: tuple, kwargs: dict, before: list[tuple]) -> tuple:
         return math.inf, math.inf, jump
     if name not in WINDOWED:
         return height, width, jump
+    # Neighbours on this map look at places `jump` pixels apart, so a window of k of them sees
+    # k - 1 jumps more than one of them does
     kernel, stride = _window(name, args, kwargs)
     return height + (kernel[0] - 1) * jump, width + (kernel[1] - 1) * jump, jump * stride
 
