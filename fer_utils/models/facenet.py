@@ -20,7 +20,8 @@ class FaceNet(nn.Module):
         classes: names of the outputs, in order.
         inputs: an entry of `inputs.INPUTS`.
         input_size: side in pixels to which pictures are resized; None leaves them as they are.
-        trunk: the network proper, channels (N, k, S, S) to logits (N, K).
+        trunk: the network proper, backbone and head, channels (N, k, S, S) to logits (N, K). Every
+            saved file's keys begin with this name.
         color_channels: 1 for a net that looks at grey, 3 for one that looks at RGB.
         scaling: what is done to the channels last.
         options: the rest of what `models.create` was asked for (fusion, stl, variant).
