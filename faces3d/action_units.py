@@ -73,7 +73,7 @@ COMBINATIONS = {
 
 # Expression -> its variants, each {AU: value at full strength}; the first is the one a slider
 # shows. Sides: "12L" acts on the person's left only. After EMFACS-7.
-PROTOTYPES = {
+PROTOTYPES: dict[str, tuple[dict[int | str, float], ...]] = {
     "angry": (
         {4: 1.2, 5: 0.7, 7: 0.4, 9: 0.3, 15: 0.5, 17: 0.5, 23: 0.8, 24: 0.7},
         {4: 1.0, 5: 0.7, 7: 0.4, 10: 0.6, 16: 0.7, 20: 0.4, 25: 0.9, 26: 0.25},
@@ -107,8 +107,11 @@ PROTOTYPES = {
 
 SIDES = "LR"
 
+# {12: 0.8}, {"12L": 0.8}, or a mixture; to a type checker three kinds of mapping
+Units = Mapping[int, float] | Mapping[str, float] | Mapping[int | str, float]
 
-def values(units: Mapping[int | str, float]) -> np.ndarray:
+
+def values(units: Units) -> np.ndarray:
     """Units such as {12: 0.8, "14L": 0.5} as an array (len(NAMES), 2): left and right side.
 
     Values are clipped at 0 from below and at 1.2 from above. Unknown units raise FerError.

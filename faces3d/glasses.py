@@ -1,6 +1,7 @@
 """Spectacles: a thin frame in front of the eyes, on the people who wear one."""
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,15 +12,15 @@ WIDTH = {"thin": 0.014, "thick": 0.030}
 @functools.lru_cache(maxsize=1)
 def triangles() -> np.ndarray:
     """Triangles (m, 3) int32 of the frame: two rings, a bridge and two temples."""
-    quads = []
+    corners = []
     for ring in range(2):
         for k in range(AROUND):
             a = (ring * AROUND + k) * 2
             b = (ring * AROUND + (k + 1) % AROUND) * 2
-            quads.append((a, b, b + 1, a + 1))
+            corners.append([a, b, b + 1, a + 1])
     first = 4 * AROUND
-    quads += [tuple(range(first + 4 * k, first + 4 * k + 4)) for k in range(3)]
-    quads = np.array(quads)
+    corners += [list(range(first + 4 * k, first + 4 * k + 4)) for k in range(3)]
+    quads = np.array(corners)
     return np.concatenate([quads[:, [0, 1, 2]], quads[:, [0, 2, 3]]]).astype(np.int32)
 
 
@@ -29,7 +30,7 @@ def frame(eye_centers: np.ndarray, style: str) -> np.ndarray:
     if style == "none":
         return np.zeros((count, 3), np.float32)
     width, front = WIDTH[style], eye_centers[:, 2].mean() + 0.27
-    points = []
+    points: list[Sequence[float] | np.ndarray] = []
     angles = np.linspace(0, 2 * np.pi, AROUND, endpoint=False)
     for sign, center in zip((-1, 1), eye_centers, strict=True):
         for angle in angles:
@@ -51,8 +52,8 @@ def frame(eye_centers: np.ndarray, style: str) -> np.ndarray:
     return np.array(points, np.float32)
 
 
-def bar(start: list, end: list, width: float) -> list:
+def bar(start: list[float], end: list[float], width: float) -> list[np.ndarray]:
     """Four corners of an upright ribbon between two points."""
     half = np.array([0.0, width / 2, 0.0])
-    start, end = np.array(start), np.array(end)
-    return [start - half, end - half, end + half, start + half]
+    left, right = np.array(start), np.array(end)
+    return [left - half, right - half, right + half, left + half]

@@ -6,11 +6,15 @@ around the head, and how thick it is.
 """
 
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from faces3d.head import BODY, load_head
 from faces3d.skin import noise, step
+
+if TYPE_CHECKING:
+    from faces3d.identity import Traits
 
 AROUND, DOWN = 61, 34  # grid nodes; the seam is at the back of the head
 DOME = 18  # rows of the grid that lie on the skull, the others hang down
@@ -154,7 +158,9 @@ def texture(cut: str, color: np.ndarray, random: np.random.Generator) -> np.ndar
     return np.concatenate([painted, cover[..., None]], -1).astype(np.float32)
 
 
-def grow(vertices: np.ndarray, traits, random: np.random.Generator):
+def grow(
+    vertices: np.ndarray, traits: "Traits", random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """Shell vertices (nodes, 3) and texture of a person's haircut."""
     nodes = shell(vertices, traits.haircut, random).reshape(-1, 3).astype(np.float32)
     return nodes, texture(traits.haircut, traits.hair_color, random)

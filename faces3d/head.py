@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from faces3d import raster
 from fer_utils.packed import read_checked
 
 HEAD_FILE = Path(__file__).with_name("head.npz")
@@ -111,6 +110,8 @@ def map_mask(name: str) -> np.ndarray:
 
 def bake(values: np.ndarray, fill: float) -> np.ndarray:
     """Spread per-vertex values (vertices, k) of the outer skin over the map's texels."""
+    from faces3d import raster
+
     head = load_head()
     skin = (head.part == BODY) & (head.masks["inside_mouth"][head.triangles].max(1) < 0.5)
     depth = -np.hypot(head.reference[:, 0], head.reference[:, 2] - AXIS_Z)
@@ -118,7 +119,7 @@ def bake(values: np.ndarray, fill: float) -> np.ndarray:
     triangles = head.triangles[skin]
     across = head.map_uv[triangles, 0]
     triangles = np.ascontiguousarray(triangles[np.ptp(across, axis=1) < MAP_WIDTH / 2])
-    found, weights, _ = raster.rasterise(
+    triangle, weights, _ = raster.rasterise(
         points,
         triangles,
         np.zeros(len(triangles), np.uint8),
@@ -129,7 +130,7 @@ def bake(values: np.ndarray, fill: float) -> np.ndarray:
         np.zeros((2, 2, 4), np.float32),
     )
     out = np.full((MAP_HEIGHT, MAP_WIDTH, values.shape[1]), fill, np.float32)
-    inside = found >= 0
-    corner = values[triangles[found[inside]]]
+    inside = triangle >= 0
+    corner = values[triangles[triangle[inside]]]
     out[inside] = (corner * weights[inside][:, :, None]).sum(1)
     return out

@@ -24,7 +24,7 @@ class Traits:
     age: float  # 0 young adult .. 1 old
     weight: float  # -1 slim .. 1 heavy
     melanin: float  # 0 light .. 1 dark
-    grey: float  # share of grey in the hair
+    gray: float  # share of grey in the hair
     hair_color: np.ndarray
     iris_color: np.ndarray
     beard: float  # 0 shaved .. 1 dark stubble
@@ -63,7 +63,7 @@ def draw_traits(random: np.random.Generator) -> Traits:
     browns = np.array([[0.012, 0.010, 0.009], [0.035, 0.022, 0.014]])
     fairs = np.array([[0.10, 0.06, 0.03], [0.26, 0.18, 0.09], [0.14, 0.05, 0.025]])
     color = fairs[random.integers(3)] if fair else browns[random.integers(2)]
-    grey = float(np.clip((age - 0.45) * 2 + random.normal(0, 0.2), 0, 0.9)) if age > 0.4 else 0.0
+    gray = float(np.clip((age - 0.45) * 2 + random.normal(0, 0.2), 0, 0.9)) if age > 0.4 else 0.0
     light_eyes = ancestry[0] > 0.55 and random.random() < 0.55
     irises = np.array([[0.10, 0.18, 0.26], [0.09, 0.15, 0.08], [0.11, 0.07, 0.03]])
     man = male > 0.5
@@ -73,8 +73,8 @@ def draw_traits(random: np.random.Generator) -> Traits:
         age=age,
         weight=float(np.clip(random.normal(0, 0.4), -0.8, 0.8)),
         melanin=melanin,
-        grey=grey,
-        hair_color=color * (1 - grey) + grey * np.array([0.38, 0.38, 0.38]),
+        gray=gray,
+        hair_color=color * (1 - gray) + gray * np.array([0.38, 0.38, 0.38]),
         iris_color=irises[random.integers(3)] if light_eyes else np.array([0.035, 0.018, 0.01]),
         beard=float(random.uniform(0.15, 0.7)) if man and random.random() < 0.45 else 0.0,
         brow_thickness=float(random.uniform(0.75, 1.25) * (0.85 + 0.35 * male)),

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,7 +53,10 @@ def rotation(view: View) -> np.ndarray:
 
 @functools.lru_cache(maxsize=1)
 def scene_mesh() -> dict[str, np.ndarray]:
-    """Head, spectacles and hair as one mesh: triangles, their part, map coordinates, masks."""
+    """Head, spectacles and hair as one mesh: triangles, their part, map coordinates, masks.
+
+    The triangles of the hair are the last ones; see `first_hair`.
+    """
     head = load_head()
     hair_triangles, hair_uv = hair.grid()
     frame = glasses.triangles()
@@ -70,17 +74,22 @@ def scene_mesh() -> dict[str, np.ndarray]:
         "triangles": np.ascontiguousarray(np.concatenate(pieces)),
         "part": part,
         "one_sided": (part <= 1).astype(np.uint8),
-        "first_hair": len(kept) + len(frame),
         "uv": np.concatenate([head.map_uv, nothing, hair_uv]),
         "reference": np.concatenate([head.reference, np.zeros((extra, 3), np.float32)]),
         "inside": np.concatenate([inside, np.zeros(extra, np.float32)])[:, None],
     }
 
 
-def unit(vector) -> np.ndarray:
+@functools.lru_cache(maxsize=1)
+def first_hair() -> int:
+    """Number of the first triangle of the hair in `scene_mesh`."""
+    return len(scene_mesh()["triangles"]) - len(hair.grid()[0])
+
+
+def unit(vector: Sequence[float] | np.ndarray) -> np.ndarray:
     """The vector at length 1."""
-    vector = np.asarray(vector, np.float64)
-    return vector / np.linalg.norm(vector)
+    array = np.asarray(vector, np.float64)
+    return array / np.linalg.norm(array)
 
 
 def lamps(view: View) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +99,9 @@ def lamps(view: View) -> tuple[np.ndarray, np.ndarray]:
     return np.array(lamp, np.float32), unit(key + [0, 0, 1]).astype(np.float32)
 
 
-def project(person: Person, vertices: np.ndarray, turn: np.ndarray, view: View, samples: int):
+def project(
+    person: Person, vertices: np.ndarray, turn: np.ndarray, view: View, samples: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Turned vertices (n, 3) and their column, row and depth on the picture (n, 3)."""
     middle = person.eye_centers.mean(0)
     height = FRAME * person.face_height / view.zoom
@@ -104,10 +115,12 @@ def project(person: Person, vertices: np.ndarray, turn: np.ndarray, view: View, 
     return turned, np.stack([column, row, depth], 1).astype(np.float32)
 
 
-def render(person: Person, unit_values: np.ndarray, view: View, size: int, oversample: int):
+def render(
+    person: Person, unit_values: np.ndarray, view: View, size: int, oversample: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Draw one face.
 
-    Returns colour (size, size, 3) float32 in linear light, coverage (size, size) 0..1 and part
+    Returns color (size, size, 3) float32 in linear light, coverage (size, size) 0..1 and part
     labels (size, size) uint8 (index into parts.PARTS). unit_values: action_units.values(...).
     """
     mesh, samples = scene_mesh(), size * oversample
@@ -117,19 +130,19 @@ def render(person: Person, unit_values: np.ndarray, view: View, size: int, overs
     turn = rotation(view)
     turned, points = project(person, vertices, turn, view, samples)
     normals = raster.vertex_normals(turned, mesh["triangles"])
-    found, weights, depth = raster.rasterise(
+    triangle, weights, depth = raster.rasterise(
         points, mesh["triangles"], mesh["one_sided"], samples, samples,
-        mesh["first_hair"], mesh["uv"], person.hair_map,
+        first_hair(), mesh["uv"], person.hair_map,
     )  # fmt: skip
     hollow = raster.cavity(depth, max(1, round(samples * 0.05)), np.float32(7.0))
     lamp, half = lamps(view)
     color, label = shading.shade(
-        found, weights, hollow, mesh["triangles"], mesh["part"], mesh["uv"], mesh["reference"],
+        triangle, weights, hollow, mesh["triangles"], mesh["part"], mesh["uv"], mesh["reference"],
         mesh["inside"], normals, np.ascontiguousarray(turn[:, 1]), person.skin_map,
         wrinkles.relief(unit_values, person.traits.age), parts.label_map(), person.hair_map,
         eyes(view), person.colors, lamp, half,
     )  # fmt: skip
-    return shading.shrink(color, found, label, oversample, len(parts.PARTS), view.exposure)
+    return shading.shrink(color, triangle, label, oversample, len(parts.PARTS), view.exposure)
 
 
 def eyes(view: View) -> np.ndarray:
@@ -140,6 +153,7 @@ def eyes(view: View) -> np.ndarray:
     )
 
 
-def with_light(view: View, light) -> View:
+def with_light(view: View, light: np.ndarray) -> View:
     """The view lit from a direction (x right, y up, z to the viewer)."""
-    return replace(view, key_from=tuple(float(c) for c in light))
+    x, y, z = light.tolist()
+    return replace(view, key_from=(x, y, z))

@@ -11,7 +11,7 @@ from faces3d.skin import noise, step
 
 GAMMA = 2.2
 BRIGHT = 0.32  # linear light that a camera aims at for skin
-GREY = np.array([0.2126, 0.7152, 0.0722], np.float32)  # luma of linear light (ITU-R BT.709)
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of linear light (ITU-R BT.709)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def sample_background(random: np.random.Generator, size: int) -> np.ndarray:
     return np.clip(level * (1 + slope + room), 0, 1).astype(np.float32)
 
 
-def sample_occluder(random: np.random.Generator, size: int):
+def sample_occluder(random: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Rarely, a hand before the chin, a microphone or a strand of hair: cover and light."""
     if random.random() > 0.06:
         return None
@@ -134,14 +134,14 @@ def exposure(person: Person, view: View) -> float:
     A camera exposes for the face, but not fully: dark skin stays darker than light skin.
     """
     lit = 0.77 * view.key + 0.49 * view.fill + 0.70 * view.sky
-    middle = max(0.02, lit * float(person.skin_tone @ GREY))
+    middle = max(0.02, lit * float(person.skin_tone @ LUMA))
     return BRIGHT * (middle / BRIGHT) ** 0.3 / middle
 
 
 def photograph(color: np.ndarray, cover: np.ndarray, scene: Scene, exposure: float) -> np.ndarray:
     """Grey picture (size, size) uint8 of a rendered face (see render.render) in a scene."""
     size = cover.shape[0]
-    light = color @ GREY
+    light = color @ LUMA
     picture = light * exposure + (1 - cover) * scene.background
     if scene.occluder is not None:
         over, shade = scene.occluder

@@ -1,10 +1,14 @@
 """Paint a person's skin on the reference map: tone, blotches, lips, lids, brows, stubble."""
 
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from faces3d.head import MAP_HEIGHT, MAP_WIDTH, map_mask, map_positions
+
+if TYPE_CHECKING:
+    from faces3d.identity import Traits
 
 LIGHT, DARK = np.array([0.60, 0.41, 0.32]), np.array([0.075, 0.040, 0.027])  # linear light
 
@@ -14,7 +18,9 @@ def skin_color(melanin: float) -> np.ndarray:
     return np.exp(np.log(LIGHT) * (1 - melanin) + np.log(DARK) * melanin)
 
 
-def noise(random: np.random.Generator, cells: int, shape: tuple = (MAP_HEIGHT, MAP_WIDTH)):
+def noise(
+    random: np.random.Generator, cells: int, shape: tuple[int, int] = (MAP_HEIGHT, MAP_WIDTH)
+) -> np.ndarray:
     """Smooth noise around 0 (about -1..1) with cells spots along the longer side."""
     rows = max(2, round(cells * shape[0] / max(shape)))
     columns = max(2, round(cells * shape[1] / max(shape)))
@@ -56,7 +62,9 @@ def spot(x: float, y: float, wide: float, high: float) -> np.ndarray:
     return np.exp(-(((ax - x) / wide) ** 2) - ((py - y) / high) ** 2) * (pz > 0.5)
 
 
-def brow_cover(thickness: float, arch: float, density: float, random: np.random.Generator):
+def brow_cover(
+    thickness: float, arch: float, density: float, random: np.random.Generator
+) -> np.ndarray:
     """How much of the skin the eyebrows cover (0..1): soft hairs along an arched band."""
     ax, y, z = places()
     along = (ax - 0.105) / 0.36
@@ -96,7 +104,7 @@ def nostrils() -> np.ndarray:
     return spot(0.062, 6.895, 0.028, 0.014)
 
 
-def paint(traits, tone: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def paint(traits: "Traits", tone: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Skin map (rows, columns, 4) float32: linear-light colour and gloss."""
     lips = map_mask("lips") * random.uniform(0.9, 1.0)
     color = np.ones((MAP_HEIGHT, MAP_WIDTH, 3)) * tone

@@ -2,20 +2,70 @@
 
 A picture of a face goes in at `data`, becomes channels in `inputs`, scores in `models`, numbers
 in `evaluate`, and a map of what the model looked at in `saliency`. The notebooks walk that way.
+Each of these is loaded when it is first used: `import fer_utils as fer; fer.data.load("facs3d")`.
 """
 
-import os
-import random
+from __future__ import annotations
 
-import numpy as np
-import torch
+import os as _os
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
 
+from fer_utils.emotions import nearest as _nearest
 from fer_utils.errors import FerError
 
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from fer_utils import (
+        data,
+        emotions,
+        evaluate,
+        inputs,
+        models,
+        papers,
+        plots,
+        saliency,
+        train,
+        widgets,
+    )
+
 __version__ = "0.1.0"
-__all__ = ["FerError", "setup"]
+__all__ = [
+    "FerError",
+    "__version__",
+    "data",
+    "emotions",
+    "evaluate",
+    "inputs",
+    "models",
+    "papers",
+    "plots",
+    "saliency",
+    "setup",
+    "train",
+    "widgets",
+]
 
 DATASET_VARIABLE = "FER_UTILS_DATASET"
+
+
+if not TYPE_CHECKING:  # a type checker knows the names above, and is to find the wrong ones
+
+    def __getattr__(name: str) -> ModuleType:
+        """Load one of the kit's rooms when it is first named (PEP 562)."""
+        if name in __all__:
+            return _import_module(f"{__name__}.{name}")
+        text = f"module 'fer_utils' has no attribute {name!r}."
+        if not name.startswith("_"):
+            text += _nearest(name, __all__)
+        # Python would add a "Did you mean" of its own, which Jupyter never shows: without an
+        # object to look into it adds none
+        raise AttributeError(text, name=name, obj=None)
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
 
 
 def setup(dataset: str = "facs3d", seed: int = 0) -> str:
@@ -33,9 +83,14 @@ def setup(dataset: str = "facs3d", seed: int = 0) -> str:
     Raises:
         FerError: the data set is unknown or not found; the message says how to get it.
     """
+    import random
+
+    import numpy as np
+    import torch
+
     from fer_utils import data
 
-    dataset = os.environ.get(DATASET_VARIABLE) or dataset
+    dataset = _os.environ.get(DATASET_VARIABLE) or dataset
     data.check(dataset)
     random.seed(seed)
     np.random.seed(seed)

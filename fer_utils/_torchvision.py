@@ -23,9 +23,10 @@ _declared: list[torch.library.Library] = []
 
 
 def load() -> ModuleType:
-    """Return the module torchvision; afterwards a plain `import torchvision` works as well.
+    """Return the module torchvision: `models.torchvision().models.resnet18()`.
 
-    Takes a second, the time torchvision takes to import; call it where torchvision is needed.
+    Once it has been called, a plain `import torchvision` works too, beside a torch without CUDA
+    as well. Takes a second, the time torchvision takes to import.
 
     Raises:
         ImportError: torchvision is not installed.

@@ -1,9 +1,23 @@
 """The words for expressions: label orders of the data sets, and the maps between spellings."""
 
 import string
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 from fer_utils.errors import FerError
+
+__all__ = [
+    "FER7",
+    "FER8",
+    "FERPLUS_VOTES",
+    "canonical",
+    "nearest",
+]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
 
 #: The seven classes in FER2013's label order: 0 is angry, 6 is neutral.
 FER7 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -54,7 +68,7 @@ def canonical(name: str) -> str:
     raise FerError(f"{name!r} is not an expression.{nearest(word, _CANONICAL)}")
 
 
-def nearest(word: object, known: object) -> str:
+def nearest(word: object, known: Iterable[object]) -> str:
     """Return `` Did you mean ...?`` for a mistyped word, or the list of known words."""
     names = [str(item) for item in known]
     close = get_close_matches(str(word).lower(), names, n=3, cutoff=0.5)

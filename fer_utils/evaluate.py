@@ -1,23 +1,38 @@
 """One pass over a data set; every metric is computed from the probabilities it leaves."""
 
+from __future__ import annotations
+
+import math
 from dataclasses import dataclass
-from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy.stats import binomtest
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
-from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
+from fer_utils.models.answers import check_logits, classes_of, device_of, evaluating
+
+if TYPE_CHECKING:
+    from fer_utils.data.faceset import FaceSet
+
+__all__ = ["Accuracy", "Evaluation", "evaluate", "labels_for", "predict"]
+
+Z_95 = 1.959963984540054  # of a normal distribution, 95 % lies within so many deviations
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """A share of right answers with its Wilson score interval (95 %)."""
+    """A share of right answers with its Wilson score interval (95 %).
+
+    Source: Wilson, "Probable inference, the law of succession, and statistical inference" (1927).
+    Unlike p +- z sqrt(p (1 - p) / n), it never leaves [0, 1] and has a width at p = 0 and p = 1.
+    """
 
     correct: int
     n: int
@@ -27,10 +42,13 @@ class Accuracy:
         """Right answers over all answers."""
         return self.correct / self.n
 
-    @cached_property
+    @property
     def _interval(self) -> tuple[float, float]:
-        found = binomtest(self.correct, self.n).proportion_ci(0.95, method="wilson")
-        return float(found.low), float(found.high)
+        p, n, z = self.value, self.n, Z_95
+        middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+        # where all or none are right an end is 1 or 0 exactly, but for rounding
+        return max(0.0, middle - half), min(1.0, middle + half)
 
     @property
     def low(self) -> float:
@@ -83,8 +101,14 @@ class Evaluation:
         """
         if normalize not in (None, "true", "pred"):
             raise FerError(f"normalize={normalize!r}: choose None, 'true' or 'pred'.")
-        everyone = np.arange(len(self.classes))
-        return confusion_matrix(self.labels, self.predictions, labels=everyone, normalize=normalize)
+        classes = len(self.classes)
+        # every pair (label, prediction) is one number, and equal numbers are counted
+        pairs = self.labels * classes + self.predictions
+        counts = np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+        if normalize is None:
+            return counts
+        total = counts.sum(axis=1 if normalize == "true" else 0, keepdims=True)
+        return counts / np.maximum(total, 1)
 
     def per_class(self) -> list[dict]:
         """Return name, precision, recall, f1 and support of each class.
@@ -92,6 +116,8 @@ class Evaluation:
         A measure whose denominator is 0 is NaN: the precision of a class never predicted,
         the recall of a class without faces.
         """
+        from sklearn.metrics import precision_recall_fscore_support
+
         everyone = np.arange(len(self.classes))
         columns = precision_recall_fscore_support(
             self.labels, self.predictions, labels=everyone, zero_division=np.nan
@@ -137,7 +163,8 @@ def evaluate(
     """Return what `net` says about every face, dropout off and batch norm frozen.
 
     Args:
-        net: a net with `.classes`, from pictures in [0, 1] to logits.
+        net: a net with `.classes`, from pictures in [0, 1] to logits; `models.wrap` makes one of
+            any network.
         faces: labels are matched to the net's outputs by class name.
         batch: pictures per pass.
         device: None keeps the net where it is.
@@ -145,18 +172,31 @@ def evaluate(
         flip: look at every face and at its mirror image, and average the probabilities.
 
     Raises:
-        FerError: no faces, or a class that the net does not know.
+        FerError: no faces, a class that the net does not know, a net without `.classes`, or one
+            that does not give a finite score per class.
     """
     if len(faces) == 0:
         raise FerError(f"no faces to evaluate: {faces!r} is empty.")
-    labels = labels_for(net.classes, faces)
+    names = getattr(net, "classes", None)
+    if names is None:
+        raise FerError(
+            f"{type(net).__name__} does not say what its outputs mean: "
+            "models.wrap(net, classes=(...)) gives them names, in their order."
+        )
+    labels = labels_for(tuple(names), faces)
     if device is not None:
         net = net.to(device)
-    probabilities = predict(net, faces.images, batch=batch, progress=progress).softmax(1)
+
+    def probabilities_of(images: np.ndarray) -> Tensor:
+        logits = predict(net, images, batch=batch, progress=progress)
+        # whether they are finite is asked once: each time it is, a GPU has to be waited for
+        return check_logits(logits, len(images)).softmax(1)
+
+    probabilities = probabilities_of(faces.images)
     if flip:
-        mirrored = predict(net, faces.images[..., ::-1], batch=batch, progress=progress)
-        probabilities = (probabilities + mirrored.softmax(1)) / 2
-    return Evaluation(probabilities.cpu().numpy(), labels, tuple(net.classes))
+        probabilities = (probabilities + probabilities_of(faces.images[..., ::-1])) / 2
+    classes = classes_of(net, probabilities.shape[1])
+    return Evaluation(probabilities.cpu().numpy(), labels, classes)
 
 
 def predict(
@@ -165,22 +205,21 @@ def predict(
     """Return logits, float32 (N, K), of uint8 images (N, C, H, W).
 
     Of an array no more than a batch is copied, so a memory-mapped one may be larger than the
-    memory. The net's training mode is put back afterwards.
+    memory. Every module's training mode is put back afterwards.
+
+    Raises:
+        FerError: what the net gives is no row of scores per picture. They may be infinite or NaN.
     """
-    training = net.training
-    device = next(net.parameters()).device
-    net.eval()
-    try:
-        with torch.inference_mode():
-            starts = tqdm(range(0, len(images), batch), disable=not progress, leave=False)
-            parts = []
-            for start in starts:
-                some = images[start : start + batch]
-                if isinstance(some, np.ndarray):
-                    some = torch.from_numpy(np.array(some))
-                parts.append(net(some.to(device).float() / 255).float())
-    finally:
-        net.train(training)
+    from tqdm.auto import tqdm
+
+    device, parts = device_of(net), []
+    with evaluating(net), torch.inference_mode():
+        for start in tqdm(range(0, len(images), batch), disable=not progress, leave=False):
+            part = images[start : start + batch]
+            if isinstance(part, np.ndarray):
+                part = torch.from_numpy(np.array(part))
+            logits = net(part.to(device).float() / 255)
+            parts.append(check_logits(logits, len(part), finite=False).float())
     return torch.cat(parts)
 
 

@@ -12,6 +12,28 @@ from torch import Tensor, nn
 
 from fer_utils.errors import FerError
 
+__all__ = [
+    "Channels",
+    "INPUTS",
+    "LAPLACIAN",
+    "LAPLACIAN_3",
+    "LUMA",
+    "SOBEL_X",
+    "SOBEL_Y",
+    "channel_count",
+    "convolve",
+    "gradient_magnitude",
+    "laplacian",
+    "sobel_x",
+    "sobel_y",
+    "to_gray",
+]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
 SOBEL_X = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32)
 SOBEL_Y = SOBEL_X.T.copy()
 LAPLACIAN = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]], np.float32)

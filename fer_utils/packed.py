@@ -15,10 +15,10 @@ def read_checked(path: Path, sha256: str) -> bytes:
     if not path.is_file():
         raise FerError(f"{path} is missing: reinstall fer_utils, or check the file out again.")
     data = path.read_bytes()
-    found = hashlib.sha256(data).hexdigest()
-    if found != sha256:
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sha256:
         raise FerError(
-            f"{path} is damaged: its SHA-256 is {found[:12]}..., expected {sha256[:12]}...; "
+            f"{path} is damaged: its SHA-256 is {digest[:12]}..., expected {sha256[:12]}...; "
             "check the file out again."
         )
     return data

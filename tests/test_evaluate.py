@@ -75,6 +75,25 @@ def test_wilson_interval_against_its_formula():
     assert Accuracy(0, 5).low == pytest.approx(0, abs=1e-12)
 
 
+def test_wilson_interval_against_scipy():
+    stats = pytest.importorskip("scipy.stats")
+    for correct, n in ((0, 1), (1, 1), (0, 7), (7, 7), (1, 3589), (2344, 3589), (28_708, 28_709)):
+        theirs = stats.binomtest(correct, n).proportion_ci(0.95, method="wilson")
+        ours = Accuracy(correct, n)
+        np.testing.assert_allclose((ours.low, ours.high), theirs, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("normalize", [None, "true", "pred"])
+def test_confusion_is_scikit_learn_s_to_the_bit(normalize):
+    metrics = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(0)
+    labels, predictions = random.integers(0, 6, (2, 500))  # the seventh class is nowhere
+    found = answers(labels, predictions, tuple("abcdefg"))
+    theirs = metrics.confusion_matrix(labels, predictions, labels=np.arange(7), normalize=normalize)
+    ours = found.confusion(normalize)
+    assert ours.dtype == theirs.dtype and np.array_equal(ours, theirs)
+
+
 def test_one_pass_over_the_faces_with_dropout_off_and_mode_put_back():
     net = Brightness().train()
     found = evaluate(net, faces([0, 0, 0, 1, 1], ("dark", "bright")), batch=2)
@@ -108,6 +127,46 @@ def test_flip_averages_the_probabilities_of_a_face_and_its_mirror_image():
     again = evaluate(LeftSide(), mirrored, flip=True)
     np.testing.assert_allclose(again.probabilities, found.probabilities, rtol=1e-6)
     assert evaluate(LeftSide(), mirrored).probabilities[0, 1] == 0.5
+
+
+class Scores(nn.Module):
+    """Gives what it is told, whatever it sees."""
+
+    def __init__(self, scores, classes=None):
+        super().__init__()
+        self.scores = scores
+        if classes:
+            self.classes = classes
+
+    def forward(self, pictures):
+        return self.scores(len(pictures))
+
+
+@pytest.mark.parametrize(
+    "scores, message",
+    [
+        (lambda n: torch.zeros(n, 1), r"output of shape \(3, 1\) for 3 pictures"),
+        (lambda n: torch.zeros(n, 3), "3 scores for its 2 classes"),
+        (lambda n: torch.zeros(1, 2), r"output of shape \(1, 2\) for 3 pictures"),
+        (lambda n: torch.full((n, 2), float("inf")), "not finite"),
+        (lambda n: (torch.zeros(n, 2),), "gives a tuple"),
+    ],
+)
+def test_answers_that_are_no_scores_are_refused(scores, message):
+    with pytest.raises(FerError, match=message):
+        evaluate(Scores(scores, ("dark", "bright")), faces([0, 1, 0], ("dark", "bright")))
+
+
+def test_a_net_without_names_is_told_how_to_get_them():
+    with pytest.raises(FerError, match="Scores does not say .* models.wrap"):
+        evaluate(Scores(lambda n: torch.zeros(n, 2)), faces([0], ("dark", "bright")))
+
+
+def test_parts_of_a_net_that_are_frozen_stay_so():
+    net = Brightness().train()
+    net.drop.eval()
+    evaluate(net, faces([0, 1], ("dark", "bright")))
+    assert net.training and not net.drop.training
 
 
 def test_labels_are_matched_by_name():

@@ -1,4 +1,4 @@
-"""torchvision imports beside whichever torch is installed, after `_torchvision.load()`."""
+"""torchvision imports beside whichever torch is installed, after `models.torchvision()`."""
 
 import subprocess
 import sys
@@ -12,10 +12,10 @@ from fer_utils import _torchvision
 def test_torchvision_transforms_and_networks_run_in_a_fresh_process():
     """In a process of its own: nothing undoes the import in a running one."""
     code = """
-from fer_utils import _torchvision
-module = _torchvision.load()
+from fer_utils import models as kit
+module = kit.torchvision()
 import torch, torchvision
-assert torchvision is module and _torchvision.load() is module
+assert torchvision is module and kit.torchvision() is module
 from torchvision import models
 from torchvision.transforms import v2
 pictures = torch.zeros(2, 3, 48, 48)

@@ -85,7 +85,7 @@ def load(
         raise FerError(missing(claim.dataset, root))
     options = {"rule": label_rule(claim)} if label_rule(claim) else {}
     if claim.dataset not in _FER2013:
-        options |= {"size": net.input_size, "color": net.colours == 3}
+        options |= {"size": net.input_size, "color": net.color_channels == 3}
     if claim.dataset == "kdef":  # two papers divided it, each in its own way
         options |= {"paper": claim.paper}
     everyone = data.load(claim.dataset, place, progress=progress, **options)

@@ -59,7 +59,7 @@ def line(published: papers.Count, notes: list[str]) -> tuple[str, ...]:
         match += f" ({notes.index(published.note) + 1})"
     parallel = " parallel" if net.options["fusion"] == "parallel" else ""
     variant = published.experiment.get("variant")
-    channels = "RGB" if net.colours == 3 else "gray"
+    channels = "RGB" if net.color_channels == 3 else "gray"
     return (
         f"{net.name} ({variant})" if variant else net.name,
         published.paper,

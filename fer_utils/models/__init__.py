@@ -1,5 +1,6 @@
 """Networks from pictures to logits, by name."""
 
+from fer_utils._torchvision import load as torchvision
 from fer_utils.models.checkpoints import (
     card,
     load,
@@ -13,6 +14,7 @@ from fer_utils.models.facenet import FaceNet
 from fer_utils.models.registry import create, from_claim, names, paper
 from fer_utils.models.summary import describe
 from fer_utils.models.transfer import freeze_base, replace_head, unfreeze
+from fer_utils.models.wrapping import wrap
 
 __all__ = [
     "FaceNet",
@@ -30,5 +32,11 @@ __all__ = [
     "pretrained_names",
     "replace_head",
     "save",
+    "torchvision",
     "unfreeze",
+    "wrap",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

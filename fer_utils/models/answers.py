@@ -4,10 +4,12 @@
 of pictures is told so in the same words everywhere.
 """
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from fer_utils.emotions import nearest
@@ -26,8 +28,13 @@ def evaluating(net: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def check_logits(logits: object, pictures: int) -> Tensor:
+def check_logits(logits: object, pictures: int, *, finite: bool = True) -> Tensor:
     """Return a net's answer to so many pictures: finite logits (pictures, K), K of 2 or more.
+
+    Args:
+        logits: the answer.
+        pictures: to how many.
+        finite: False leaves out whether the numbers are finite, for which a GPU must be waited.
 
     Raises:
         FerError: the answer is something else; the message says what.
@@ -43,9 +50,15 @@ def check_logits(logits: object, pictures: int) -> Tensor:
             f"the net gives an output of shape {tuple(logits.shape)} for {some}; wanted is one "
             f"score per class, ({pictures}, K) with K of 2 or more."
         )
-    if not logits.isfinite().all():
+    if finite and not logits.isfinite().all():
         raise FerError("the net's scores are not finite numbers: are its weights damaged?")
     return logits
+
+
+def device_of(net: nn.Module) -> torch.device:
+    """Return where a net computes: where its first parameter or buffer is, else the CPU."""
+    first = next(itertools.chain(net.parameters(), net.buffers()), None)
+    return torch.device("cpu") if first is None else first.device
 
 
 def classes_of(net: nn.Module, count: int) -> tuple[str, ...]:

@@ -1,4 +1,6 @@
-"""Weights for the convolutional bases of the transfer nets: from torchvision, or from a file.
+"""Weights for the backbones of the transfer nets, from torchvision or from a file.
+
+A backbone is what stands before the new head: Keras says convolutional base, hence `trunk.base`.
 
 What each base wants to see is part of its net (`FaceNet.scaling`), so that a checkpoint carries it:
 
@@ -16,8 +18,6 @@ import re
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from fer_utils import _torchvision
@@ -35,7 +35,7 @@ _VGG16_FILE = (
     "torchvision.models as m; s.save_file(m.vgg16(weights='IMAGENET1K_V1').features.state_dict(), "
     f"'vgg16.safetensors')\". Its keys are {_VGG}"
 )
-BASES = {
+BACKBONES = {
     "vgg16_gap": f"base_weights='imagenet' fetches them through torchvision. {_VGG16_FILE}",
     "vgg_face": (
         "The authors of VGG-Face (Parkhi, Vedaldi and Zisserman 2015) publish them for research. "
@@ -70,10 +70,12 @@ _TIMM = {
 }
 
 
-def check_base(name: str, inputs: str = "gray", source: str | Path = "") -> None:
+def check_backbone(name: str, inputs: str = "gray", source: str | Path = "") -> None:
     """Raise a FerError unless weights of a base, from that source, can go into such a net."""
-    if name not in BASES:
-        raise FerError(f"{name} has no base to load weights into; these have: {', '.join(BASES)}.")
+    if name not in BACKBONES:
+        raise FerError(
+            f"{name} has no base to load weights into; these have: {', '.join(BACKBONES)}."
+        )
     if inputs != "gray":
         raise FerError(
             f"base_weights with inputs={inputs!r}: the first layer of a trained base sees three "
@@ -82,15 +84,15 @@ def check_base(name: str, inputs: str = "gray", source: str | Path = "") -> None
     if source == IMAGENET and name not in HUB:
         raise FerError(
             f"torchvision has no weights for the base of {name} (it has for {', '.join(HUB)}): "
-            f"base_weights must be a file. {BASES[name]}"
+            f"base_weights must be a file. {BACKBONES[name]}"
         )
 
 
-def load_base(net: FaceNet, source: str | Path) -> None:
+def load_backbone(net: FaceNet, source: str | Path) -> None:
     """Load the weights of a net's convolutional base, strictly.
 
     Args:
-        net: one of the nets in `BASES`.
+        net: one of the nets in `BACKBONES`.
         source: the word "imagenet" fetches them through torchvision (vgg16_gap only) into
             torch.hub's cache; else a .safetensors file with the keys and shapes of
             `net.trunk.base.state_dict()`, which for the VGG nets are those of torchvision's
@@ -101,34 +103,35 @@ def load_base(net: FaceNet, source: str | Path) -> None:
         FerError: no network, no such file (the message says how to get one), a damaged one, or
             keys that do not fit (the message names them).
     """
-    check_base(net.name, net.inputs, source)
-    (base,) = (network.base for network in networks(net.trunk).values())
+    check_backbone(net.name, net.inputs, source)
+    (base,) = (network.get_submodule("base") for network in networks(net.trunk).values())
     # a counter that torch keeps and Keras does not; nothing here depends on it
     expected = {k: v for k, v in base.state_dict().items() if not k.endswith("_tracked")}
-    found = _fetch(net.name) if source == IMAGENET else _read(net.name, Path(source))
-    found = {k: v for k, v in found.items() if not k.endswith("_tracked")}
-    if net.name == "inception_resnet_v2" and "conv2d_1a.conv.weight" in found:
-        found = from_timm(found)
-    if net.name == "vgg_face" and "conv1_1.weight" in found:
-        found = from_dag(found, list(expected))
+    weights = _fetch(net.name) if source == IMAGENET else _read(net.name, Path(source))
+    weights = {k: v for k, v in weights.items() if not k.endswith("_tracked")}
+    if net.name == "inception_resnet_v2" and "conv2d_1a.conv.weight" in weights:
+        weights = from_timm(weights)
+    if net.name == "vgg_face" and "conv1_1.weight" in weights:
+        weights = from_dag(weights, list(expected))
     problems = {
-        "missing": [k for k in expected if k not in found],
-        "not in the net": [k for k in found if k not in expected],
+        "missing": [k for k in expected if k not in weights],
+        "not in the net": [k for k in weights if k not in expected],
         "of another shape": [
-            f"{key} {tuple(found[key].shape)} instead of {tuple(value.shape)}"
+            f"{key} {tuple(weights[key].shape)} instead of {tuple(value.shape)}"
             for key, value in expected.items()
-            if key in found and found[key].shape != value.shape
+            if key in weights and weights[key].shape != value.shape
         ],
     }
     wrong = [f"{len(keys)} {kind} ({_some(keys)})" for kind, keys in problems.items() if keys]
     if wrong:
         raise FerError(
-            f"{source} does not fit the base of {net.name}: {'; '.join(wrong)}. {BASES[net.name]}"
+            f"{source} does not fit the base of {net.name}: {'; '.join(wrong)}. "
+            f"{BACKBONES[net.name]}"
         )
-    base.load_state_dict(found, strict=False)
+    base.load_state_dict(weights, strict=False)
 
 
-def from_timm(found: dict[str, Tensor]) -> dict[str, Tensor]:
+def from_timm(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     """Give the weights of timm's inception_resnet_v2 the names of ours, without its classifier.
 
     Raises:
@@ -136,7 +139,7 @@ def from_timm(found: dict[str, Tensor]) -> dict[str, Tensor]:
             place.
     """
     renamed = {}
-    for key, value in found.items():
+    for key, value in weights.items():
         if key.startswith("classif."):
             continue
         if key.endswith(".bn.weight"):
@@ -154,23 +157,26 @@ def from_timm(found: dict[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def from_dag(found: dict[str, Tensor], keys: list[str]) -> dict[str, Tensor]:
+def from_dag(weights: dict[str, Tensor], keys: list[str]) -> dict[str, Tensor]:
     """Give the convolutions of vgg_face_dag our names, and their inputs our order, blue first.
 
     Args:
-        found: its state dict, conv1_1.weight to fc8.bias.
+        weights: its state dict, conv1_1.weight to fc8.bias.
         keys: of our base, weight and bias of every convolution in turn.
     """
     names = [f"conv{b}_{i + 1}" for b, w in enumerate(VGG16_BLOCKS, 1) for i in range(len(w))]
     theirs = [f"{name}.{kind}" for name in names for kind in ("weight", "bias")]
-    renamed = {ours: found[key] for ours, key in zip(keys, theirs, strict=True) if key in found}
+    renamed = {ours: weights[key] for ours, key in zip(keys, theirs, strict=True) if key in weights}
     renamed[keys[0]] = renamed[keys[0]].flip(1)
     return renamed
 
 
 def _read(name: str, path: Path) -> dict[str, Tensor]:
     if not path.is_file():
-        raise FerError(f"{path} is missing: weights for the base of {name}. {BASES[name]}")
+        raise FerError(f"{path} is missing: weights for the base of {name}. {BACKBONES[name]}")
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
     try:
         return load_file(path)
     except SafetensorError as error:
@@ -178,12 +184,12 @@ def _read(name: str, path: Path) -> dict[str, Tensor]:
 
 
 def _fetch(name: str) -> dict[str, Tensor]:
-    weights = _torchvision.load().models.get_weight(HUB[name])
-    cached = Path(torch.hub.get_dir(), "checkpoints", weights.url.rpartition("/")[2])
+    published = _torchvision.load().models.get_weight(HUB[name])
+    cached = Path(torch.hub.get_dir(), "checkpoints", published.url.rpartition("/")[2])
     options = "check_hash=True, weights_only=True"
     try:
         # torch.hub's own default is weights_only=False, which would run what a file asks for
-        found = weights.get_state_dict(progress=True, check_hash=True, weights_only=True)
+        weights = published.get_state_dict(progress=True, check_hash=True, weights_only=True)
     except OSError as error:
         raise FerError(
             f"{cached.name} could not be fetched ({error}). Where there is a network, run python "
@@ -197,7 +203,7 @@ def _fetch(name: str) -> dict[str, Tensor]:
             "and try again."
         ) from error
     prefix = "features."  # the rest is the classifier
-    return {k.removeprefix(prefix): v for k, v in found.items() if k.startswith(prefix)}
+    return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
 def _some(keys: list[str]) -> str:

@@ -10,11 +10,9 @@ from fer_utils.models.layers import GlobalAveragePool, keras_batch_norm, start_l
 
 EXPANSION = 6
 STEM = (48, 32)
-# output channels and stride of each bottleneck, in the order of the table
-BOTTLENECKS = (
-    *((32, 2), (24, 2), (24, 1), (32, 2), (32, 1), (32, 1)),
-    *((64, 1), (64, 1), (64, 1), (64, 1), (128, 1), (256, 1)),
-)
+# output channels of each bottleneck and its stride, in the order of the table
+FILTERS = (32, 24, 24, 32, 32, 32, 64, 64, 64, 64, 128, 256)
+STRIDES = (2, 2, 1, 2, 1, 1, 1, 1, 1, 1, 1, 1)
 
 
 class InvertedBottleneck(nn.Module):
@@ -30,6 +28,7 @@ class InvertedBottleneck(nn.Module):
             nn.Conv2d(channels_in, wide, 1, bias=False),
             keras_batch_norm(wide),
             nn.ReLU6(),
+            # depthwise: as many groups as channels, so that each filter sees its own channel only
             nn.Conv2d(wide, wide, 3, stride=stride, padding=1, groups=wide, bias=False),
             keras_batch_norm(wide),
             nn.ReLU6(),
@@ -51,13 +50,18 @@ def bottleneck_065m(channels: int, num_classes: int, size: int) -> nn.Sequential
         stem += [nn.Conv2d(width, filters, 3, padding=1), keras_batch_norm(filters), nn.ReLU6()]
         width = filters
     blocks = []
-    for filters, stride in BOTTLENECKS:
+    for filters, stride in zip(FILTERS, STRIDES, strict=True):
         blocks.append(InvertedBottleneck(width, filters, stride))
         width = filters
     trunk.add_module("stem", nn.Sequential(*stem))
     trunk.add_module("blocks", nn.Sequential(*blocks))
-    trunk.add_module("head", nn.Sequential(GlobalAveragePool(), nn.Unflatten(1, (-1, 1, 1))))
-    trunk.head.append(nn.Conv2d(width, num_classes, 1, bias=False))
-    trunk.head.append(nn.Flatten())
+    # the paper's last row is a 1x1 convolution, so the means become maps of one pixel again
+    head = nn.Sequential(
+        GlobalAveragePool(),
+        nn.Unflatten(1, (-1, 1, 1)),
+        nn.Conv2d(width, num_classes, 1, bias=False),
+        nn.Flatten(),
+    )
+    trunk.add_module("head", head)
     start_like_keras(trunk)
     return trunk

@@ -6,9 +6,6 @@ from collections.abc import Collection
 from importlib import resources
 from pathlib import Path
 
-from safetensors.torch import load_file as load_tensors
-from safetensors.torch import save as tensors_to_bytes
-
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.files import write
@@ -33,12 +30,22 @@ def save(
 
     Returns:
         the card as written.
+
+    Raises:
+        FerError: the net is not from `create`, which could not build it again from its card.
     """
+    from safetensors import torch as safetensors
+
+    if net.config is None:
+        raise FerError(
+            f"{net.name} is a network from elsewhere, which no card can build again: save its "
+            "weights with torch.save(net.trunk.state_dict(), path), and wrap it again later."
+        )
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
     tensors = {key: value.half() if key in half else value for key, value in tensors.items()}
-    content = tensors_to_bytes(tensors)
+    content = safetensors.save(tensors)
     card = {
         **(card or {}),
         "net": net.config,
@@ -56,6 +63,8 @@ def load_file(path: str | Path) -> FaceNet:
     Raises:
         FerError: no file or card there, a changed file, or weights that do not fit.
     """
+    from safetensors import torch as safetensors
+
     path = Path(path)
     card_path = path.with_suffix(".json")
     for needed in (path, card_path):
@@ -67,7 +76,7 @@ def load_file(path: str | Path) -> FaceNet:
     config = dict(card["net"])
     net = create(config.pop("name"), **{**config, "classes": tuple(config["classes"])})
     try:
-        net.load_state_dict(load_tensors(path))
+        net.load_state_dict(safetensors.load_file(path))
     except RuntimeError as error:
         raise FerError(f"the weights in {path} do not fit its card: {error}") from error
     return net.eval()

@@ -19,8 +19,8 @@ def deep_emotion(channels: int = 1, num_classes: int = 7, size: int = SIDE) -> n
 
     Weights start as a Gaussian with standard deviation 0.05 (minaee2019, section IV-B).
     """
-    trunk = nn.Sequential()
-    trunk.add_module("transformer", SpatialTransformer(channels))
+    trunk, transformer = nn.Sequential(), SpatialTransformer(channels)
+    trunk.add_module("transformer", transformer)
     trunk.add_module(
         "features",
         nn.Sequential(
@@ -37,11 +37,13 @@ def deep_emotion(channels: int = 1, num_classes: int = 7, size: int = SIDE) -> n
             nn.ReLU(),
         ),
     )
-    head = (nn.Dropout(0.5), nn.Flatten(), nn.Linear(810, 50), nn.ReLU())
+    # 48 -> 46 -> 44 -> 22 -> 20 -> 18 -> 9: without padding a 3x3 convolution takes 2 pixels
+    head = (nn.Dropout(0.5), nn.Flatten(), nn.Linear(FILTERS * 9 * 9, 50), nn.ReLU())
     trunk.add_module("head", nn.Sequential(*head, nn.Linear(50, num_classes)))
     for module in trunk.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.normal_(module.weight, std=GAUSSIAN_STD)
-            nn.init.zeros_(module.bias)
-    trunk.transformer.start_at_identity()
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+    transformer.start_at_identity()
     return trunk

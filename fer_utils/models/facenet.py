@@ -19,9 +19,10 @@ class FaceNet(nn.Module):
         name: the architecture, an entry of `models.names()`.
         classes: names of the outputs, in order.
         inputs: an entry of `inputs.INPUTS`.
-        input_size: side in pixels to which pictures are resized.
-        trunk: the network proper, channels (N, k, S, S) to logits (N, K).
-        colours: 1 for a net that looks at grey, 3 for one that looks at red, green and blue.
+        input_size: side in pixels to which pictures are resized; None leaves them as they are.
+        trunk: the network proper, backbone and head, channels (N, k, S, S) to logits (N, K). Every
+            saved file's keys begin with this name.
+        color_channels: 1 for a net that looks at grey, 3 for one that looks at RGB.
         scaling: what is done to the channels last.
         options: the rest of what `models.create` was asked for (fusion, stl, variant).
         frozen: modules that `models.freeze_base` has taken out of training.
@@ -33,25 +34,35 @@ class FaceNet(nn.Module):
         trunk: nn.Module,
         classes: tuple[str, ...],
         inputs: str,
-        input_size: int,
+        input_size: int | None,
         *,
-        colours: int = 1,
+        color_channels: int = 1,
         scaling: Scaling = SYMMETRIC,
         options: dict | None = None,
     ):
         super().__init__()
         self.name, self.classes = name, tuple(classes)
         self.inputs, self.input_size = inputs, input_size
-        self.colours, self.scaling = colours, scaling
+        self.color_channels, self.scaling = color_channels, scaling
         self.options = dict(options or {})
+        self._from_create = options is not None
         self.frozen: tuple[str, ...] = ()
         self.channels = Channels(inputs)
         self.trunk = trunk
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
-        """Channels, height and width of what enters the trunk."""
-        return (self.channels.count - 1 + self.colours, self.input_size, self.input_size)
+        """Channels, height and width of what enters the trunk.
+
+        Raises:
+            FerError: the net takes pictures of any size.
+        """
+        if self.input_size is None:
+            raise FerError(
+                f"{self.name} takes pictures of any size, so nothing can be counted in pixels: "
+                "say which with models.wrap(net, ..., size=48)."
+            )
+        return (self.channels.count - 1 + self.color_channels, self.input_size, self.input_size)
 
     def prepare(self, pictures: Tensor) -> Tensor:
         """Return the trunk's input, float (N, k, S, S): resized, channels, scaled.
@@ -68,15 +79,16 @@ class FaceNet(nn.Module):
         check_pictures(pictures, self.name)
         gray = self._resize(to_gray(pictures))
         channels = self.channels(gray)
-        if self.colours == 3:
-            colours = self._resize(pictures.float()).expand(-1, 3, -1, -1)
-            channels = torch.cat((colours, channels[:, 1:]), 1)
-        return self.scaling(channels, self.colours)
+        if self.color_channels == 3:
+            colors = self._resize(pictures.float()).expand(-1, 3, -1, -1)
+            channels = torch.cat((colors, channels[:, 1:]), 1)
+        return self.scaling(channels, self.color_channels)
 
     def _resize(self, pictures: Tensor) -> Tensor:
-        size = (self.input_size, self.input_size)
-        if pictures.shape[-2:] == size:
+        if self.input_size is None or pictures.shape[-2:] == (self.input_size, self.input_size):
             return pictures
+        size = (self.input_size, self.input_size)
+        # antialias: without it, shrinking looks at 2x2 pixels only and skips those between
         return F.interpolate(pictures, size, mode="bilinear", antialias=True, align_corners=False)
 
     def forward(self, pictures: Tensor) -> Tensor:
@@ -86,13 +98,16 @@ class FaceNet(nn.Module):
     def train(self, mode: bool = True) -> "FaceNet":
         """Switch to training; what is frozen keeps its batch norm statistics."""
         super().train(mode)
+        # without gradients batch norm would still go on averaging what it sees in training mode
         for name in self.frozen:
             self.get_submodule(name).eval()
         return self
 
     @property
-    def config(self) -> dict:
-        """Everything `models.create` needs to build this net again."""
+    def config(self) -> dict | None:
+        """Everything `models.create` needs to build this net again; None where it cannot."""
+        if not self._from_create:
+            return None
         return {
             "name": self.name,
             "classes": list(self.classes),

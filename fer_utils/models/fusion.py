@@ -28,14 +28,14 @@ class Parallel(nn.Module):
 
     def forward(self, channels: Tensor) -> Tensor:
         """Split (N, k, H, W) into the streams' channels and return logits (N, K)."""
-        parts = torch.split(channels, self.widths, dim=1)
+        parts = torch.split(channels, list(self.widths), dim=1)
         logits = [net(part) for net, part in zip(self.streams.values(), parts, strict=True)]
         return torch.stack(logits).mean(0)
 
 
-def stream_widths(inputs: str, colours: int = 1) -> dict[str, int]:
+def stream_widths(inputs: str, color_channels: int = 1) -> dict[str, int]:
     """Return the kinds of channel and how many each has, in the order of `inputs.Channels`."""
-    widths = {"gray": colours}
+    widths = {"gray": color_channels}
     if "sobel" in inputs:
         widths["sobel"] = 2
     if "laplacian" in inputs:
@@ -55,18 +55,18 @@ def check_fusion(inputs: str, fusion: str) -> None:
 
 
 def join(
-    build: Callable[[int], nn.Module], inputs: str, colours: int, fusion: str, stl: bool
+    build: Callable[[int], nn.Module], inputs: str, color_channels: int, fusion: str, stl: bool
 ) -> nn.Module:
     """Return the trunk for all channels.
 
     Args:
         build: makes one network from its number of channels.
         inputs: an entry of `inputs.INPUTS`.
-        colours: channels of intensity, 1 or 3.
+        color_channels: channels of intensity, 1 or 3.
         fusion: an entry of `FUSIONS`.
         stl: put a spatial transformer before each network.
     """
-    widths = stream_widths(inputs, colours)
+    widths = stream_widths(inputs, color_channels)
     if fusion == "concat":
         return _stream(build, sum(widths.values()), stl)
     streams = {kind: _stream(build, width, stl) for kind, width in widths.items()}
@@ -79,19 +79,18 @@ def networks(trunk: nn.Module) -> dict[str, nn.Module]:
         inside = {f"streams.{kind}": net for kind, net in trunk.streams.items()}
     else:
         inside = {"": trunk}
-    found = {}
-    for name, net in inside.items():
-        warped = hasattr(net, "stl")
-        path = ".".join(part for part in (name, "net" if warped else "") if part)
-        found[path] = net.net if warped else net
-    return found
+    warped = {name: "net" if hasattr(net, "stl") else "" for name, net in inside.items()}
+    return {
+        ".".join(part for part in (name, warped[name]) if part): net.get_submodule(warped[name])
+        for name, net in inside.items()
+    }
 
 
 def _stream(build: Callable[[int], nn.Module], channels: int, stl: bool) -> nn.Module:
     if not stl:
         return build(channels)
-    stream = nn.Sequential()
-    stream.add_module("stl", SpatialTransformer(channels))
-    stream.stl.start_at_identity()
+    stream, transformer = nn.Sequential(), SpatialTransformer(channels)
+    transformer.start_at_identity()
+    stream.add_module("stl", transformer)
     stream.add_module("net", build(channels))
     return stream

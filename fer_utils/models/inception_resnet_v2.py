@@ -15,14 +15,22 @@ from fer_utils.models.vgg import base_and_head, dense
 class Convolution(nn.Sequential):
     """Convolution without bias, batch norm without scale, ReLU; stride 1 keeps the size."""
 
-    def __init__(self, width: int, filters: int, kernel, stride: int = 1, same: bool = True):
-        kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
-        padding = tuple(side // 2 for side in kernel) if same and stride == 1 else 0
+    def __init__(
+        self,
+        width: int,
+        filters: int,
+        kernel: int | tuple[int, int],
+        stride: int = 1,
+        same: bool = True,
+    ):
+        # at stride 1 Keras's "same" is torch's padding by half the kernel; at stride 2 it is not
+        # (see SameMaxPool2d), but there every layer of this network is "valid"
+        rows, columns = (kernel, kernel) if isinstance(kernel, int) else kernel
+        padding = (rows // 2, columns // 2) if same and stride == 1 else (0, 0)
         norm = keras_batch_norm(filters)
-        norm.weight = None
-        super().__init__(
-            nn.Conv2d(width, filters, kernel, stride, padding, bias=False), norm, nn.ReLU()
-        )
+        norm.register_parameter("weight", None)  # taken for 1
+        convolution = nn.Conv2d(width, filters, (rows, columns), stride, padding, bias=False)
+        super().__init__(convolution, norm, nn.ReLU())
 
 
 class Branches(nn.Module):
@@ -92,6 +100,7 @@ def stem(channels: int) -> nn.Sequential:
 
 def inception_base(channels: int) -> nn.Sequential:
     """Everything before the mean: (N, channels, S, S) to (N, 1536, S', S'), S of 75 or more."""
+    # at the border Keras averages the pixels that are there; torch would count the padding's zeros
     pooled = nn.Sequential(
         nn.AvgPool2d(3, 1, padding=1, count_include_pad=False), Convolution(192, 64, 1)
     )

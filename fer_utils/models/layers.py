@@ -27,6 +27,7 @@ class SeparableConv2d(nn.Sequential):
 
     def __init__(self, channels_in: int, channels_out: int):
         super().__init__(
+            # as many groups as channels: each filter sees its own channel only
             nn.Conv2d(channels_in, channels_in, 3, padding=1, groups=channels_in, bias=False),
             nn.Conv2d(channels_in, channels_out, 1, bias=False),
         )
@@ -72,10 +73,11 @@ class SpatialTransformer(nn.Module):
 
     def start_at_identity(self) -> None:
         """Make the first crop the whole picture."""
-        last = self.localisation[-1]
-        nn.init.zeros_(last.weight)
+        # without weights it answers with its bias whatever it sees: the identity, as two rows
+        weight, bias = list(self.localisation.parameters())[-2:]
+        nn.init.zeros_(weight)
         with torch.no_grad():
-            last.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
+            bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]))
 
     def theta(self, x: Tensor) -> Tensor:
         """Return the affine matrices, (N, 2, 3), in the coordinates of `affine_grid`."""

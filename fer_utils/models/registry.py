@@ -11,8 +11,7 @@ from fer_utils import papers
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.inputs import channel_count
-from fer_utils.models import backbones as bases
-from fer_utils.models import vgg
+from fer_utils.models import backbones, vgg
 from fer_utils.models.bottleneck import bottleneck_065m
 from fer_utils.models.deep_emotion import SIDE, deep_emotion
 from fer_utils.models.facenet import FaceNet, class_names
@@ -32,7 +31,7 @@ class Architecture:
         input_size: the paper's; `smallest` is the least it can take.
         paper: key of the paper, also of its training recipe; the kit's own net has a recipe only.
         convention: how that paper counts parameters, an entry of `counting.CONVENTIONS`.
-        colours: 3 where the paper's net sees RGB.
+        color_channels: 3 where the paper's net sees RGB.
         fixed: takes no other size than its own.
         scaling: of the channels, last thing before the trunk.
         variants: names of its variants, the default first.
@@ -43,7 +42,7 @@ class Architecture:
     smallest: int
     paper: str
     convention: str = "torch"
-    colours: int = 1
+    color_channels: int = 1
     fixed: bool = False
     scaling: Scaling = SYMMETRIC
     variants: tuple[str, ...] = ()
@@ -51,19 +50,23 @@ class Architecture:
 
 ARCHITECTURES = {
     "bottleneck_065m": Architecture(bottleneck_065m, 64, 16, "pandey2019", "no batch norm"),
-    "custom_kdef": Architecture(vgg.custom_kdef, 224, 16, "borgalli2022", colours=3),
+    "custom_kdef": Architecture(vgg.custom_kdef, 224, 16, "borgalli2022", color_channels=3),
     "deep_emotion": Architecture(deep_emotion, SIDE, SIDE, "minaee2019", fixed=True),
     "inception_resnet_v2": Architecture(
-        inception_resnet_v2, 224, 75, "borgalli2022", "keras", colours=3
+        inception_resnet_v2, 224, 75, "borgalli2022", "keras", color_channels=3
     ),
-    "light_vgg": Architecture(vgg.light_vgg, 100, 16, "borgalli2022", colours=3),
+    "light_vgg": Architecture(vgg.light_vgg, 100, 16, "borgalli2022", color_channels=3),
     "mini_xception": Architecture(
         mini_xception, 48, 16, "alessi2019", "keras", variants=("arriaga", "alessi2019")
     ),
     "small_resnet": Architecture(small_resnet, 48, 16, "small_resnet", variants=tuple(STAGES)),
     "vgg13": Architecture(vgg.vgg13, 64, 16, "pandey2019"),
-    "vgg16_gap": Architecture(vgg.vgg16_gap, 224, 32, "borgalli2022", colours=3, scaling=IMAGENET),
-    "vgg_face": Architecture(vgg.vgg_face, 224, 32, "mazen2021", colours=3, scaling=VGG_FACE),
+    "vgg16_gap": Architecture(
+        vgg.vgg16_gap, 224, 32, "borgalli2022", color_channels=3, scaling=IMAGENET
+    ),
+    "vgg_face": Architecture(
+        vgg.vgg_face, 224, 32, "mazen2021", color_channels=3, scaling=VGG_FACE
+    ),
 }
 
 
@@ -103,7 +106,7 @@ def create(
             (default) or "wide"; None for the others.
         base_weights: for the convolutional base of vgg16_gap, vgg_face or inception_resnet_v2:
             a .safetensors file, or "imagenet" (vgg16_gap), fetched through torchvision; see
-            `bases.load_base`.
+            `backbones.load_backbone`.
 
     Raises:
         FerError: an unknown name or inputs, a size the architecture cannot take, a combination
@@ -121,27 +124,28 @@ def create(
     if known.variants or variant is not None:
         variants = {"variant": _check_variant(name, known, variant)}
     if base_weights is not None:
-        bases.check_base(name, inputs, base_weights)
+        backbones.check_backbone(name, inputs, base_weights)
 
     def build(channels: int) -> nn.Module:
         return known.build(channels, len(classes), size, **variants)
 
+    # inside, the seed decides; outside, torch's generator goes on as if nothing had been drawn
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
             torch.manual_seed(seed)
-        trunk = join(build, inputs, known.colours, fusion, stl)
+        trunk = join(build, inputs, known.color_channels, fusion, stl)
     net = FaceNet(
         name,
         trunk,
         classes,
         inputs,
         size,
-        colours=known.colours,
+        color_channels=known.color_channels,
         scaling=known.scaling,
         options={**options, **variants},
     )
     if base_weights is not None:
-        bases.load_base(net, base_weights)
+        backbones.load_backbone(net, base_weights)
     return net
 
 

@@ -14,7 +14,7 @@ class Scaling:
         scale: one factor, or one for each of red, green and blue.
         shift: what is then taken away, likewise.
         derivatives: factor of the Sobel and Laplacian channels, which are centred at 0 already.
-        blue_first: the colours enter in the order blue, green, red (scale and shift likewise).
+        blue_first: the colors enter in the order blue, green, red (scale and shift likewise).
     """
 
     scale: tuple[float, ...] = (2.0,)
@@ -22,9 +22,9 @@ class Scaling:
     derivatives: float = 1.0
     blue_first: bool = False
 
-    def __call__(self, channels: Tensor, colours: int) -> Tensor:
-        """Scale (N, k, H, W), of which the first `colours` channels are intensity."""
-        intensity, derived = channels[:, :colours], channels[:, colours:]
+    def __call__(self, channels: Tensor, color_channels: int) -> Tensor:
+        """Scale (N, k, H, W), of which the first `color_channels` are intensity."""
+        intensity, derived = channels[:, :color_channels], channels[:, color_channels:]
         if self.blue_first:
             intensity = intensity.flip(1)
         if len(self.scale) == 1:

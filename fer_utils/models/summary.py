@@ -1,13 +1,13 @@
 """What a network is made of: a table of its layers."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from fer_utils.models.answers import evaluating
 from fer_utils.models.counting import count
 from fer_utils.models.facenet import FaceNet
 from fer_utils.models.registry import create
@@ -59,8 +59,8 @@ def layers(net: FaceNet) -> list[dict]:
     hooks = []
     fields = ReceptiveFields()
 
-    def note(name: str):
-        def hook(module: nn.Module, _, output: Tensor) -> None:
+    def note(name: str) -> Callable[[nn.Module, tuple, Tensor], None]:
+        def hook(module: nn.Module, _: tuple, output: Tensor) -> None:
             row = {
                 "layer": name,
                 "kind": type(module).__name__,
@@ -89,12 +89,12 @@ def layers(net: FaceNet) -> list[dict]:
 def multiplications(module: nn.Module, output: Tensor) -> int:
     """Return the MACs of a convolution or fully connected layer for one picture; else 0."""
     if isinstance(module, nn.Conv2d):
-        each = module.in_channels // module.groups * math.prod(module.kernel_size)
+        per_output = module.in_channels // module.groups * math.prod(module.kernel_size)
     elif isinstance(module, nn.Linear):
-        each = module.in_features
+        per_output = module.in_features
     else:
         return 0
-    return each * math.prod(output.shape[1:])
+    return per_output * math.prod(output.shape[1:])
 
 
 class ReceptiveFields(TorchFunctionMode):
@@ -109,13 +109,15 @@ class ReceptiveFields(TorchFunctionMode):
         kwargs = kwargs or {}
         output = function(*args, **kwargs)
         name = getattr(function, "__name__", "")
+        # Torch lets a tensor carry further attributes; a function mode sees every call, so none
+        # that makes a tensor can forget to hand on what it sees.
         before = [tensor.seen for tensor in _tensors(args) if hasattr(tensor, "seen")]
         if name in NEW_PICTURE or not before:
             seen = ONE_PIXEL
         else:
             seen = _widen(name, args, kwargs, before)
         for tensor in _tensors((output,)):
-            tensor.seen = seen
+            tensor.seen = seen  # type: ignore[attr-defined]  # ours, see above
         return output
 
     def of(self, tensor: Tensor) -> int | None:
@@ -138,6 +140,8 @@ def _widen(name: str, args: tuple, kwargs: dict, before: list[tuple]) -> tuple:
         return math.inf, math.inf, jump
     if name not in WINDOWED:
         return height, width, jump
+    # Neighbours on this map look at places `jump` pixels apart, so a window of k of them sees
+    # k - 1 jumps more than one of them does
     kernel, stride = _window(name, args, kwargs)
     return height + (kernel[0] - 1) * jump, width + (kernel[1] - 1) * jump, jump * stride
 
@@ -145,14 +149,15 @@ def _widen(name: str, args: tuple, kwargs: dict, before: list[tuple]) -> tuple:
 def _window(name: str, args: tuple, kwargs: dict) -> tuple[tuple[int, int], int]:
     if name == "conv2d":
         stride = args[3] if len(args) > 3 else kwargs.get("stride", 1)
-        return tuple(args[1].shape[-2:]), _pair(stride)[0]
+        rows, columns = args[1].shape[-2:]
+        return (rows, columns), _pair(stride)[0]
     kernel = args[1] if len(args) > 1 else kwargs["kernel_size"]
     stride = args[2] if len(args) > 2 else kwargs.get("stride")
     return _pair(kernel), _pair(kernel if stride is None else stride)[0]
 
 
 def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
-    return (value, value) if isinstance(value, int) else tuple(value)
+    return (value, value) if isinstance(value, int) else value
 
 
 def _text(value: object) -> str:
@@ -161,14 +166,3 @@ def _text(value: object) -> str:
     if isinstance(value, tuple):
         return " x ".join(map(str, value))
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-@contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """Put a net into evaluation mode for a while."""
-    training = net.training
-    try:
-        net.eval()
-        yield
-    finally:
-        net.train(training)

@@ -1,24 +1,34 @@
 """Transfer: a trained convolutional base, frozen or not, under a new head.
 
-Where the trained weights come from: `bases`.
+Where the trained weights come from: `backbones`.
 Source: mazen2021 (VGG-Face) and borgalli2022 (VGG16 and InceptionResNetV2 trained on ImageNet).
 """
 
-import torch
+from typing import cast
+
 from torch import nn
 
 from fer_utils.errors import FerError
 from fer_utils.models.facenet import FaceNet, class_names
 from fer_utils.models.fusion import networks
+from fer_utils.models.layers import start_like_keras
 
 
 def freeze_base(net: FaceNet) -> FaceNet:
     """Take everything but the head (and the spatial transformers of `stl`) out of training.
 
     Batch norm in what is frozen keeps its running statistics too, as in Keras. Returns `net`.
+
+    Raises:
+        FerError: a network in it has no part called `head`, which would be left to train.
     """
     frozen = []
     for path, network in networks(net.trunk).items():
+        if not hasattr(network, "head"):
+            raise FerError(
+                f"{type(network).__name__} has no part called head: freeze its own parts with "
+                "net.trunk.PART.requires_grad_(False)."
+            )
         for name, part in network.named_children():
             if name != "head":
                 part.requires_grad_(False)
@@ -60,15 +70,13 @@ def _replace_last_layer(network: nn.Module, outputs: int) -> None:
         for name, module in network.named_modules()
         if isinstance(module, nn.Conv2d | nn.Linear)
     ][-1]
-    place = {"device": last.weight.device, "dtype": last.weight.dtype}
     bias = last.bias is not None
-    if isinstance(last, nn.Linear):
-        new = nn.Linear(last.in_features, outputs, bias, **place)
-    else:
-        size, padding = last.kernel_size, last.padding
-        new = nn.Conv2d(last.in_channels, outputs, size, padding=padding, bias=bias, **place)
-    with torch.no_grad():
-        nn.init.xavier_uniform_(new.weight)
-        if bias:
-            nn.init.zeros_(new.bias)
-    network.set_submodule(path, new)
+    new: nn.Module
+    with last.weight.device:
+        if isinstance(last, nn.Linear):
+            new = nn.Linear(last.in_features, outputs, bias)
+        else:
+            size, padding = cast(tuple[int, int], last.kernel_size), cast(str, last.padding)
+            new = nn.Conv2d(last.in_channels, outputs, size, padding=padding, bias=bias)
+        start_like_keras(new)
+    network.set_submodule(path, new.to(last.weight.dtype))

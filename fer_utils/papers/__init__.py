@@ -9,10 +9,15 @@ from fer_utils.papers.record import Claim, Count
 
 __all__ = ["CLAIMS", "COUNTS", "TABLE_III", "Claim", "Count", "claim", "claims"]
 
+
+def __dir__() -> list[str]:
+    return list(__all__)
+
+
 _SOURCES = (pandey2019, alessi2019, minaee2019, mazen2021, borgalli2022, anchors)
 
 #: Every row of every table of results, paper by paper, and the anchors.
-CLAIMS: tuple[Claim, ...] = tuple(one for source in _SOURCES for one in source.CLAIMS)
+CLAIMS: tuple[Claim, ...] = tuple(row for source in _SOURCES for row in source.CLAIMS)
 
 
 def claim(key: str) -> Claim:
@@ -22,9 +27,9 @@ def claim(key: str) -> Claim:
         FerError: no such row; the message names the nearest.
     """
     wanted = key.strip().lower()
-    by_key = {one.key.lower(): one for one in CLAIMS}
+    by_key = {row.key.lower(): row for row in CLAIMS}
     if wanted not in by_key:
-        raise FerError(f"no published row {key!r}.{nearest(wanted, [one.key for one in CLAIMS])}")
+        raise FerError(f"no published row {key!r}.{nearest(wanted, [row.key for row in CLAIMS])}")
     return by_key[wanted]
 
 
@@ -41,11 +46,11 @@ def claims(prefix: str = "") -> tuple[Claim, ...]:
     wanted = prefix.strip().lower().rstrip(":")
     if not wanted:
         return CLAIMS
-    found = tuple(one for one in CLAIMS if f"{one.key.lower()}:".startswith(f"{wanted}:"))
-    if not found:
+    rows = tuple(row for row in CLAIMS if f"{row.key.lower()}:".startswith(f"{wanted}:"))
+    if not rows:
         starts = dict.fromkeys(
-            start for one in CLAIMS for start in (one.paper, f"{one.paper}:{one.table}", one.key)
+            start for row in CLAIMS for start in (row.paper, f"{row.paper}:{row.table}", row.key)
         )
         likely = [start for start in starts if start.count(":") == min(wanted.count(":"), 2)]
         raise FerError(f"no published rows under {prefix!r}.{nearest(wanted, likely)}")
-    return found
+    return rows

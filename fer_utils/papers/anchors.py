@@ -1,5 +1,7 @@
 """Numbers to hold results against: people, trained nets found in packages, other papers."""
 
+from typing import Any
+
 from fer_utils.papers.record import Claim, printed
 
 _ARRIAGA = {"name": "mini_xception", "num_classes": 7, "input_size": 64}
@@ -15,11 +17,11 @@ _PACKAGES = (
 )
 
 
-def _anchor(table: str, row: str, dataset: str, protocol: str, value: str, **others) -> Claim:
+def _anchor(table: str, row: str, dataset: str, protocol: str, value: str, **others: Any) -> Claim:
     return Claim("anchors", table, row, dataset, protocol, "accuracy", **printed(value), **others)
 
 
-def _package(row: str, value: str, **others) -> Claim:
+def _package(row: str, value: str, **others: Any) -> Claim:
     return _anchor("packages", row, "fer2013", _AS_THEY_COME, value, n=3_589, **others)
 
 

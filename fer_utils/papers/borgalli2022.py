@@ -4,14 +4,15 @@ Borgalli and Surve, "Deep learning framework for facial emotion recognition usin
 architectures" (2022).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from fer_utils.papers.record import Claim, printed
 
 
 @dataclass(frozen=True)
-class Report:
+class ClassificationReport:
     """A printed "accuracy score": precision, recall and F1 per class, shares of 1.
 
     Attributes:
@@ -37,7 +38,7 @@ class Report:
 
 
 REPORTS = {
-    "rafdb": Report(
+    "rafdb": ClassificationReport(
         "Fig. 11",
         (
             ("0.74", "0.76", "0.75", 329),
@@ -54,7 +55,7 @@ REPORTS = {
         "The order of RAF-DB's labels 1 to 7: surprise, fear, disgust, happiness, sadness, anger, "
         "neutral; the supports are those of its published test set.",
     ),
-    "rafd": Report(
+    "rafd": ClassificationReport(
         "Fig. 12",
         (
             ("0.73", "0.79", "0.76", 205),
@@ -72,7 +73,7 @@ REPORTS = {
         "Classes are not named; the text calls sadness the worst, as in the order angry, "
         "contemptuous, disgusted, fearful, happy, neutral, sad, surprised.",
     ),
-    "sfew": Report(
+    "sfew": ClassificationReport(
         "Fig. 13",
         (
             ("0.42", "0.44", "0.43", 39),
@@ -89,7 +90,7 @@ REPORTS = {
         "Classes are not named; the text calls disgust and surprise the worst, as in the order "
         "angry, disgust, fear, happy, neutral, sad, surprise.",
     ),
-    "amfed": Report(
+    "amfed": ClassificationReport(
         "Fig. 14",
         (
             ("0.61", "0.50", "0.55", 145),
@@ -105,7 +106,7 @@ REPORTS = {
         ("0.54", "0.54", "0.54"),
         "Seven classes, of eight that the text lists; which are meant is not stated.",
     ),
-    "kdef": Report(
+    "kdef": ClassificationReport(
         "Fig. 15",
         (
             ("1.00", "0.99", "1.00", 154),
@@ -170,7 +171,7 @@ _COMPARABLE = {
 }
 
 
-def _claim(dataset: str, table: str, row: str, value: str, metric: str, **others) -> Claim:
+def _claim(dataset: str, table: str, row: str, value: str, metric: str, **others: Any) -> Claim:
     options = {"n": REPORTS[dataset].n, "note": _NOTE[dataset], **others}
     return Claim(
         paper="borgalli2022",
@@ -190,7 +191,7 @@ def _claim(dataset: str, table: str, row: str, value: str, metric: str, **others
 def _report(dataset: str) -> Iterator[Claim]:
     """Every number of a report, as a share of 1."""
     report = REPORTS[dataset]
-    rows = [
+    rows: list[tuple[str, Iterable[str], str]] = [
         (f"class {number}", scores, f"{support:,} test faces of this class. {report.classes}")
         for number, (*scores, support) in enumerate(report.rows)
     ]
@@ -205,5 +206,5 @@ def _report(dataset: str) -> Iterator[Claim]:
 CLAIMS = (
     *(_claim(dataset, "1", row, value, "accuracy") for row, dataset, value in _TABLE_1),
     _claim("amfed", "text", "AMFED+, in the conclusion", "54.15", "accuracy"),
-    *(one for dataset in REPORTS for one in _report(dataset)),
+    *(row for dataset in REPORTS for row in _report(dataset)),
 )

@@ -9,11 +9,11 @@ _TWO_STREAMS = (
 )
 
 
-def _rtnn(num_classes: int, **options) -> dict:
+def _rtnn(num_classes: int, **options: object) -> dict:
     return {"name": "mini_xception", "num_classes": num_classes, **options}
 
 
-def _eight(name: str, **options) -> dict:
+def _eight(name: str, **options: object) -> dict:
     return {"name": name, "num_classes": 8, **options}
 
 

@@ -112,10 +112,10 @@ def right_range(
     """
     ranges = []
     for recall, support in zip(recalls, supports, strict=True):
-        found = right_counts(recall, decimals, support)
-        if not found:
+        counts = right_counts(recall, decimals, support)
+        if not counts:
             raise FerError(f"No count of {support} faces prints as {recall:.{decimals}f} %.")
-        ranges.append((found[0], found[-1]))
+        ranges.append((counts[0], counts[-1]))
     return sum(low for low, _ in ranges), sum(high for _, high in ranges)
 
 
@@ -137,16 +137,16 @@ def label_counts(
     wanted = {canonical(name) for name in classes}
     columns = [index for index, name in enumerate(names) if name in wanted]
     kept, kept_names = np.asarray(votes)[:, columns], [names[index] for index in columns]
-    found = {}
+    by_way = {}
     for rule in relabel.RULES:
-        found[rule] = _count(relabel.labels(votes, names, rule), relabel.vote_classes(names))
-        found[f"{rule}, {ONLY_THESE}"] = _count(
+        by_way[rule] = _count(relabel.labels(votes, names, rule), relabel.vote_classes(names))
+        by_way[f"{rule}, {ONLY_THESE}"] = _count(
             relabel.labels(kept, kept_names, rule), relabel.vote_classes(kept_names)
         )
-    found[f"plain argmax, {ONLY_THESE}"] = _count(kept.argmax(axis=1), kept_names)
+    by_way[f"plain argmax, {ONLY_THESE}"] = _count(kept.argmax(axis=1), kept_names)
     return {
         way: {name: counts.get(canonical(name), 0) for name in classes}
-        for way, counts in found.items()
+        for way, counts in by_way.items()
     }
 
 

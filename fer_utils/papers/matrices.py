@@ -81,4 +81,4 @@ _JAFFE = _minaee(
 )
 
 #: Data set -> Deep-Emotion's confusion matrix.
-MATRICES: dict[str, Matrix] = {one.dataset: one for one in (_FER2013, _FERG, _JAFFE)}
+MATRICES: dict[str, Matrix] = {matrix.dataset: matrix for matrix in (_FER2013, _FERG, _JAFFE)}

@@ -4,6 +4,8 @@ Mazen, Nashat and Abdel Azeem Abul Seoud, "Real time face expression recognition
 balanced FER2013 dataset using CycleGAN" (2021).
 """
 
+from typing import Any
+
 from fer_utils.papers.record import Claim, printed
 
 _NET = {"name": "vgg_face", "num_classes": 7, "input_size": 224}
@@ -75,7 +77,7 @@ _A_RATIO = (
 )
 
 
-def _claim(table: str, row: str, dataset: str, value: str, **others) -> Claim:
+def _claim(table: str, row: str, dataset: str, value: str, **others: Any) -> Claim:
     options = {"metric": "accuracy", "protocol": _SPLIT, **others}
     return Claim("mazen2021", table, row, dataset, **printed(value), **options)
 

@@ -74,7 +74,7 @@ _QUOTED = "another group's method, quoted; no network of this kit belongs to it"
 
 def _row(table: str, row: str, value: str) -> Claim:
     own = row == _OURS
-    unlike = _ON_FERPLUS if table == "I" else ""
+    difference = _ON_FERPLUS if table == "I" else ""
     return Claim(
         paper="minaee2019",
         table=table,
@@ -87,7 +87,7 @@ def _row(table: str, row: str, value: str) -> Claim:
         recipe="minaee2019" if own else "",
         n=_N[table] if own else None,
         note=_NOTE[table] if own else "",
-        comparable=unlike if own else _QUOTED,
+        comparable=difference if own else _QUOTED,
     )
 
 

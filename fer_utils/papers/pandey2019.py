@@ -4,39 +4,19 @@ Pandey, Karmakar, Ramakrishnan and Saha, "Improving facial emotion recognition s
 gradient and Laplacian images" (2019).
 """
 
+from typing import Any
+
 from fer_utils.papers.record import Claim, printed
 
-LAPLACIAN = {"inputs": "gray+laplacian"}
-SOBEL = {"inputs": "gray+sobel"}
-PARALLEL = {"fusion": "parallel"}
+# What is changed in a network: further arguments of `models.create`.
+LAPLACIAN: dict[str, Any] = {"inputs": "gray+laplacian"}
+SOBEL: dict[str, Any] = {"inputs": "gray+sobel"}
+PARALLEL: dict[str, Any] = {"fusion": "parallel"}
 
 _RTNN = {"name": "mini_xception", "num_classes": 7, "input_size": 64}
 _BOTH = {**PARALLEL, "inputs": "gray+sobel+laplacian"}
-_STL = {"stl": True}
-
-# Table I: accuracy of one run, and what is changed in RTNN
-_TABLE_I = (
-    ("Original RTNN by Arriaga et al.", "83.16", {}),
-    ("STL + RTNN", "84.08", _STL),
-    ("RTNN + Laplacian RTNN", "84.39", PARALLEL | LAPLACIAN),
-    ("STL with RTNN + Gradient RTNN", "85.10", PARALLEL | SOBEL | _STL),
-    ("STL with RTNN + Laplacian RTNN", "85.51", PARALLEL | LAPLACIAN | _STL),
-    ("STL with Original, Gradient and Laplacian RTNN", "88.16", _BOTH | _STL),
-)
-
-# Tables II and IV: average, least and best of four runs, and what is changed in the network
-_TABLE_II = (
-    ("VGG13 (our implementation)", "83.56", 82.99, 84.08, {}),
-    ("VGG13 + Laplacian (input concatenated)", "86.22", 85.94, 86.56, LAPLACIAN),
-    ("VGG13 + Sobel (input concatenated)", "86.42", 86.08, 86.55, SOBEL),
-)
-_TABLE_IV = (
-    ("base model (given in Table III)", "80.37", 79.99, 80.61, {}),
-    ("base + Laplacian (input concatenated)", "82.83", 82.38, 83.33, LAPLACIAN),
-    ("base + Sobel (input concatenated)", "83.3", 82.71, 83.99, SOBEL),
-    ("base + Laplacian (parallel network)", "82.71", 81.96, 83.15, LAPLACIAN | PARALLEL),
-    ("base + Sobel (parallel network)", "82.57", 82.34, 82.89, SOBEL | PARALLEL),
-)
+_STL: dict[str, Any] = {"stl": True}
+_NETWORK = {"II": "vgg13", "IV": "bottleneck_065m"}
 
 _SAME_PEOPLE = (
     "All six rows fit 980 test images, 20 % of KDEF (815, 824, 827, 834, 838 and 864 right), so "
@@ -50,16 +30,27 @@ _NO_SIZE = (
 
 # Table III: parameters and output channels of each of its sixteen rows
 TABLE_III = (
-    *(("conv2d", 480, 48), ("conv2d", 13_856, 32)),
-    *(("bottleneck", 14_016, 32), ("bottleneck", 12_480, 24), ("bottleneck", 8_208, 24)),
-    *(("bottleneck", 9_360, 32), ("bottleneck", 14_016, 32), ("bottleneck", 14_016, 32)),
-    *(("bottleneck", 20_160, 64), ("bottleneck", 52_608, 64), ("bottleneck", 52_608, 64)),
-    *(("bottleneck", 52_608, 64), ("bottleneck", 77_184, 128), ("bottleneck", 301_824, 256)),
-    *(("avg_pool", 0, 256), ("conv2d", 2_048, 8)),
+    ("conv2d", 480, 48),
+    ("conv2d", 13_856, 32),
+    ("bottleneck", 14_016, 32),
+    ("bottleneck", 12_480, 24),
+    ("bottleneck", 8_208, 24),
+    ("bottleneck", 9_360, 32),
+    ("bottleneck", 14_016, 32),
+    ("bottleneck", 14_016, 32),
+    ("bottleneck", 20_160, 64),
+    ("bottleneck", 52_608, 64),
+    ("bottleneck", 52_608, 64),
+    ("bottleneck", 52_608, 64),
+    ("bottleneck", 77_184, 128),
+    ("bottleneck", 301_824, 256),
+    ("avg_pool", 0, 256),
+    ("conv2d", 2_048, 8),
 )
 
 
-def _kdef(row: str, value: str, changed: dict) -> Claim:
+def _kdef(row: str, value: str, **changed: Any) -> Claim:
+    """A row of Table I: the accuracy of one run, and what is changed in RTNN."""
     return Claim(
         paper="pandey2019",
         table="I",
@@ -75,9 +66,8 @@ def _kdef(row: str, value: str, changed: dict) -> Claim:
     )
 
 
-def _ferplus(
-    table: str, name: str, row: str, value: str, low: float, high: float, changed: dict
-) -> Claim:
+def _ferplus(table: str, row: str, value: str, *, low: float, high: float, **changed: Any) -> Claim:
+    """A row of Table II or IV: average, least and best of four runs, and what is changed."""
     return Claim(
         paper="pandey2019",
         table=table,
@@ -86,7 +76,7 @@ def _ferplus(
         protocol="majority labels, average of 4 runs, test set",
         metric="accuracy",
         **printed(value),
-        experiment={"name": name, "num_classes": 8, "input_size": 64, **changed},
+        experiment={"name": _NETWORK[table], "num_classes": 8, "input_size": 64, **changed},
         low=low,
         high=high,
         label_rule="majority",
@@ -126,9 +116,40 @@ _GAIN = Claim(
 )
 
 CLAIMS = (
-    *(_kdef(*row) for row in _TABLE_I),
-    *(_ferplus("II", "vgg13", *row) for row in _TABLE_II),
+    _kdef("Original RTNN by Arriaga et al.", "83.16"),
+    _kdef("STL + RTNN", "84.08", **_STL),
+    _kdef("RTNN + Laplacian RTNN", "84.39", **PARALLEL, **LAPLACIAN),
+    _kdef("STL with RTNN + Gradient RTNN", "85.10", **PARALLEL, **SOBEL, **_STL),
+    _kdef("STL with RTNN + Laplacian RTNN", "85.51", **PARALLEL, **LAPLACIAN, **_STL),
+    _kdef("STL with Original, Gradient and Laplacian RTNN", "88.16", **_BOTH, **_STL),
+    _ferplus("II", "VGG13 (our implementation)", "83.56", low=82.99, high=84.08),
+    _ferplus(
+        "II", "VGG13 + Laplacian (input concatenated)", "86.22", low=85.94, high=86.56, **LAPLACIAN
+    ),
+    _ferplus("II", "VGG13 + Sobel (input concatenated)", "86.42", low=86.08, high=86.55, **SOBEL),
     _REPORTED,
-    *(_ferplus("IV", "bottleneck_065m", *row) for row in _TABLE_IV),
+    _ferplus("IV", "base model (given in Table III)", "80.37", low=79.99, high=80.61),
+    _ferplus(
+        "IV", "base + Laplacian (input concatenated)", "82.83", low=82.38, high=83.33, **LAPLACIAN
+    ),
+    _ferplus("IV", "base + Sobel (input concatenated)", "83.3", low=82.71, high=83.99, **SOBEL),
+    _ferplus(
+        "IV",
+        "base + Laplacian (parallel network)",
+        "82.71",
+        low=81.96,
+        high=83.15,
+        **LAPLACIAN,
+        **PARALLEL,
+    ),
+    _ferplus(
+        "IV",
+        "base + Sobel (parallel network)",
+        "82.57",
+        low=82.34,
+        high=82.89,
+        **SOBEL,
+        **PARALLEL,
+    ),
     _GAIN,
 )

@@ -1,6 +1,7 @@
 """What is kept of a published number: one row of results, or one count of parameters."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Claim:
         return f"{self.paper}:{self.table}:{self.row}"
 
 
-def printed(text: str) -> dict[str, float | int]:
+def printed(text: str) -> dict[str, Any]:
     """Return a number's value and its digits after the point, from the text that was printed.
 
     Tables of these modules keep numbers as text, because "83.30" promises more than "83.3".

@@ -25,7 +25,7 @@ DATASET = setup(dataset="facs3d", seed=0)
 
 # %% [markdown]
 # Here we also need numpy, torch and matplotlib themselves, the published numbers (`papers`), and
-# the module that takes networks apart (`anatomy`).
+# the module that takes networks apart (`summary`).
 
 # %%
 import matplotlib.pyplot as plt
@@ -34,7 +34,7 @@ import torch
 import torch.nn.functional as F
 
 from fer_utils import papers
-from fer_utils.models import summary as anatomy
+from fer_utils.models import summary
 
 # %% [markdown]
 # ## Nine networks in pictures
@@ -98,7 +98,7 @@ plots.show(plots.architectures([on_meta(name) for name in large]))
 # %%
 nets = {name: on_meta(name) for name in names}
 parameters = {name: models.count(net) for name, net in nets.items()}
-macs = {name: sum(row["MACs"] for row in anatomy.layers(net)) for name, net in nets.items()}
+macs = {name: sum(row["MACs"] for row in summary.layers(net)) for name, net in nets.items()}
 
 # %% [markdown]
 # Both axes are logarithmic. On a dotted line every weight is used equally often for one face.
@@ -431,7 +431,7 @@ print("scores:", net.trunk(torch.zeros(2, *net.input_shape, device="meta")).shap
 field, jump = 1, 1
 stages = {"stem": [(3, 1), (3, 1)]}
 stages |= {f"blocks.{i}": [(3, 1), (3, 1), (3, 2)] for i in range(4)}
-rows = anatomy.layers(nets["mini_xception"])
+rows = summary.layers(nets["mini_xception"])
 for name, windows in stages.items():
     for kernel, stride in windows:
         field, jump = field + (kernel - 1) * jump, jump * stride
@@ -497,7 +497,7 @@ seen = [gradient_of_middle(net.eval(), stage) for net, stage in asked]
 squares = [square_of_90_percent(gradient) for gradient in seen]
 print("net            stage     theory  measured  90 % within")
 for (net, stage), gradient, (*_, side) in zip(asked, seen, squares, strict=True):
-    inside = [r for r in anatomy.layers(net) if f"{r['layer']}.".startswith(f"{stage}.")]
+    inside = [r for r in summary.layers(net) if f"{r['layer']}.".startswith(f"{stage}.")]
     width, theory = np.count_nonzero(gradient.any(0)), max(row["sees"] for row in inside)
     print(f"{net.name:14} {stage:9} {theory:6} {width:9} {side:12}")
 

@@ -32,7 +32,8 @@ class Structure:
 
 def settings(net: nn.Module) -> tuple:
     """Return what decides the answers beside the tensors, and may be changed in place."""
-    own = tuple(getattr(net, name, None) for name in ("inputs", "input_size", "colours", "scaling"))
+    names = ("inputs", "input_size", "color_channels", "scaling")
+    own = tuple(getattr(net, name, None) for name in names)
     modules = list(net.modules())
     rectified = [module.rectified for module in modules if isinstance(module, ResidualModule)]
     return own, rectified, [_is_watched(module) for module in modules]
@@ -60,7 +61,7 @@ def check(net: nn.Module, shape: tuple[int, int, int]) -> None:
     side = net.input_size
     if tuple(shape[1:]) != (side, side):
         raise Unsupported(f"the net resizes pictures of {shape[1]}x{shape[2]} to {side}x{side}")
-    if net.colours != 1 or shape[0] not in (1, 3):
+    if net.color_channels != 1 or shape[0] not in (1, 3):
         raise Unsupported("the net looks at colours, not at grey")
     _check_tensor(next(net.parameters()))
 

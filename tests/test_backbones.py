@@ -1,4 +1,4 @@
-"""Weights for the bases of the transfer nets: fetched by torchvision, or named as others do."""
+"""Weights for the backbones of the transfer nets: fetched by torchvision, or named as others do."""
 
 import re
 import sys
@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from fer_utils import __main__, _torchvision, models
 from fer_utils.commands import train as train_command
 from fer_utils.errors import FerError
-from fer_utils.models import backbones as bases
+from fer_utils.models import backbones
 
 VGG16_FILE = "vgg16-397923af.pth"
 
@@ -131,7 +131,7 @@ def test_the_advice_for_vgg_face_makes_a_file_that_fits(tmp_path, monkeypatch):
         published[f"conv{name}.weight"] = layer.weight.detach()
         published[f"conv{name}.bias"] = layer.bias.detach() + len(name)
     torch.save(published, "vgg_face_dag.pth")
-    exec(one_line_programs(bases.BASES["vgg_face"])[0], {})
+    exec(one_line_programs(backbones.BACKBONES["vgg_face"])[0], {})
     loaded = models.create("vgg_face", input_size=32, base_weights="vgg_face.safetensors")
     copies = [m for m in loaded.trunk.base if isinstance(m, torch.nn.Conv2d)]
     assert torch.equal(copies[0].weight, convolutions[0].weight[:, [2, 1, 0]])
@@ -190,12 +190,12 @@ def test_timms_names_for_inception_resnet_v2_are_understood():
     # the number of tensors in timm 1.0.31's state dict, its counters and its classifier left out
     assert len(list(timm_names())) == 1100
     state = {key: torch.ones(2) for key in timm_names()}
-    renamed = bases.from_timm({**state, "classif.weight": torch.ones(2)})
+    renamed = backbones.from_timm({**state, "classif.weight": torch.ones(2)})
     assert list(renamed) == ours
     kept = [key for key in state if not key.endswith("bn.weight")]
     assert all(renamed[a] is state[b] for a, b in zip(ours, kept, strict=True))
     with pytest.raises(FerError, match="conv2d_4a.bn.weight is not 1"):
-        bases.from_timm({**state, "conv2d_4a.bn.weight": torch.tensor([1.0, 0.5])})
+        backbones.from_timm({**state, "conv2d_4a.bn.weight": torch.tensor([1.0, 0.5])})
 
 
 def test_the_command_line_takes_imagenet(cache, tmp_path, capsys):

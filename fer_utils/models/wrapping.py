@@ -1,0 +1,69 @@
+"""A network from elsewhere, torchvision's or one's own, made one of the kit's in one line."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+from fer_utils.errors import FerError
+from fer_utils.models.facenet import FaceNet, class_names
+from fer_utils.models.scaling import Scaling
+
+
+def wrap(
+    net: nn.Module,
+    classes: int | Sequence[str],
+    *,
+    channels: int | None = None,
+    size: int | None = None,
+    mean: float | Sequence[float] = 0.0,
+    std: float | Sequence[float] = 1.0,
+) -> FaceNet:
+    """Return any network as one that `evaluate`, `saliency`, `train` and `widgets` understand.
+
+    The network itself is not copied: it stands in the result as `.trunk`, and training the one
+    trains the other. `wrap(models.torchvision().models.resnet18(num_classes=7), 7)` is enough
+    for an untrained one. One with ImageNet's weights and a new last layer wants
+    `mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)`, and mostly `size=224`.
+
+    Args:
+        net: from (N, channels, H, W) to logits (N, K).
+        classes: the names of the K outputs, in their order; 7 (FER2013's order) and 8 (with
+            contempt) get their names by themselves.
+        channels: 3 where the network looks at red, green and blue, 1 where it looks at grey;
+            pictures of the other kind are converted. None: as its first convolution has it.
+        size: side in pixels to which pictures are resized; None leaves them as they are.
+        mean: taken from pictures in [0, 1] before they enter; one number, or one per channel.
+        std: what they are then divided by, likewise.
+
+    Raises:
+        FerError: no network, less than two classes or twice the same, or numbers that do not fit.
+    """
+    if not isinstance(net, nn.Module):
+        raise FerError(f"wrap takes a torch.nn.Module, not a {type(net).__name__}.")
+    if isinstance(classes, int):
+        classes = class_names(classes)
+    if isinstance(classes, str) or len(set(classes)) != len(classes) or len(classes) < 2:
+        raise FerError(f"classes={classes!r}: give the names of the outputs, two or more.")
+    if channels is None:
+        first = next((module for module in net.modules() if isinstance(module, nn.Conv2d)), None)
+        channels = 1 if first is not None and first.in_channels == 1 else 3
+    if channels not in (1, 3):
+        raise FerError(f"channels={channels!r}: a network looks at grey (1) or RGB (3).")
+    means, deviations = (
+        (float(value),) * channels if isinstance(value, int | float) else tuple(value)
+        for value in (mean, std)
+    )
+    if len(means) != channels or len(deviations) != channels or min(deviations) <= 0:
+        raise FerError(
+            f"mean={mean!r}, std={std!r}: give one number or {channels}, and no std of 0 or less."
+        )
+    scaling = Scaling(
+        scale=tuple(1 / d for d in deviations),
+        shift=tuple(m / d for m, d in zip(means, deviations, strict=True)),
+    )
+    name = type(net).__name__
+    wrapped = FaceNet(
+        name, net, tuple(classes), "gray", size, color_channels=channels, scaling=scaling
+    )
+    wrapped.training = net.training
+    return wrapped

@@ -1,0 +1,139 @@
+"""What each way into the kit loads, and what stays unloaded until it is used."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fer_utils as fer
+
+ROOT = Path(fer.__file__).parents[1]
+SETUP_CELL = (
+    "from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets"
+)
+# Each of these is needed by one function or two, which import it themselves.
+FOR_ONE_FUNCTION = {
+    *("captum", "cv2", "llvmlite", "numba", "pandas", "scipy", "seaborn", "sklearn"),
+    *("torchvision", "torch._dynamo"),
+}
+HEAVY = FOR_ONE_FUNCTION | {
+    "anywidget",
+    "ipywidgets",
+    "matplotlib",
+    "numpy",
+    "safetensors",
+    "torch",
+}
+
+
+def loaded(code: str) -> set[str]:
+    """Return which heavy modules a fresh interpreter has loaded after running `code`."""
+    report = (
+        f"\nimport json, sys; print(json.dumps([m for m in {sorted(HEAVY)} if m in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def command(*arguments: str) -> str:
+    """Return code that runs `python -m fer_utils` with arguments that end in --help."""
+    return (
+        f"import sys; sys.argv = {['fer_utils', *arguments]}\n"
+        "from fer_utils.__main__ import main\n"
+        "try: main()\nexcept SystemExit as end: assert not end.code"
+    )
+
+
+def test_the_sign_at_the_door_loads_nothing():
+    assert loaded("import fer_utils") == set()
+    assert loaded("import fer_utils; dir(fer_utils), fer_utils.FerError, fer_utils.setup") == set()
+
+
+@pytest.mark.parametrize("arguments", [(), ("data",), ("models",)], ids=lambda a: " ".join(a))
+def test_help_loads_nothing_heavy(arguments):
+    assert loaded(command(*arguments, "--help")) == set()
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "explain", "reproduce", "bench"])
+def test_help_of_every_command_loads_no_package_for_one_function(name):
+    assert loaded(command(name, "--help")) & FOR_ONE_FUNCTION == set()
+
+
+def test_the_setup_cell_loads_no_package_for_one_function():
+    there = loaded(f"{SETUP_CELL}\nsetup('facs3d')")
+    assert there & FOR_ONE_FUNCTION == set()
+
+
+@pytest.mark.parametrize(
+    "name, may",
+    [
+        ("emotions", set()),
+        ("errors", set()),
+        ("papers", set()),
+        ("inputs", {"numpy", "torch"}),
+        ("pictures", {"numpy", "torch"}),
+        ("models", {"numpy", "torch"}),
+        ("evaluate", {"numpy", "torch"}),
+    ],
+)
+def test_a_room_loads_no_more_than_it_needs(name, may):
+    assert loaded(f"import fer_utils.{name}") <= may
+
+
+def test_faces_are_named_without_their_renderer():
+    assert loaded("import faces3d; faces3d.PARTS, faces3d.CARRIERS, faces3d.draw") == {"numpy"}
+
+
+def test_rooms_open_when_they_are_named():
+    code = "import fer_utils as fer; assert len(fer.data.load('facs3d')) and fer.models.names()"
+    assert "torch" in loaded(code)
+
+
+def test_tab_completion_shows_the_public_names_alone():
+    assert dir(fer) == sorted(fer.__all__)
+    assert {"data", "models", "saliency", "setup", "FerError"} <= set(dir(fer))
+
+
+@pytest.mark.parametrize("name", ["models", "papers", "evaluate", "inputs", "emotions"])
+def test_tab_completion_of_a_room_shows_its_public_names_alone(name):
+    room = getattr(fer, name)
+    assert dir(room) == sorted(room.__all__)
+    assert all(hasattr(room, public) for public in room.__all__)
+
+
+def test_faces3d_shows_its_public_names_alone():
+    import faces3d
+
+    assert dir(faces3d) == sorted(faces3d.__all__)
+    assert faces3d.action_units.PROTOTYPES["happy"]
+
+
+def test_a_mistyped_room_gets_a_suggestion_once():
+    with pytest.raises(AttributeError, match="no attribute 'modls'.*Did you mean 'models'"):
+        fer.modls  # noqa: B018
+    done = subprocess.run(
+        [sys.executable, "-c", "import fer_utils; fer_utils.modls"], capture_output=True, text=True
+    )
+    assert done.stderr.count("Did you mean") == 1
+    assert not hasattr(fer, "__path_of_nothing__")
+
+
+def test_annotations_are_announced_to_type_checkers():
+    for package in ("fer_utils", "faces3d", "fer_lab"):
+        assert (ROOT / package / "py.typed").is_file()
+
+
+def test_no_work_is_done_inside_an_assert():
+    """`python -O` leaves asserts out, and what they call with them."""
+    asserts = [
+        f"{path}:{node.lineno}"
+        for folder in ("fer_utils", "faces3d", "fer_lab", "scripts")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Assert)
+    ]
+    assert not asserts
