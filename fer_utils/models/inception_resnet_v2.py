@@ -19,7 +19,11 @@ class Convolution(nn.Sequential):
         kernel = (kernel, kernel) if isinstance(kernel, int) else kernel
         padding = tuple(side // 2 for side in kernel) if same and stride == 1 else 0
         norm = keras_batch_norm(filters)
-        norm.weight = None
+        # No scale: ones that are no parameter and are not saved. `weight = None` gives the same
+        # numbers, but torch's backward pass on CUDA in channels_last fails where a batch norm has
+        # a bias and no weight (torch 2.11: "an invalid gradient at index 2").
+        del norm.weight
+        norm.register_buffer("weight", torch.ones(filters), persistent=False)
         super().__init__(
             nn.Conv2d(width, filters, kernel, stride, padding, bias=False), norm, nn.ReLU()
         )
