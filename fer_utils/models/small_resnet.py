@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from fer_utils.models.layers import GlobalAveragePool
 
 # for each variant the stem's filters, the side of its kernels and its step in pixels: seeing every
-# pixel is what costs most, so the wide net begins at half the side; the deep one, for a GPU, does not
+# pixel is what costs most, so the wide net begins at half the side (the deep one is for a GPU)
 STEMS = {"narrow": (32, 3, 1), "wide": (64, 6, 2), "deep": (64, 3, 1)}
 # filters and number of blocks of each stage, which has half the side of the one before
 STAGES = {
