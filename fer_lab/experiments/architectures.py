@@ -5,15 +5,15 @@
     python -m fer_lab.experiments.architectures --share 1/2
         half of the runs; another program does 2/2
 
-facs3d's training split is cut to every second or third face; its validation split chooses the
-epoch, and the test split is scored once per net. A net without batch norm and with much dropout does
-not find its way out of the class frequencies when it starts as its paper says: its arm begins
-without dropout and augmentation (`late`), which is stated in the table. Networks for larger pictures
-work at a smaller side where they allow it, so that a laptop can train them.
+facs3d's training split is cut to 2,000 faces; its validation split chooses the epoch, and the test
+split is scored once per net. A net without batch norm and with much dropout does not find its way
+out of the class frequencies when it starts as its paper says: its arm begins without dropout and
+augmentation (`late`), which is stated in the table. Networks for larger pictures work at a smaller
+side where they allow it, so that a laptop can train them.
 
 Time and memory are those of one processor core, or of the GPU that is found. Every finished run
-leaves a small file in runs/architectures/ (not committed), so Ctrl-C costs one run at most. Once all
-are there, figures/architectures.csv and .png are written.
+leaves a small file in runs/architectures/ (not committed), so Ctrl-C costs one run at most. Once
+all are there, figures/architectures.csv and .png are written.
 """
 
 import csv
