@@ -8,6 +8,7 @@ from torch import nn
 
 from fer_utils import __main__, _torchvision, models, papers
 from fer_utils.commands import models as models_command
+from fer_utils.models.inception_resnet_v2 import Convolution
 from fer_utils.models.summary import layers
 
 META = torch.device("meta")
@@ -187,3 +188,15 @@ def test_command_prints_the_layers_of_one_net(capsys):
     assert "20,512" in capsys.readouterr().out
     assert __main__.main(["models", "vgg14"]) == 2
     assert "vgg13" in capsys.readouterr().err
+
+
+def test_batch_norm_without_scale_has_ones_that_are_no_parameter():
+    norm = Convolution(3, 8, 3)[1]
+    assert torch.equal(norm.weight, torch.ones(8)) and not norm.weight.requires_grad
+    assert set(dict(norm.named_parameters())) == {"bias"}
+    assert "weight" not in norm.state_dict()
+    x = torch.randn(4, 8, 5, 5, requires_grad=True)
+    plain = torch.nn.functional.batch_norm(x, None, None, None, norm.bias, True, 0.0, norm.eps)
+    torch.testing.assert_close(norm(x), plain)
+    norm(x).sum().backward()
+    assert norm.bias.grad is not None

@@ -52,6 +52,17 @@ def test_scores_with_the_mirror_image_are_those_of_the_cards(name):
     assert f"| {100 * share:.1f} % |" in line
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_on_privatetest_are_those_of_the_cards(name):
+    card = models.card(name)
+    plain, mirrored = (card["scores"][key] for key in ("test", "test, with the mirror image"))
+    n = plain["n"]
+    correct, other = (round(score["accuracy"] * n) for score in (plain, mirrored))
+    line = next(line for line in README.splitlines() if f"figures/{name}_confusion.csv" in line)
+    assert f"| {100 * correct / n:.1f} % ({correct:,} of {n:,}), {100 * other / n:.1f} % |" in line
+    assert "PrivateTest was scored once, after the weights were frozen" in card["note"]
+
+
 @pytest.mark.parametrize("name", models.pretrained_names())
 def test_every_network_is_listed(name):
     assert f"| `{name}` |" in README

@@ -28,7 +28,11 @@ class Convolution(nn.Sequential):
         rows, columns = (kernel, kernel) if isinstance(kernel, int) else kernel
         padding = (rows // 2, columns // 2) if same and stride == 1 else (0, 0)
         norm = keras_batch_norm(filters)
-        norm.register_parameter("weight", None)  # taken for 1
+        # No scale: ones that are no parameter and are not saved. `weight = None` gives the same
+        # numbers, but torch's backward pass on CUDA in channels_last fails where a batch norm has
+        # a bias and no weight (torch 2.11: "an invalid gradient at index 2").
+        del norm.weight
+        norm.register_buffer("weight", torch.ones(filters), persistent=False)
         convolution = nn.Conv2d(width, filters, (rows, columns), stride, padding, bias=False)
         super().__init__(convolution, norm, nn.ReLU())
 

@@ -103,7 +103,7 @@ def create(
             intensity, gradient and Laplacian (pandey2019).
         stl: put a spatial transformer before each network.
         variant: of mini_xception, "arriaga" (default) or "alessi2019"; of small_resnet, "narrow"
-            (default) or "wide"; None for the others.
+            (default), "wide" or "deep"; None for the others.
         base_weights: for the convolutional base of vgg16_gap, vgg_face or inception_resnet_v2:
             a .safetensors file, or "imagenet" (vgg16_gap), fetched through torchvision; see
             `backbones.load_backbone`.

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from fer_utils.models.layers import GlobalAveragePool
 
 # for each variant the stem's filters, the side of its kernels and its step in pixels: seeing every
-# pixel is what costs most, so the larger net begins at half the side
-STEMS = {"narrow": (32, 3, 1), "wide": (64, 6, 2)}
+# pixel is what costs most, so the wide net begins at half the side (the deep one is for a GPU)
+STEMS = {"narrow": (32, 3, 1), "wide": (64, 6, 2), "deep": (64, 3, 1)}
 # filters and number of blocks of each stage, which has half the side of the one before
 STAGES = {
     "narrow": ((48, 1), (96, 2), (192, 1)),
     "wide": ((64, 1), (160, 2), (320, 1)),
+    "deep": ((64, 1), (128, 2), (256, 2)),
 }
 
 
