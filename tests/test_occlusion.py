@@ -175,11 +175,11 @@ def test_unknown_target_is_refused():
 
 def test_fills():
     picture = torch.rand(1, 3, 8, 8)
-    assert saliency.painted(picture, "black").abs().max() == 0
-    assert torch.equal(saliency.painted(picture, 0.25), torch.full_like(picture, 0.25))
-    mean = saliency.painted(picture, "mean")
+    assert saliency.baseline(picture, "black").abs().max() == 0
+    assert torch.equal(saliency.baseline(picture, 0.25), torch.full_like(picture, 0.25))
+    mean = saliency.baseline(picture, "mean")
     torch.testing.assert_close(mean[0, :, 3, 5], picture.mean((0, 2, 3)))
-    noise = [saliency.painted(picture, "noise", seed=seed) for seed in (1, 1, 2)]
+    noise = [saliency.baseline(picture, "noise", seed=seed) for seed in (1, 1, 2)]
     assert torch.equal(noise[0], noise[1])
     assert not torch.equal(noise[0], noise[2])
     assert 0 <= noise[0].min() <= noise[0].max() <= 1
@@ -187,15 +187,15 @@ def test_fills():
 
 def test_blur_keeps_what_is_flat_and_flattens_what_is_not():
     flat = torch.full((1, 1, 20, 20), 0.7)
-    torch.testing.assert_close(saliency.painted(flat, "blur"), flat)
+    torch.testing.assert_close(saliency.baseline(flat, "blur"), flat)
     noise = torch.rand(1, 1, 40, 40)
-    assert saliency.painted(noise, "blur").std() < noise.std() / 5
+    assert saliency.baseline(noise, "blur").std() < noise.std() / 5
 
 
 def test_blur_is_scipys_gaussian():
     ndimage = pytest.importorskip("scipy.ndimage")
     picture = torch.rand(1, 1, 24, 30, dtype=torch.float64)
-    found = saliency.painted(picture, "blur", window=(4, 6))[0, 0].numpy()
+    found = saliency.baseline(picture, "blur", window=(4, 6))[0, 0].numpy()
     expected = ndimage.gaussian_filter(picture[0, 0].numpy(), 3, mode="nearest", radius=9)
     np.testing.assert_allclose(found, expected, atol=1e-12)
 

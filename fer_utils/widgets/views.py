@@ -16,9 +16,9 @@ from fer_utils.saliency import (
     Attribution,
     OcclusionMap,
     attribute,
+    baseline,
+    coarse_to_fine,
     occlusion,
-    painted,
-    refine,
 )
 from fer_utils.saliency._engines import Progress
 
@@ -104,7 +104,7 @@ def refined(state: ExplorerState, progress: Progress | None = None) -> Iterator[
         FerError, Cancelled: as `explore`.
     """
     found = None
-    for omap in refine(
+    for omap in coarse_to_fine(
         state.net,
         state.image,
         window=state.window,
@@ -127,7 +127,7 @@ def explorer_data(view: View) -> dict:
     """
     state, omap = view.state, view.omap
     face, picture = to_pixels(state.image), as_picture(state.image)[None]
-    paint = painted(picture, state.fill, omap.window, omap.seed)[0].numpy()
+    paint = baseline(picture, state.fill, omap.window, omap.seed)[0].numpy()
     drawn, palette, limits = coloured(face, view.heat, view.signed)
     title, note = _captions(view)
     return {

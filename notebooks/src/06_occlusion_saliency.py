@@ -703,10 +703,10 @@ for name in ("batched", "delta", "auto"):  # auto: fused, where the processor ca
 
 # %% [markdown]
 # Positions of stride 8 are also positions of stride 4, those of 2, and so on. So a coarse map can be
-# shown at once and refined, and no square is asked about twice. `saliency.refine` does that:
+# shown at once and refined, and no square is asked about twice. `saliency.coarse_to_fine` does that:
 
 # %%
-steps, asked = list(saliency.refine(net, image, window=8, stride=1)), 0
+steps, asked = list(saliency.coarse_to_fine(net, image, window=8, stride=1)), 0
 for one in steps:
     print(f"stride {one.stride[0]}: {len(one.windows):4} squares, {len(one.windows) - asked:4} new")
     asked = len(one.windows)

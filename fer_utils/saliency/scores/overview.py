@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from math import isnan, nan
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ NOT = "not applicable: "
 def score(
     net: nn.Module,
     image: np.ndarray | Tensor,
-    found: Attribution | np.ndarray,
+    attribution: Attribution | np.ndarray,
     truth: Truth | None = None,
     target: int | str | None = None,
     seed: int = 0,
@@ -34,7 +35,7 @@ def score(
     Args:
         net: the net of the map.
         image: the picture of the map.
-        found: from `saliency.attribute`, or any map (H, W).
+        attribution: from `saliency.attribute`, or any map (H, W).
         truth: from `scores.truth`; None where it is not known.
         target: the class that a bare map explains; None takes the predicted one.
         seed: of everything drawn.
@@ -43,9 +44,10 @@ def score(
     Raises:
         FerError: a map that does not fit, or a net that cannot be asked.
     """
-    known = found if isinstance(found, Attribution) else None
-    values = known.map if known else found
-    index = known.target if known else sanity.predicted(net, image, target)
+    if isinstance(attribution, Attribution):
+        known, values, index = attribution, attribution.map, attribution.target
+    else:
+        known, values, index = None, attribution, sanity.predicted(net, image, target)
     classes = getattr(net, "classes", None)
     label = classes[index] if classes else str(index)
     return {
@@ -60,12 +62,10 @@ def score(
 
 def _with_truth(values: np.ndarray, truth: Truth | None, label: str) -> dict[str, Score]:
     names = ("energy inside", "pointing game", "rank correlation")
-    why = ""
-    if truth is None:
+    if truth is None or truth.expression != label:
         why = "the truth is not known for this picture"
-    elif truth.expression != label:
-        why = f"the face shows {truth.expression}, the map explains {label}"
-    if why:
+        if truth is not None:
+            why = f"the face shows {truth.expression}, the map explains {label}"
         return dict.fromkeys(names, Score(nan, note=NOT + why))
     parts: tuple[Callable[[], Score], ...] = (
         partial(energy_inside, values, truth.mask),
@@ -81,24 +81,24 @@ def _of_method(
 ) -> dict[str, Score]:
     if known is None or not rerun:
         why = "not asked for" if known else NOT + "a bare map has no method to be run again"
-        return dict.fromkeys(("max-sensitivity", "randomisation"), Score(nan, note=why))
-    again = {"method": known.method, "target": known.target, "seed": seed, **known.options}
+        return dict.fromkeys(("max-sensitivity", "randomization"), Score(nan, note=why))
+    again: dict[str, Any] = {"target": known.target, "seed": seed, **known.options}
     return {
-        "max-sensitivity": sanity.max_sensitivity(net, image, **again),
-        "randomisation": sanity.randomisation(net, image, **again),
+        "max-sensitivity": sanity.max_sensitivity(net, image, known.method, **again),
+        "randomization": sanity.randomization(net, image, known.method, **again),
     }
 
 
 def report(scores: Mapping[str, Score]) -> str:
     """Return the scores of one map as plain text, a line for each."""
     width = max(map(len, scores), default=0)
-    lines = [f"{'score':{width}}   value   blind  better"]
-    for name, one in scores.items():
-        if isnan(one.value):
-            lines.append(f"{name:{width}}  {one.note}")
+    lines = [f"{'score':{width}}   value  chance  better"]
+    for name, entry in scores.items():
+        if isnan(entry.value):
+            lines.append(f"{name:{width}}  {entry.note}")
             continue
-        blind = "" if isnan(one.blind) else f"{one.blind:.3f}"
-        lines.append(f"{name:{width}}{one.value:8.3f}{blind:>8}  {one.better}")
+        chance = "" if isnan(entry.chance) else f"{entry.chance:.3f}"
+        lines.append(f"{name:{width}}{entry.value:8.3f}{chance:>8}  {entry.better}")
     return "\n".join(lines)
 
 

@@ -6,19 +6,20 @@ the net. A method whose map changes while the picture hardly does cannot be read
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor, nn
 
 from fer_utils.errors import FerError
-from fer_utils.saliency.attributions import answer, attribute, class_index, evaluating, on_device
+from fer_utils.models.answers import class_index, evaluating
+from fer_utils.saliency.attributions import answer, attribute, differentiating
 from fer_utils.saliency.methods import positive
+from fer_utils.saliency.occlusion import on_device
 from fer_utils.saliency.scores.truth import rank_correlation
-from fer_utils.saliency.scores.values import Score, as_map
+from fer_utils.saliency.scores.values import Score, as_map, no_numbers
 
 Image = np.ndarray | Tensor
 #: A name of `saliency.METHODS`, or a function from (net, picture, index of the class) to a map.
@@ -40,12 +41,12 @@ class Cascade(Score):
     """
 
     layers: tuple[str, ...] = ()
-    correlations: np.ndarray = None
-    similarities: np.ndarray = None
-    maps: np.ndarray = None
+    correlations: np.ndarray = field(default_factory=no_numbers)
+    similarities: np.ndarray = field(default_factory=no_numbers)
+    maps: np.ndarray = field(default_factory=no_numbers)
 
 
-def randomisation(
+def randomization(
     net: nn.Module,
     image: Image,
     method: Method,
@@ -59,7 +60,7 @@ def randomisation(
 
     Near 0 is good; near 1, the map does not depend on what the net has learnt. The target stays
     the same. Source: Adebayo et al., "Sanity checks for saliency maps" (2018), cascading
-    randomisation. They draw new first weights; here the numbers of each weight tensor are
+    randomization. They draw new first weights; here the numbers of each weight tensor are
     shuffled, which keeps their size, so that the net's answers do not vanish or explode.
 
     Args:
@@ -85,15 +86,15 @@ def randomisation(
         for _, module in group:
             _forget(module, generator)
         maps.append(_map(random_net, image, method, index, seed, options))
-    correlations = [rank_correlation(found, first) for found in maps]
+    correlations = [rank_correlation(values, first) for values in maps]
     return Cascade(
         value=correlations[-1].value,
-        blind=0.0,
+        chance=0.0,
         better="lower",
         note=correlations[-1].note.replace("change from neutral", "trained net's map"),
         layers=tuple(group[-1][0] for group in groups),
-        correlations=np.array([each.value for each in correlations]),
-        similarities=np.array([similarity(found, first) for found in maps]),
+        correlations=np.array([score.value for score in correlations]),
+        similarities=np.array([similarity(values, first) for values in maps]),
         maps=np.stack(maps),
     )
 
@@ -114,7 +115,7 @@ def max_sensitivity(
     Lower is better; 0 means that the noise changes nothing. captum's measure. Source: Yeh et
     al., "On the (in)fidelity and sensitivity of explanations" (2019), definition 3. There are
     `samples` noisy pictures, in which no pixel differs by more than `radius`, 5 grey levels of
-    255 by default. The other arguments are those of `randomisation`.
+    255 by default. The other arguments are those of `randomization`.
 
     Raises:
         FerError: see `saliency.attribute`.
@@ -131,16 +132,16 @@ def max_sensitivity(
         return ((pictures + radius * (2 * noise - 1)).clamp(0, 1),)
 
     def explain(pictures: tuple[Tensor]) -> tuple[Tensor]:
-        found = [_map(net, picture, method, index, seed, options) for picture in pictures[0]]
-        empty.append(not np.any(found[0]))
-        return (torch.from_numpy(np.stack(found)),)
+        maps = [_map(net, picture, method, index, seed, options) for picture in pictures[0]]
+        empty.append(not np.any(maps[0]))
+        return (torch.from_numpy(np.stack(maps)),)
 
-    with evaluating(net):
+    with differentiating(net):
         picture = on_device(net, image)
-    found = metrics.sensitivity_max(explain, picture, shake, radius, n_perturb_samples=samples)
+    largest = metrics.sensitivity_max(explain, picture, shake, radius, n_perturb_samples=samples)
     if empty[0]:
         return Score(nan, better="lower", note="the map is 0 everywhere")
-    return Score(float(found), better="lower")
+    return Score(float(largest), better="lower")
 
 
 def similarity(one: np.ndarray, other: np.ndarray) -> float:
@@ -151,7 +152,9 @@ def similarity(one: np.ndarray, other: np.ndarray) -> float:
     pixels. Source: Wang et al., "Image quality assessment: from error visibility to structural
     similarity" (2004), equation 13, averaged.
     """
-    one, other = (each / max(1e-30, np.abs(each).max()) for each in (as_map(one), as_map(other)))
+    from scipy import ndimage  # only who asks for it waits
+
+    one, other = (m / max(1e-30, np.abs(m).max()) for m in (as_map(one), as_map(other)))
     if min(one.min(), other.min()) < 0:
         one, other = (one + 1) / 2, (other + 1) / 2
     smaller, small = 0.01**2, 0.03**2
@@ -168,7 +171,7 @@ def similarity(one: np.ndarray, other: np.ndarray) -> float:
 
 def predicted(net: nn.Module, image: Image, target: int | str | None) -> int:
     """Return the index of the target, or of the class that the net predicts."""
-    with evaluating(net), torch.no_grad():
+    with evaluating(net):
         clean, classes = answer(net, on_device(net, image))
     return class_index(classes, clean, target)
 
@@ -178,7 +181,7 @@ def _map(
 ) -> np.ndarray:
     if isinstance(method, str):
         return as_map(attribute(net, image, method, index, seed, **options).map)
-    with evaluating(net):
+    with differentiating(net):
         return as_map(method(net, on_device(net, image), index, **options))
 
 
@@ -186,7 +189,7 @@ def _copy(net: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(net)
     except Exception as error:  # what a module may hold is without limit
-        raise FerError(f"randomisation needs a copy of the net: {error}") from error
+        raise FerError(f"randomization needs a copy of the net: {error}") from error
 
 
 def _groups(net: nn.Module, image: Image, stages: int) -> list[Sequence[tuple[str, nn.Module]]]:

@@ -2,7 +2,7 @@
 
 Occlusion by partial re-computation is prior art: Nakandala, Kumar and Papakonstantinou,
 "Incremental and approximate inference for faster occlusion-based deep CNN explanations" (SIGMOD
-2019); US application 2023/0042004 describes it as well.
+2019), and US patent 12,346,812 (see `saliency.occlusion`).
 
 Why it is exact: an output of a convolution or a pooling depends on the inputs under its own
 small window and on nothing else. If the inputs that differ from the clean picture's lie in a
@@ -14,7 +14,7 @@ positions is two tables of n intervals for each map.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -138,6 +138,7 @@ class Plan:
             else:  # 2 i - before to 2 i - before + 2, see `SameMaxPool2d`
                 before = self.maps[source, SIDE] % 2
                 first, stop = (first + before - 1) // 2, (stop - 1 + before) // 2 + 1
+            # cut off at the border: "same" padding is the map's frame, which never changes
             side = self.maps[step[TARGET], SIDE]
             found[step[TARGET]] = np.clip(np.stack((first, stop), -1), 0, side)
         return found
@@ -146,8 +147,9 @@ class Plan:
 def make_program(structure: Structure, plan: Plan, weights: np.ndarray) -> Program:
     """Gather what the compiled loops need."""
     net = structure.net
-    scaling = (net.scaling.scale[0], net.scaling.shift[0], net.scaling.derivatives)
-    shade = (*map(np.float32, scaling), "sobel" in net.inputs, "laplacian" in net.inputs)
+    scale, shift = np.float32(net.scaling.scale[0]), np.float32(net.scaling.shift[0])
+    derivatives = np.float32(net.scaling.derivatives)
+    shade = (scale, shift, derivatives, "sobel" in net.inputs, "laplacian" in net.inputs)
     places = (plan.scratch, plan.features, plan.answers)
     return Program(weights, plan.maps, plan.steps, *places, plan.head, shade)
 
@@ -193,7 +195,9 @@ def make_plan(structure: Structure, places: list[Places]) -> Plan:
     return plan
 
 
-def _add_module(plan: Plan, module, source: int, side: int, place: Iterator[Places]):
+def _add_module(
+    plan: Plan, module: Any, source: int, side: int, place: Iterator[Places]
+) -> tuple[int, int]:
     """Add a residual module's maps and steps; return its map, and the scratch space it needs."""
     before = int(plan.maps[source, SIDE])
     channels = padded(module.residual[0].out_channels)

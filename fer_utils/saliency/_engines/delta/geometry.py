@@ -123,7 +123,7 @@ class Part:
         return np.repeat(rows, len(columns)), np.tile(columns, len(rows))
 
 
-class Plan:
+class Geometry:
     """The boxes of all windows in all maps that are worth computing in boxes.
 
     Args:
@@ -141,6 +141,9 @@ class Plan:
         reach: tuple[Reach, Reach],
     ):
         self.entry, self.sizes = entry, sizes
+        # Windows a whole number of the total stride apart meet every strided layer in the same
+        # phase: their boxes grow alike and lie equally spaced, so that all of a family's boxes of
+        # one map are one batch. With a total stride of 8 and windows 2 apart, 4 families an axis.
         self.ops, period = _sparse(entry, ops, sizes, reach)
         self.families = tuple(self._families(reach[axis], period, axis) for axis in (0, 1))
 
@@ -150,21 +153,21 @@ class Plan:
         for phase in sorted(set(start % period)):
             members = np.flatnonzero(start % period == phase)
             first, last = reach.first[members], reach.last[members]
+            # one length for all: the box of whichever member begins earliest and ends latest
             begin = start[members] + (first - start[members]).min()
             firsts, lengths = {self.entry: begin}, {self.entry: int((last - begin).max())}
             for node, op in self.ops.items():
                 first = np.min([firsts[source] for source in op.sources], 0)
                 ends = [firsts[source] + lengths[source] for source in op.sources]
-                length = int((np.max(ends, 0) - first)[0])
-                slide = op.slides[axis]
-                firsts[node], count = slide.touched(first, length)
+                length = int((np.max(ends, 0) - first)[0])  # that of any member: all are alike
+                firsts[node], count = op.slides[axis].touched(first, length)
                 lengths[node] = int(count[0])
             found.append(Family(members, firsts, lengths))
         return found
 
     def largest(self, node: fx.Node) -> int:
         """Return the pixels of the largest box in a map."""
-        height, width = (max(f.lengths[node] for f in each) for each in self.families)
+        height, width = (max(f.lengths[node] for f in families) for families in self.families)
         return height * width
 
     def share(self, node: fx.Node) -> float:
@@ -201,18 +204,20 @@ class Plan:
             columns: its column number.
             most: windows in a part.
         """
-        place = [{}, {}]
+        place: list[dict[int, tuple[Family, int]]] = [{}, {}]
         for axis, families in enumerate(self.families):
             for family in families:
                 for chosen, member in enumerate(family.members):
                     place[axis][int(member)] = (family, chosen)
-        lines = {}  # per pair of families and row: the columns, and where they stand
+        # Boxes of a part form a grid (all pairs of some rows and columns). The wanted windows may
+        # be any: so gather the columns wanted in each row, then the rows that want the same ones.
+        lines: dict[tuple, tuple] = {}  # per pair of families and row: columns, and their places
         for answer, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
             (down, i), (right, j) = place[0][row], place[1][column]
             line = lines.setdefault((id(down), id(right), i), (down, right, i, [], []))
             line[3].append(j)
             line[4].append(answer)
-        blocks = {}  # rows with the same columns
+        blocks: dict[tuple, tuple] = {}  # rows with the same columns
         for down, right, i, chosen, answers in lines.values():
             block = blocks.setdefault((id(down), id(right), *chosen), (down, right, chosen, [], []))
             block[3].append(i)
@@ -248,15 +253,15 @@ def _sparse(
     reach: tuple[Reach, Reach],
 ) -> tuple[dict[fx.Node, Op], int]:
     """Return the operations whose boxes do not fill their maps, and their total stride."""
-    sides = {entry: tuple(each.longest for each in reach)}
+    sides = {entry: (reach[0].longest, reach[1].longest)}
     strides = {entry: 1}
     kept = {}
     for node, op in ops.items():
         if not all(source in sides for source in op.sources):
             continue
-        longest = zip(*(sides[source] for source in op.sources), strict=True)
-        pairs = zip(op.slides, map(max, longest), strict=True)
-        box = tuple(slide.longest(length) for slide, length in pairs)
+        heights, widths = zip(*(sides[source] for source in op.sources), strict=True)
+        down, right = op.slides
+        box = (down.longest(max(heights)), right.longest(max(widths)))
         if box[0] * box[1] >= FULL * sizes[node][0] * sizes[node][1]:
             continue
         sides[node], kept[node] = box, op
