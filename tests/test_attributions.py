@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from fer_utils import data, models, plots, saliency
+from fer_utils import _torchvision, data, models, plots, saliency
 from fer_utils.errors import FerError
 from fer_utils.models.layers import SpatialTransformer
 from fer_utils.saliency import METHODS, attribute, perturbations
@@ -328,3 +328,36 @@ def test_zero_is_white_and_the_sign_decides_the_colours():
         plots.attributions(white, [])
     with pytest.raises(FerError, match="2 maps, but 1 titles"):
         plots.attributions(white, [signed, half], ["one"])
+
+
+@pytest.fixture(scope="module")
+def torchvision_net():
+    """A network of another library: colour, residual, batch norms, and no names for its classes."""
+    torchvision = _torchvision.load()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return torchvision.models.resnet18(num_classes=3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_network_of_torchvisions_is_explained(torchvision_net, method):
+    image = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(3))
+    options = {"rise": {"masks": 20}, "occlusion": {"stride": 5}}.get(method, {})
+    if method == "smooth_grad":
+        options = {"samples": 2}
+    found = attribute(torchvision_net, image, method, **options)
+    assert found.classes == ("0", "1", "2") and found.map.shape == (32, 32)
+    assert found.map.any() or method == "grad_cam"  # its ReLU may leave nothing of a random net
+
+
+def test_torchvisions_network_goes_through_the_engines(torchvision_net):
+    image = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(3))
+    maps = [
+        saliency.occlusion(torchvision_net, image, window=8, stride=8, engine=name)
+        for name in ("batched", "delta", "auto")
+    ]
+    for omap in maps:
+        assert omap.label in ("0", "1", "2")
+        np.testing.assert_allclose(omap.probabilities, maps[0].probabilities, atol=1e-5)
+    with pytest.raises(FerError, match="ResNet is no FaceNet"):
+        saliency.occlusion(torchvision_net, image, engine="fused")

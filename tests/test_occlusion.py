@@ -1,6 +1,8 @@
 """Occlusion saliency: hand-made cases with known answers, and captum as the yardstick."""
 
 import copy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from torch import nn
 from fer_utils import models, saliency
 from fer_utils.errors import FerError
 from fer_utils.saliency._engines import batched, fold
-from fer_utils.saliency.windows import Windows, highest
+from fer_utils.saliency.windows import OcclusionProblem, Windows, highest
 
 
 class Corner(nn.Module):
@@ -429,3 +431,43 @@ def test_highest_takes_the_first_of_equals():
     assert highest(values) == (0, 1)
     values[1, 0] = 0.51
     assert highest(values) == (1, 0)
+
+
+def test_a_net_that_gives_something_else_than_scores_is_told_so():
+    class Several(Small):
+        def forward(self, pictures):
+            return {"scores": super().forward(pictures)}
+
+    with pytest.raises(FerError, match="gives a dict"):
+        saliency.occlusion(Several(), white())
+    with pytest.raises(FerError, match="gives a dict"):
+        saliency.attribute(Several(), white(), "gradient")
+
+
+def test_a_position_of_several_pictures_covers_them_all():
+    pictures = torch.rand(2, 3, 4, 5)
+    problem = OcclusionProblem(pictures, torch.zeros(1), Windows((4, 5), (2, 2), (2, 1)))
+    covered = problem.covered(torch.tensor([0, 7])).unflatten(0, (2, 2))
+    assert not covered[0, :, :, :2, :2].any() and not covered[1, :, :, 2:, 3:].any()
+    assert torch.equal(covered[0, :, :, 2:], pictures[:, :, 2:])
+    assert torch.equal(covered[1, :, :, :, :3], pictures[..., :3])
+
+
+def test_the_package_shows_its_public_names_and_loads_nothing_slow():
+    """Captum, numba and SciPy come with the first call that needs them."""
+    program = """if True:
+        import sys
+        from fer_utils import saliency
+        assert dir(saliency) == sorted(saliency.__all__)
+        assert dir(saliency.scores) == sorted(saliency.scores.__all__)
+        assert len(saliency.METHODS) == 9
+        assert "blur" in saliency.FILLS and "delta" in saliency.ENGINES
+        print(*sys.modules)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    slow = (
+        "captum numba llvmlite scipy sklearn seaborn pandas cv2 matplotlib torchvision ipywidgets"
+    )
+    assert not {*slow.split(), "torch._dynamo"} & set(done.stdout.split())

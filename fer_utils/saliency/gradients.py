@@ -73,7 +73,7 @@ def _last_convolutions(net: nn.Module, picture: Tensor) -> list[str]:
         if output.ndim == 4 and output.shape[-2:].numel() > 1:
             ran.append(module)
 
-    _run_hooked(net, picture, {m: note for m in net.modules() if isinstance(m, nn.Conv2d)})
+    run_hooked(net, picture, {m: note for m in net.modules() if isinstance(m, nn.Conv2d)})
     names = {module: name for name, module in net.named_modules()}
     last = []
     for stream in _streams(net):
@@ -105,7 +105,7 @@ def _warped_back(net: nn.Module, picture: Tensor, layer: nn.Module, heat: Tensor
     scope = next((stream for stream in _streams(net) if layer in set(stream.modules())), net)
     hooks: dict[nn.Module, Callable] = {layer: lambda *_: reached.append(True)}
     hooks |= {m: note_warp for m in scope.modules() if isinstance(m, SpatialTransformer)}
-    _run_hooked(net, picture, hooks)
+    run_hooked(net, picture, hooks)
     # Each warp asked, for a place of its output, where in its input to look: p -> turn p + shift.
     # The map lies in the last output; to bring it back, ask the inverse, the last warp first.
     for theta in reversed(warps):
@@ -120,7 +120,8 @@ def _warped_back(net: nn.Module, picture: Tensor, layer: nn.Module, heat: Tensor
     return heat
 
 
-def _run_hooked(net: nn.Module, picture: Tensor, hooks: dict[nn.Module, Callable]) -> None:
+def run_hooked(net: nn.Module, picture: Tensor, hooks: dict[nn.Module, Callable]) -> None:
+    """Run a net on a picture with forward hooks, and take them off whatever happens."""
     handles = [module.register_forward_hook(hook) for module, hook in hooks.items()]
     try:
         with torch.no_grad():
@@ -166,7 +167,7 @@ def _check_rectifiers(net: nn.Module, picture: Tensor) -> None:
     rectifiers = [module for module in net.modules() if isinstance(module, nn.ReLU | nn.ReLU6)]
     # every rectifier is a function in the end: those that no module accounts for escape captum
     with _Counting() as counting:
-        _run_hooked(net, picture, dict.fromkeys(rectifiers, lambda *_: used.append(1)))
+        run_hooked(net, picture, dict.fromkeys(rectifiers, lambda *_: used.append(1)))
     other = counting.calls - len(used)
     if other:
         raise FerError(

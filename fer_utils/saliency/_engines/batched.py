@@ -25,23 +25,18 @@ def chunk_size(net: nn.Module, picture: Tensor) -> int:
     return min(MOST, max(FEWEST, PIXELS_PER_PASS // pixels))
 
 
-def prepare(
-    net: nn.Module, shape: tuple[int, ...] | None = None, chunk: int | None = None
-) -> "BatchedNet":
-    """Return what sends pictures through a net in batches; it takes every net and every shape.
+class BatchedNet:
+    """Computes outputs of any net, for inputs of any shape, by running it on all of them.
 
     Args:
         net: module from inputs (N, ...) to outputs (N, ...); used as in evaluation mode.
-        shape: of one input; the other engines want it.
+        shape: of one input, which the other engines want to know.
         chunk: inputs per forward pass; None chooses by `chunk_size`.
     """
-    return BatchedNet(net, chunk)
 
-
-class BatchedNet:
-    """Computes occluded outputs of any net by running it on every occluded picture."""
-
-    def __init__(self, net: nn.Module, chunk: int | None = None):
+    def __init__(
+        self, net: nn.Module, shape: tuple[int, ...] | None = None, chunk: int | None = None
+    ):
         self.net, self.chunk = net, chunk
 
     def outputs(
@@ -89,6 +84,9 @@ class BatchedNet:
                 parts.append(gpu.replay(fast, occluded) if on_gpu else fast(occluded))
                 report(progress, last, total)
             return clean, torch.cat(parts)
+
+
+prepare = BatchedNet
 
 
 def _check_rows(clean: object, inputs: int) -> None:

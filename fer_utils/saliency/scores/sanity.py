@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from fer_utils.errors import FerError
 from fer_utils.models.answers import class_index, evaluating
 from fer_utils.saliency.attributions import answer, attribute, differentiating
+from fer_utils.saliency.gradients import run_hooked
 from fer_utils.saliency.methods import positive
 from fer_utils.saliency.occlusion import on_device
 from fer_utils.saliency.scores.truth import rank_correlation
@@ -195,16 +196,11 @@ def _copy(net: nn.Module) -> nn.Module:
 def _groups(net: nn.Module, image: Image, stages: int) -> list[Sequence[tuple[str, nn.Module]]]:
     """Return the layers that have weights, with their names, last first, in so many groups."""
     names = {module: name for name, module in net.named_modules()}
+    own = [m for m in names if next(m.parameters(recurse=False), None) is not None]
     ran: dict[nn.Module, None] = {}  # a set that remembers the order
-    handles = [
-        module.register_forward_hook(lambda module, *_: ran.setdefault(module))
-        for module in names
-        if next(module.parameters(recurse=False), None) is not None
-    ]
-    with evaluating(net), torch.no_grad():
-        net(on_device(net, image))
-    for handle in handles:
-        handle.remove()
+    with evaluating(net):
+        picture = on_device(net, image)
+        run_hooked(net, picture, dict.fromkeys(own, lambda module, *_: ran.setdefault(module)))
     layers = [(names[module], module) for module in reversed(ran)]
     if not layers:
         raise FerError("the net has no weights that could be randomised.")

@@ -5,12 +5,15 @@ facs3d is drawn, so for its test faces we know both. On photographs nobody does.
 
 from dataclasses import dataclass
 from math import nan
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.saliency.scores.values import Score, as_map, is_flat
+
+if TYPE_CHECKING:
+    from fer_utils.data import FaceSet
 
 SIGNS = ("positive", "absolute")
 
@@ -32,7 +35,7 @@ class Truth:
     change: np.ndarray
 
 
-def truth(faces: FaceSet, index: int) -> Truth:
+def truth(faces: "FaceSet", index: int) -> Truth:
     """Return what is known about one face.
 
     Args:
