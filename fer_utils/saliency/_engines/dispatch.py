@@ -111,7 +111,7 @@ def disagreement(
         expected = plain(torch.cat((problem.picture, pictures)))
     if not expected.isfinite().all():  # nothing to compare; the caller refuses such scores
         return None
-    found = torch.cat((clean, covered[chosen]))
+    computed = torch.cat((clean, covered[chosen]))
     scale = torch.cat(((covered - clean).abs().flatten(), clean.abs().flatten())).max()
-    difference = (found - expected).abs().max() / scale.clamp(min=torch.finfo(scale.dtype).tiny)
+    difference = (computed - expected).abs().max() / scale.clamp(min=torch.finfo(scale.dtype).tiny)
     return None if difference <= TOLERANCE else difference.item()

@@ -94,10 +94,10 @@ def _agree(plain: nn.Module, folded: nn.Module, sample: Tensor) -> bool:
         if not isinstance(expected, Tensor):  # nothing to compare; the engines refuse such a net
             return False
         try:
-            found = folded(sample)
+            actual = folded(sample)
         except Exception:  # a child was called in a way that its traced form does not know
             return False
-        return bool((found - expected).abs().max() <= TOLERANCE * expected.abs().max())
+        return bool((actual - expected).abs().max() <= TOLERANCE * expected.abs().max())
 
 
 class _Tracer(fx.Tracer):

@@ -13,7 +13,7 @@ pictures; how far a window reaches through it is measured, on noise.
 
 Prior art: Nakandala, Kumar and Papakonstantinou, "Incremental and approximate inference for
 faster occlusion-based deep CNN explanations" (SIGMOD 2019), who re-compute values in boxes with
-a rim of clean ones; US patent 12,346,812 (see `saliency.occlusion`) has partial re-computation too.
+a rim of clean ones; US patent 12,346,812 (see `saliency.occlusion`).
 """
 
 from math import prod
@@ -112,7 +112,9 @@ class DeltaNet:
             route = self._route_for(windows)
             recorder, clean = self._clean_for(problem.picture, route)
             start = self.net.before(problem.picture)
-            found = {node: torch.empty(len(wanted), *self.net.shapes[node]) for node in route.kept}
+            kept = {
+                node: torch.empty(len(wanted), *self.net.shapes[node]) for node in route.kept
+            }
             done = reported = 0
             for part in route.parts(wanted):
                 flat = np.ravel_multi_index(part.windows, windows.counts)
@@ -123,17 +125,17 @@ class DeltaNet:
                 values: dict[fx.Node, Any] = {node: boxes.whole(node) for node in route.borders}
                 self._run(route.dense, values)
                 for node in route.kept:
-                    found[node][torch.from_numpy(part.answers)] = values[node]
+                    kept[node][torch.from_numpy(part.answers)] = values[node]
                 done += len(flat)
                 if done - reported >= len(wanted) / REPORTS or done == len(wanted):
                     report(progress, done, len(wanted))
                     reported = done
-            return clean, self._finish(route, found)
+            return clean, self._finish(route, kept)
 
-    def _finish(self, route: Route, found: dict[fx.Node, Tensor]) -> Tensor:
+    def _finish(self, route: Route, kept: dict[fx.Node, Tensor]) -> Tensor:
         """Run what is left of the net, from rows to rows, for many windows at a time."""
         parts = []
-        for rows in zip(*(found[node].split(HEAD) for node in route.kept), strict=True):
+        for rows in zip(*(kept[node].split(HEAD) for node in route.kept), strict=True):
             values: dict[fx.Node, Any] = dict(zip(route.kept, rows, strict=True))
             self._run(route.head, values)
             parts.append(values[self.net.last])

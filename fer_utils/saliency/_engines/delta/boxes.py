@@ -92,11 +92,11 @@ class Boxes:
         patches = [self._difference(source, op.spatial) for source in op.sources]
         margins = [needed.margins(patch.box) for patch in patches]
         pixels = op.apply(*(patch.pixels for patch in patches), *margins)
-        found = Patch(pixels, box, True, op.spatial or any(patch.spilt for patch in patches))
+        result = Patch(pixels, box, True, op.spatial or any(patch.spilt for patch in patches))
         if node in self.factors:
-            found.view().mul_(self.factors[node].read(box))
-            found.spilt = False
-        return found
+            result.view().mul_(self.factors[node].read(box))
+            result.spilt = False
+        return result
 
     def _take(self, node: fx.Node) -> Patch:
         """Return a patch to be read; after its last reader nobody else holds its memory."""
@@ -148,13 +148,13 @@ class Boxes:
             if patch.difference:
                 patch.view().add_(clean)
             return Patch(patch.pixels, box, False)
-        found = Patch(clean.clone().flatten(0, 1).permute(0, 3, 1, 2), box, False)
-        inner, outer = _common(box.margins(patch.box), patch.pixels, found.pixels)
+        result = Patch(clean.clone().flatten(0, 1).permute(0, 3, 1, 2), box, False)
+        inner, outer = _common(box.margins(patch.box), patch.pixels, result.pixels)
         if patch.difference:
             outer += inner
         else:
             outer.copy_(inner)
-        return found
+        return result
 
 
 def _common(margins: Margins, inner: Tensor, outer: Tensor) -> tuple[Tensor, Tensor]:

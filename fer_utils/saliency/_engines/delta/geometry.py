@@ -149,7 +149,7 @@ class Geometry:
 
     def _families(self, reach: Reach, period: int, axis: int) -> list[Family]:
         start = reach.nominal - reach.before
-        found = []
+        families = []
         for phase in sorted(set(start % period)):
             members = np.flatnonzero(start % period == phase)
             first, last = reach.first[members], reach.last[members]
@@ -162,8 +162,8 @@ class Geometry:
                 length = int((np.max(ends, 0) - first)[0])  # that of any member: all are alike
                 firsts[node], count = op.slides[axis].touched(first, length)
                 lengths[node] = int(count[0])
-            found.append(Family(members, firsts, lengths))
-        return found
+            families.append(Family(members, firsts, lengths))
+        return families
 
     def largest(self, node: fx.Node) -> int:
         """Return the pixels of the largest box in a map."""
@@ -182,19 +182,19 @@ class Geometry:
     @cached_property
     def margin(self) -> dict[fx.Node, int]:
         """By how many pixels what is read of a map sticks out of it, at most."""
-        found = dict.fromkeys((self.entry, *self.ops), 0)
+        margin = dict.fromkeys((self.entry, *self.ops), 0)
         for rows in self.families[0]:
             for columns in self.families[1]:
                 every = (np.arange(len(rows.members)), np.arange(len(columns.members)))
                 part = Part((rows, columns), every, np.empty(0))
                 for node, op in self.ops.items():
-                    found[node] = max(found[node], part.box(node).outside(self.sizes[node]))
+                    margin[node] = max(margin[node], part.box(node).outside(self.sizes[node]))
                     for source in op.sources:
                         outside = region(op, part.box(node)).outside(self.sizes[source])
-                        found[source] = max(found[source], outside)
+                        margin[source] = max(margin[source], outside)
                 own = part.box(self.entry).outside(self.sizes[self.entry])
-                found[self.entry] = max(found[self.entry], own)
-        return found
+                margin[self.entry] = max(margin[self.entry], own)
+        return margin
 
     def parts(self, rows: np.ndarray, columns: np.ndarray, most: int) -> Iterator[Part]:
         """Sort windows into parts of at most so many.

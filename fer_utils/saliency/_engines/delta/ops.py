@@ -105,7 +105,7 @@ def operations(traced: fx.GraphModule, known: Mapping[fx.Node, object]) -> dict[
         traced: a graph.
         known: every node's value for one picture.
     """
-    found = {}
+    ops = {}
     for node in traced.graph.nodes:
         value = known.get(node)
         if not (node.args and _is_map(value)):
@@ -113,8 +113,8 @@ def operations(traced: fx.GraphModule, known: Mapping[fx.Node, object]) -> dict[
         # (what a node is called with is anything, to torch.fx: a node, a number, a list of either)
         op = _from_module(module_of(traced, node), *node.args) or _from_call(node, known)
         if op is not None and all(_is_map(known.get(source)) for source in op.sources):
-            found[node] = op
-    return found
+            ops[node] = op
+    return ops
 
 
 def _is_map(value: object) -> bool:

@@ -88,7 +88,7 @@ def _reach(net: Network, windows: Windows) -> tuple[Reach, Reach]:
     picture, other = (torch.rand(1, *net.shape, generator=noise) for _ in range(2))
     problem = OcclusionProblem(picture, other, windows)
     start = net.before(picture)
-    found = []
+    reaches = []
     for axis in (0, 1):
         # rows and columns do not interfere: one column of windows tells the reach of every row
         middle = [count // 2 for count in windows.counts]
@@ -102,5 +102,5 @@ def _reach(net: Network, windows: Windows) -> tuple[Reach, Reach]:
         empty = ~lines.any(1)
         first = np.where(empty, nominal, lines.argmax(1))
         last = np.where(empty, nominal + 1, lines.shape[1] - lines[:, ::-1].argmax(1))
-        found.append(Reach(nominal, first, last))
-    return found[0], found[1]
+        reaches.append(Reach(nominal, first, last))
+    return reaches[0], reaches[1]

@@ -201,8 +201,8 @@ def depthwise(typing, source, row_step, weights, target, rows, columns, channels
                         with loop(builder, right, left, count) as column:
                             step = builder.mul(column, channels)
                             window = builder.gep(inputs, [step])
-                            found = _windows(v, taps, window, row_step, channels, count)
-                            for i, value in enumerate(found):
+                            sums = _windows(v, taps, window, row_step, channels, count)
+                            for i, value in enumerate(sums):
                                 to = sum_of(builder, step, builder.mul(channels, INDEX(i)))
                                 v.store(value, outputs, to)
         return context.get_dummy_value()

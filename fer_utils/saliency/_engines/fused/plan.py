@@ -124,11 +124,11 @@ class Plan:
         Returns:
             int64 (maps, n, 2): the rows of each map that can change, [first, one past the last).
         """
-        found = np.zeros((len(self.maps), len(starts), 2), np.int64)
-        found[PICTURE, :, 0], found[PICTURE, :, 1] = starts, stops
+        table = np.zeros((len(self.maps), len(starts), 2), np.int64)
+        table[PICTURE, :, 0], table[PICTURE, :, 1] = starts, stops
         for step in self.steps:
             source = step[MAIN] if step[KIND] == JOIN else step[SOURCE]
-            first, stop = found[source].T
+            first, stop = table[source].T
             if step[KIND] == MAKE_CHANNELS:
                 first, stop = first - self.reach, stop + self.reach
             elif step[KIND] == CONVOLVE:  # output i sees inputs i to i + 2
@@ -140,8 +140,8 @@ class Plan:
                 first, stop = (first + before - 1) // 2, (stop - 1 + before) // 2 + 1
             # cut off at the border: "same" padding is the map's frame, which never changes
             side = self.maps[step[TARGET], SIDE]
-            found[step[TARGET]] = np.clip(np.stack((first, stop), -1), 0, side)
-        return found
+            table[step[TARGET]] = np.clip(np.stack((first, stop), -1), 0, side)
+        return table
 
 
 def make_program(structure: Structure, plan: Plan, weights: np.ndarray) -> Program:

@@ -91,8 +91,8 @@ class FusedNet:
         if self._intervals is None or self._intervals[0] != windows:
             starts = np.concatenate([windows.starts(dim) for dim in range(2)])
             lengths = np.repeat(windows.window, windows.counts)
-            found = self._plan.intervals(starts, np.minimum(starts + lengths, self._side))
-            rows, columns = np.split(found, [windows.counts[0]], axis=1)
+            tables = self._plan.intervals(starts, np.minimum(starts + lengths, self._side))
+            rows, columns = np.split(tables, [windows.counts[0]], axis=1)
             self._intervals = (windows, rows.copy(), columns.copy())
         return self._intervals[1:]
 

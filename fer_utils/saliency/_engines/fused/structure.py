@@ -128,9 +128,9 @@ def _is_conv(
 ) -> bool:
     if type(conv) is not nn.Conv2d:
         return False
-    found = (conv.kernel_size, conv.stride, conv.padding, conv.groups)
+    actual = (conv.kernel_size, conv.stride, conv.padding, conv.groups)
     expected = ((side, side), (stride, stride), (padding, padding), groups)
-    return found == expected and conv.dilation == (1, 1) and conv.padding_mode == "zeros"
+    return actual == expected and conv.dilation == (1, 1) and conv.padding_mode == "zeros"
 
 
 def _children(module: nn.Module) -> dict[str, nn.Module]:
