@@ -216,8 +216,8 @@ def coarse_to_fine(
     sides, steps = pair(window, "window"), pair(stride, "stride")
     most = (min(COARSEST, sides[0]), min(COARSEST, sides[1]))
     nested = [(times * steps[0], times * steps[1]) for times in (8, 4, 2)]
-    strides = [each for each in nested if each[0] <= most[0] and each[1] <= most[1]]
-    problems = [_make_problem(net, image, sides, each, fill, seed) for each in (*strides, steps)]
+    strides = [(y, x) for y, x in nested if y <= most[0] and x <= most[1]]
+    problems = [_make_problem(net, image, sides, step, fill, seed) for step in (*strides, steps)]
     corners = [list(product(p.windows.starts(0), p.windows.starts(1))) for p in problems]
     total, done = len(set().union(*corners)), 0
     known: dict[tuple[int, int], Tensor] = {}  # the scores with the square's corner at each pixel

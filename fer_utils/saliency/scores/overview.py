@@ -1,7 +1,6 @@
 """All scores of a map at once, and as text."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from math import isnan, nan
 from typing import Any
 
@@ -10,12 +9,7 @@ from torch import Tensor, nn
 
 from fer_utils.saliency.attributions import Attribution
 from fer_utils.saliency.scores import faithfulness, sanity
-from fer_utils.saliency.scores.truth import (
-    Truth,
-    energy_inside,
-    pointing_game,
-    rank_correlation,
-)
+from fer_utils.saliency.scores.truth import Truth, energy_inside, pointing_game, rank_correlation
 from fer_utils.saliency.scores.values import Score
 
 NOT = "not applicable: "
@@ -61,19 +55,18 @@ def score(
 
 
 def _with_truth(values: np.ndarray, truth: Truth | None, label: str) -> dict[str, Score]:
-    names = ("energy inside", "pointing game", "rank correlation")
     if truth is None or truth.expression != label:
         why = "the truth is not known for this picture"
         if truth is not None:
             why = f"the face shows {truth.expression}, the map explains {label}"
+        names = ("energy inside", "pointing game", "rank correlation")
         return dict.fromkeys(names, Score(nan, note=NOT + why))
-    parts: tuple[Callable[[], Score], ...] = (
-        partial(energy_inside, values, truth.mask),
-        partial(pointing_game, values, truth.mask),
+    return {
+        "energy inside": energy_inside(values, truth.mask),
+        "pointing game": pointing_game(values, truth.mask),
         # a change has no sign: what speaks against the class marks the expression as well
-        partial(rank_correlation, np.abs(values), truth.change),
-    )
-    return {name: compute() for name, compute in zip(names, parts, strict=True)}
+        "rank correlation": rank_correlation(np.abs(values), truth.change),
+    }
 
 
 def _of_method(

@@ -145,7 +145,7 @@ def max_sensitivity(
     return Score(float(largest), better="lower")
 
 
-def similarity(one: np.ndarray, other: np.ndarray) -> float:
+def similarity(first: np.ndarray, second: np.ndarray) -> float:
     """Return the structural similarity (SSIM) of two maps, each scaled to a largest size of 1.
 
     1 for maps that differ by a positive factor only. Where one has values below 0, both are moved
@@ -155,17 +155,17 @@ def similarity(one: np.ndarray, other: np.ndarray) -> float:
     """
     from scipy import ndimage  # only who asks for it waits
 
-    one, other = (m / max(1e-30, np.abs(m).max()) for m in (as_map(one), as_map(other)))
-    if min(one.min(), other.min()) < 0:
-        one, other = (one + 1) / 2, (other + 1) / 2
+    first, second = (m / max(1e-30, np.abs(m).max()) for m in (as_map(first), as_map(second)))
+    if min(first.min(), second.min()) < 0:
+        first, second = (first + 1) / 2, (second + 1) / 2
     smaller, small = 0.01**2, 0.03**2
 
     def mean(values: np.ndarray) -> np.ndarray:
         return ndimage.gaussian_filter(values, 1.5, truncate=3.5)
 
-    middle, centre = mean(one), mean(other)
-    spread = mean(one**2) - middle**2 + mean(other**2) - centre**2
-    together = mean(one * other) - middle * centre
+    middle, centre = mean(first), mean(second)
+    spread = mean(first**2) - middle**2 + mean(second**2) - centre**2
+    together = mean(first * second) - middle * centre
     light = (2 * middle * centre + smaller) / (middle**2 + centre**2 + smaller)
     return float((light * (2 * together + small) / (spread + small)).mean())
 

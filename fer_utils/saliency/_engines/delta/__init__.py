@@ -112,9 +112,7 @@ class DeltaNet:
             route = self._route_for(windows)
             recorder, clean = self._clean_for(problem.picture, route)
             start = self.net.before(problem.picture)
-            kept = {
-                node: torch.empty(len(wanted), *self.net.shapes[node]) for node in route.kept
-            }
+            kept = {node: torch.empty(len(wanted), *self.net.shapes[node]) for node in route.kept}
             done = reported = 0
             for part in route.parts(wanted):
                 flat = np.ravel_multi_index(part.windows, windows.counts)

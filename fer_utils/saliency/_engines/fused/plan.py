@@ -203,10 +203,10 @@ def _add_module(
     channels = padded(module.residual[0].out_channels)
     middle, main = plan.add_map(before, channels), plan.add_map(before, channels)
     target = plan.add_map(side, channels)
-    for one, other, rectified in ((source, middle, 1), (middle, main, 0)):
+    for start, end, rectified in ((source, middle, 1), (middle, main, 0)):
         kernels, weights, bias = next(place)
         plan.add_step(
-            SEPARABLE, one, other, kernels=kernels, weights=weights, bias=bias, rectified=rectified
+            SEPARABLE, start, end, kernels=kernels, weights=weights, bias=bias, rectified=rectified
         )
     weights, bias = next(place)
     plan.add_step(
