@@ -46,7 +46,7 @@ class Route:
         nodes = [node for node in net.traced.graph.nodes if node in needed]
         read = {source for node in nodes for source in node.all_input_nodes}
         self.borders = [node for node in in_boxes if node in read]
-        # From the first row (N, features) on, pictures no longer take space: what reads rows only
+        # From the first row (N, features) on, a window is numbers, not maps: what reads rows only
         # is the head, run once for many windows, while whole maps are run part by part.
         self.dense: list[fx.Node] = []
         self.head: list[fx.Node] = []
