@@ -173,12 +173,7 @@ def _over_parts(
 
 
 def _rise(
-    task: Task,
-    *,
-    masks: int = 1000,
-    cells: int = 7,
-    keep: float = 0.5,
-    fill: str | float = "black",
+    task: Task, *, masks: int = 1000, cells: int = 7, keep: float = 0.5, fill: str | float = "black"
 ) -> Result:
     drawn = RandomMasks(positive(masks, "masks"), positive(cells, "cells"), keep, task.seed)
     hidden = task.baseline(fill)

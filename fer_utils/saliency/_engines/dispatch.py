@@ -89,11 +89,7 @@ def _prepare(
 
 
 def disagreement(
-    net: nn.Module,
-    problem: OcclusionProblem,
-    positions: np.ndarray,
-    clean: Tensor,
-    covered: Tensor,
+    net: nn.Module, problem: OcclusionProblem, positions: np.ndarray, clean: Tensor, covered: Tensor
 ) -> float | None:
     """Compute the clean scores and a few windows' with the plain net, and compare.
 
