@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
-from fer_utils import data, models, plots, saliency
+from fer_utils import _torchvision, data, models, plots, saliency
 from fer_utils.errors import FerError
 from fer_utils.models.layers import SpatialTransformer
-from fer_utils.saliency import METHODS, attribute, parts, rise
+from fer_utils.saliency import METHODS, attribute, perturbations
 
 CLASSES = ("angry", "happy", "sad")
 IMAGE = torch.rand(1, 8, 10, generator=torch.Generator().manual_seed(1))
@@ -84,10 +84,10 @@ def test_a_part_is_worth_the_sum_of_its_pixels_in_a_linear_net(method):
     net = Linear()
     labels = np.full((8, 10), 7, np.uint8)
     labels[2:4, 3:6] = 2
-    labels[6:] = parts.UNKNOWN
+    labels[6:] = perturbations.UNKNOWN
     found = attribute(net, IMAGE, method, "sad", parts=labels)
     product = net.of(2)[0] * IMAGE[0].numpy()
-    for label, name in ((7, "part 7"), (2, "part 2"), (parts.UNKNOWN, "part 255")):
+    for label, name in ((7, "part 7"), (2, "part 2"), (perturbations.UNKNOWN, "part 255")):
         worth = product[labels == label].sum()
         assert found.details["worth"][name] == pytest.approx(worth, abs=1e-4)
         equal_share = worth / (labels == label).sum()
@@ -195,7 +195,8 @@ def test_rise_says_nothing_of_a_net_that_says_nothing():
 
 
 def test_rise_masks_are_soft_and_seen_as_often_as_asked():
-    masks = rise.random_masks(400, (20, 30), 5, 0.3, torch.Generator().manual_seed(0))
+    drawn = perturbations.RandomMasks(400, cells=5, keep=0.3, seed=0).draw((20, 30), chunk=150)
+    masks = torch.cat(list(drawn))
     assert masks.shape == (400, 20, 30)
     assert masks.min() == 0 and masks.max() == pytest.approx(1)
     assert masks.mean() == pytest.approx(0.3, abs=0.02)
@@ -327,3 +328,36 @@ def test_zero_is_white_and_the_sign_decides_the_colours():
         plots.attributions(white, [])
     with pytest.raises(FerError, match="2 maps, but 1 titles"):
         plots.attributions(white, [signed, half], ["one"])
+
+
+@pytest.fixture(scope="module")
+def torchvision_net():
+    """A network of another library: colour, residual, batch norms, and no names for its classes."""
+    torchvision = _torchvision.load()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return torchvision.models.resnet18(num_classes=3)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_network_of_torchvisions_is_explained(torchvision_net, method):
+    image = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(3))
+    options = {"rise": {"masks": 20}, "occlusion": {"stride": 5}}.get(method, {})
+    if method == "smooth_grad":
+        options = {"samples": 2}
+    found = attribute(torchvision_net, image, method, **options)
+    assert found.classes == ("0", "1", "2") and found.map.shape == (32, 32)
+    assert found.map.any() or method == "grad_cam"  # its ReLU may leave nothing of a random net
+
+
+def test_torchvisions_network_goes_through_the_engines(torchvision_net):
+    image = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(3))
+    maps = [
+        saliency.occlusion(torchvision_net, image, window=8, stride=8, engine=name)
+        for name in ("batched", "delta", "auto")
+    ]
+    for omap in maps:
+        assert omap.label in ("0", "1", "2")
+        np.testing.assert_allclose(omap.probabilities, maps[0].probabilities, atol=1e-5)
+    with pytest.raises(FerError, match="ResNet is no FaceNet"):
+        saliency.occlusion(torchvision_net, image, engine="fused")

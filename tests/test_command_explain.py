@@ -40,9 +40,9 @@ def test_a_face_of_facs3d_is_scored_against_its_truth(typed, capsys):
     assert f"face 0 of facs3d: {truth.expression}, carried by {', '.join(truth.parts)}" in said
     found = saliency.attribute(net, faces.images[0], "gradient")
     inside = scores.energy_inside(found.map, truth.mask)
-    assert re.search(rf"energy inside +{inside.value:.3f} +{inside.blind:.3f} +higher", said)
+    assert re.search(rf"energy inside +{inside.value:.3f} +{inside.chance:.3f} +higher", said)
     assert re.search(r"\ndeletion +\d\.\d{3} +\d\.\d{3} +lower\n", said)
-    assert re.search(r"\nrandomisation +-?\d\.\d{3} +0.000 +lower\n", said)
+    assert re.search(r"\nrandomization +-?\d\.\d{3} +0.000 +lower\n", said)
 
 
 def test_known_parts_are_named(typed, capsys):

@@ -7,10 +7,10 @@ from torch import nn
 
 from fer_utils import models
 from fer_utils.saliency._engines import Unsupported, batched, delta
+from fer_utils.saliency._engines.delta.geometry import Box
 from fer_utils.saliency._engines.delta.maps import Map
 from fer_utils.saliency._engines.delta.ops import Slide
-from fer_utils.saliency._engines.delta.plan import Box
-from fer_utils.saliency.windows import Windows
+from fer_utils.saliency.windows import OcclusionProblem, Windows
 
 
 def test_outputs_that_a_box_touches():
@@ -42,10 +42,10 @@ def test_families_share_their_place_in_every_stride():
     layers = [nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 4, 3, 2)]
     net = nn.Sequential(*layers, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
     prepared = delta.prepare(net, (1, 64, 64))
-    plan = prepared._route_for(Windows((64, 64), (8, 8), (2, 2))).plan
-    starts = [np.array([2 * i for i in family.members]) for family in plan.families[0]]
+    families = prepared._route_for(Windows((64, 64), (8, 8), (2, 2))).geometry.families
+    starts = [np.array([2 * i for i in family.members]) for family in families[0]]
     assert [set(each % 4) for each in starts] == [{0}, {2}]
-    lengths = [list(family.lengths.values()) for family in plan.families[0]]
+    lengths = [list(family.lengths.values()) for family in families[0]]
     # window 0-7 or 2-9; convolution -1-8 or 1-10, likewise ReLU; pooling -1-4 or 0-5;
     # strided convolution, whose output i sees 2i to 2i + 2: -1-2 for both, likewise ReLU
     assert lengths == [[8, 10, 10, 6, 4, 4], [8, 10, 10, 6, 4, 4]]
@@ -55,13 +55,12 @@ def compare(net, picture, window, stride):
     size = tuple(picture.shape[-2:])
     windows = Windows(size, (window, window), (stride, stride))
     baseline = torch.rand(picture.shape, generator=torch.Generator().manual_seed(1))
-    clean, covered = delta.prepare(net, tuple(picture.shape[1:])).outputs(
-        picture, baseline, windows
-    )
-    expected, others = batched.outputs(net, picture, baseline, windows)
+    problem = OcclusionProblem(picture, baseline, windows)
+    clean, covered = delta.prepare(net, tuple(picture.shape[1:])).outputs(problem)
+    expected, others = batched.prepare(net).outputs(problem)
     scale = (others - expected).abs().max()
     assert (clean - expected).abs().max() <= 2e-5 * expected.abs().max()
-    assert (covered - others[:, 0]).abs().max() <= 5e-5 * scale
+    assert (covered - others).abs().max() <= 5e-5 * scale
 
 
 @pytest.mark.parametrize(
@@ -127,10 +126,13 @@ def test_moving_the_square_keeps_the_clean_maps():
     net = models.create("mini_xception", seed=0, input_size=16).eval()
     picture, windows = torch.rand(1, 1, 16, 16), Windows((16, 16), (4, 4), (4, 4))
     prepared = delta.prepare(net, (1, 16, 16))
-    prepared.outputs(picture, torch.zeros(1), windows, np.array([3]))
+    black, white = (
+        OcclusionProblem(picture, make(1), windows) for make in (torch.zeros, torch.ones)
+    )
+    prepared.outputs(black, np.array([3]))
     kept = prepared._clean
     assert delta.prepare(net, (1, 16, 16)) is prepared
-    prepared.outputs(picture, torch.ones(1), windows, np.array([5]))
+    prepared.outputs(white, np.array([5]))
     assert prepared._clean is kept
-    prepared.outputs(picture + 0.1, torch.ones(1), windows, np.array([5]))
+    prepared.outputs(OcclusionProblem(picture + 0.1, torch.ones(1), windows), np.array([5]))
     assert prepared._clean is not kept

@@ -20,7 +20,7 @@ from fer_utils.models.mini_xception import ResidualModule
 from fer_utils.saliency._engines import Cancelled, Unsupported, fused
 from fer_utils.saliency._engines.fused import kernels
 from fer_utils.saliency._engines.fused.layers import compiled
-from fer_utils.saliency.windows import Windows
+from fer_utils.saliency.windows import OcclusionProblem, Windows
 
 BLACK = torch.zeros(1)
 
@@ -82,7 +82,7 @@ def by_the_net(net, picture, baseline, windows, positions=None):
 
 def assert_same_map(net, picture, baseline, windows, positions=None):
     found = fused.prepare(net, tuple(picture.shape[1:])).outputs(
-        picture, baseline, windows, positions
+        OcclusionProblem(picture, baseline, windows), positions
     )
     expected = by_the_net(net, picture, baseline, windows, positions)
     change = (expected[1] - expected[0]).abs().max()
@@ -142,11 +142,11 @@ def test_a_window_over_the_whole_picture_and_a_single_pixel():
 def test_positions_are_answered_in_their_order():
     net, picture, windows = make_net(), torch.rand(1, 1, 20, 20), square(20)
     engine = fused.prepare(net, (1, 20, 20))
-    _, everything = engine.outputs(picture, BLACK, windows)
+    _, everything = engine.outputs(OcclusionProblem(picture, BLACK, windows))
     order = np.random.default_rng(0).permutation(len(windows))
-    _, some = engine.outputs(picture, BLACK, windows, order)
+    _, some = engine.outputs(OcclusionProblem(picture, BLACK, windows), order)
     assert torch.equal(some, everything[order])
-    _, none = engine.outputs(picture, BLACK, windows, np.arange(0))
+    _, none = engine.outputs(OcclusionProblem(picture, BLACK, windows), np.arange(0))
     assert none.shape == (0, 7)
 
 
@@ -154,7 +154,9 @@ def test_training_mode_is_neither_used_nor_changed():
     net, picture = make_net(), torch.rand(1, 1, 20, 20)
     expected = by_the_net(net, picture, BLACK, square(20))[1]
     before = copy.deepcopy(net.state_dict())
-    found = fused.prepare(net.train(), (1, 20, 20)).outputs(picture, BLACK, square(20))[1]
+    found = fused.prepare(net.train(), (1, 20, 20)).outputs(
+        OcclusionProblem(picture, BLACK, square(20))
+    )[1]
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
     assert net.training
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
@@ -167,10 +169,10 @@ def test_calls_leave_nothing_behind():
     net, windows = make_net(inputs="gray+sobel"), square(20, 7, 2)
     pictures, noise = torch.rand(2, 1, 1, 20, 20), torch.rand(1, 1, 20, 20)
     engine = fused.prepare(net, (1, 20, 20))
-    first = engine.outputs(pictures[0], BLACK, windows)
-    engine.outputs(pictures[0], noise, square(20, 3, 1))
-    engine.outputs(pictures[1], BLACK, windows)
-    again = engine.outputs(pictures[0], BLACK, windows)
+    first = engine.outputs(OcclusionProblem(pictures[0], BLACK, windows))
+    engine.outputs(OcclusionProblem(pictures[0], noise, square(20, 3, 1)))
+    engine.outputs(OcclusionProblem(pictures[1], BLACK, windows))
+    again = engine.outputs(OcclusionProblem(pictures[0], BLACK, windows))
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], again[1])
 
@@ -190,7 +192,7 @@ def test_threads_give_the_same_bits(threads):
     try:
         for number in (1, threads):
             torch.set_num_threads(number)
-            found.append(engine.outputs(picture, torch.ones(1), windows)[1])
+            found.append(engine.outputs(OcclusionProblem(picture, torch.ones(1), windows))[1])
     finally:
         torch.set_num_threads(before)
     assert torch.equal(*found)
@@ -212,7 +214,7 @@ def test_a_prepared_net_is_kept_until_it_changes():
 def test_a_net_is_freed_with_what_was_prepared_for_it():
     net = make_net()
     engine = fused.prepare(net, (1, 20, 20))
-    engine.outputs(torch.rand(1, 1, 20, 20), BLACK, square(20))
+    engine.outputs(OcclusionProblem(torch.rand(1, 1, 20, 20), BLACK, square(20)))
     watched = weakref.ref(net), weakref.ref(engine)
     del net, engine
     gc.collect()
@@ -223,7 +225,8 @@ def test_progress_ends_at_the_total_and_may_cancel():
     net, picture, windows = make_net(), torch.rand(1, 1, 20, 20), square(20, 4, 1)
     engine, seen = fused.prepare(net, (1, 20, 20)), []
     expected = engine.outputs(
-        picture, BLACK, windows, progress=lambda done, total: seen.append((done, total))
+        OcclusionProblem(picture, BLACK, windows),
+        progress=lambda done, total: seen.append((done, total)),
     )
     counts = [done for done, _ in seen]
     assert counts[0] == 0 and counts[-1] == len(windows) and counts == sorted(counts)
@@ -232,10 +235,11 @@ def test_progress_ends_at_the_total_and_may_cancel():
     calls = []
     with pytest.raises(Cancelled):
         engine.outputs(
-            picture, torch.ones(1), windows, progress=lambda *_: calls.append(1) or len(calls) < 4
+            OcclusionProblem(picture, torch.ones(1), windows),
+            progress=lambda *_: calls.append(1) or len(calls) < 4,
         )
     assert len(calls) == 4
-    assert torch.equal(engine.outputs(picture, BLACK, windows)[1], expected[1])
+    assert torch.equal(engine.outputs(OcclusionProblem(picture, BLACK, windows))[1], expected[1])
 
 
 # What is refused
@@ -286,9 +290,9 @@ def test_windows_that_are_not_there():
     engine, picture = fused.prepare(make_net(), (1, 20, 20)), torch.rand(1, 1, 20, 20)
     for wrong in ([0, 36], [-1]):
         with pytest.raises(FerError, match="from 0 to 35"):
-            engine.outputs(picture, BLACK, square(20), np.array(wrong))
+            engine.outputs(OcclusionProblem(picture, BLACK, square(20)), np.array(wrong))
     with pytest.raises(FerError, match="20x20"):
-        engine.outputs(picture, BLACK, square(24))
+        engine.outputs(OcclusionProblem(picture, BLACK, square(24)))
 
 
 # The compiled pieces

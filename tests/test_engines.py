@@ -14,8 +14,9 @@ from torch import nn
 
 from fer_utils import models, saliency
 from fer_utils.errors import FerError
-from fer_utils.saliency._engines import Unsupported, batched, choose, delta, fused, gpu
-from fer_utils.saliency.windows import Windows
+from fer_utils.saliency._engines import Unsupported, batched, delta, dispatch, fused, gpu
+from fer_utils.saliency._engines.fused.run import FusedNet
+from fer_utils.saliency.windows import OcclusionProblem, Windows
 
 
 class Residual(nn.Module):
@@ -108,18 +109,19 @@ def test_all_engines_give_captums_map(case):
     net, picture, window, stride = case
     baseline = torch.rand(1, 1, 1, 1)
     windows = Windows(tuple(picture.shape[-2:]), window, stride)
+    problem = OcclusionProblem(picture, baseline, windows)
     channels = picture.shape[1]
     expected = Occlusion(net).attribute(
         picture, (channels, *window), (1, *stride), baseline, target=1, perturbations_per_eval=64
     )
-    found = {"batched": batched.outputs(net, picture, baseline, windows)}
+    found = {"batched": batched.prepare(net).outputs(problem)}
     for name, module in (("delta", delta), ("fused", fused)):
         try:
             prepared = module.prepare(net, tuple(picture.shape[1:]))
         except Unsupported:
             assert name != "delta"
             continue
-        found[name] = prepared.outputs(picture, baseline, windows)
+        found[name] = prepared.outputs(problem)
     for name, (clean, covered) in found.items():
         drop = (clean - covered.reshape(len(windows), 3))[:, 1].reshape(windows.counts)
         heat = windows.spread(drop).expand_as(expected)
@@ -144,7 +146,7 @@ def wrong(module, monkeypatch, error):
         def __init__(self, *arguments):
             self.right = prepare(*arguments)
 
-        def pays(self, windows, wanted):
+        def is_cheaper(self, windows, wanted):
             return True
 
         def outputs(self, *arguments):
@@ -211,19 +213,19 @@ def test_an_engine_that_is_wrong_is_found_out(module, monkeypatch):
 def test_rounding_is_no_disagreement():
     net, picture = small()
     windows = Windows((16, 16), (8, 8), (4, 4))
-    positions = torch.arange(len(windows))
-    clean, covered = batched.outputs(net, picture, torch.zeros(1), windows)
-    arguments = (net, picture, torch.zeros(1), windows, positions, clean)
-    change = (covered[:, 0] - clean).abs().max()
-    assert choose.disagreement(*arguments, covered[:, 0] + 1e-6 * change) is None
-    assert choose.disagreement(*arguments, covered[:, 0] + 1e-3 * change) > 1e-5
+    problem = OcclusionProblem(picture, torch.zeros(1), windows)
+    clean, covered = batched.prepare(net).outputs(problem)
+    arguments = (net, problem, np.arange(len(windows)), clean)
+    change = (covered - clean).abs().max()
+    assert dispatch.disagreement(*arguments, covered + 1e-6 * change) is None
+    assert dispatch.disagreement(*arguments, covered + 1e-3 * change) > 1e-5
 
 
 def test_a_picture_like_its_cover_gives_a_flat_map():
     net, picture = small()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for name in choose.ENGINES:
+        for name in saliency.ENGINES:
             found = saliency.occlusion(net, picture * 0, stride=4, engine=name)
             assert np.abs(found.drop()).max() < 1e-6
 
@@ -233,9 +235,9 @@ def test_some_positions_in_any_order(name):
     net, picture = small(inputs="gray+sobel+laplacian")
     windows = Windows((16, 16), (5, 4), (3, 2))
     some = np.array([30, 2, 7, 8, 3, 34, 0])
-    arguments = (net, picture, torch.full((1, 1, 1, 1), 0.3), windows, name)
-    _, clean, covered = choose.run(*arguments)
-    _, again, few = choose.run(*arguments, positions=some)
+    problem = OcclusionProblem(picture, torch.full((1, 1, 1, 1), 0.3), windows)
+    _, clean, covered = dispatch.run(net, problem, name)
+    _, again, few = dispatch.run(net, problem, name, positions=some)
     torch.testing.assert_close(again, clean, atol=1e-6, rtol=1e-5)
     torch.testing.assert_close(few, covered[some], atol=1e-6, rtol=1e-5)
 
@@ -269,10 +271,8 @@ def test_a_changed_net_or_picture_gives_a_new_map(name):
 def test_captum_occlusion_uses_the_fast_engines(monkeypatch):
     net, picture = small()
     used = []
-    outputs = fused.Prepared.outputs
-    monkeypatch.setattr(
-        fused.Prepared, "outputs", lambda *a, **k: used.append(1) or outputs(*a, **k)
-    )
+    outputs = FusedNet.outputs
+    monkeypatch.setattr(FusedNet, "outputs", lambda *a, **k: used.append(1) or outputs(*a, **k))
     found = saliency.captum_occlusion(net, picture, (1, 6, 5), (1, 3, 4), 0.5, target=2)
     expected = Occlusion(net).attribute(picture, (1, 6, 5), (1, 3, 4), 0.5, target=2)
     assert used
@@ -282,11 +282,13 @@ def test_captum_occlusion_uses_the_fast_engines(monkeypatch):
 # Coarse maps first
 
 
-def test_refine_ends_with_the_map_and_computes_no_position_twice():
+def test_coarse_to_fine_ends_with_the_map_and_computes_no_position_twice():
     net, picture = small()
     calls = []
     arguments = {"window": 6, "stride": (2, 1), "engine": "batched"}
-    maps = list(saliency.refine(net, picture, progress=lambda *c: calls.append(c), **arguments))
+    maps = list(
+        saliency.coarse_to_fine(net, picture, progress=lambda *c: calls.append(c), **arguments)
+    )
     assert [m.stride for m in maps] == [(4, 2), (2, 1)]
     whole = saliency.occlusion(net, picture, **arguments)
     np.testing.assert_allclose(maps[-1].probabilities, whole.probabilities, atol=1e-6)
@@ -300,14 +302,16 @@ def test_refine_ends_with_the_map_and_computes_no_position_twice():
     ("window", "stride", "strides"),
     [(8, 1, [8, 4, 2, 1]), (8, 2, [8, 4, 2]), (5, 1, [4, 2, 1]), (8, 3, [6, 3]), (16, 16, [16])],
 )
-def test_strides_of_refine(window, stride, strides):
+def test_strides_of_coarse_to_fine(window, stride, strides):
     net, picture = small()
-    found = [m.stride[0] for m in saliency.refine(net, picture, window=window, stride=stride)]
+    found = [
+        m.stride[0] for m in saliency.coarse_to_fine(net, picture, window=window, stride=stride)
+    ]
     assert found == strides
 
 
-def test_refine_can_be_cancelled():
-    maps = saliency.refine(*small(), stride=1, progress=lambda done, total: done < 5)
+def test_coarse_to_fine_can_be_cancelled():
+    maps = saliency.coarse_to_fine(*small(), stride=1, progress=lambda done, total: done < 5)
     with pytest.raises(saliency.Cancelled):
         list(maps)
 

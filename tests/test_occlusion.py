@@ -1,6 +1,8 @@
 """Occlusion saliency: hand-made cases with known answers, and captum as the yardstick."""
 
 import copy
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from torch import nn
 from fer_utils import models, saliency
 from fer_utils.errors import FerError
 from fer_utils.saliency._engines import batched, fold
-from fer_utils.saliency.windows import Windows, highest
+from fer_utils.saliency.windows import OcclusionProblem, Windows, highest
 
 
 class Corner(nn.Module):
@@ -175,11 +177,11 @@ def test_unknown_target_is_refused():
 
 def test_fills():
     picture = torch.rand(1, 3, 8, 8)
-    assert saliency.painted(picture, "black").abs().max() == 0
-    assert torch.equal(saliency.painted(picture, 0.25), torch.full_like(picture, 0.25))
-    mean = saliency.painted(picture, "mean")
+    assert saliency.baseline(picture, "black").abs().max() == 0
+    assert torch.equal(saliency.baseline(picture, 0.25), torch.full_like(picture, 0.25))
+    mean = saliency.baseline(picture, "mean")
     torch.testing.assert_close(mean[0, :, 3, 5], picture.mean((0, 2, 3)))
-    noise = [saliency.painted(picture, "noise", seed=seed) for seed in (1, 1, 2)]
+    noise = [saliency.baseline(picture, "noise", seed=seed) for seed in (1, 1, 2)]
     assert torch.equal(noise[0], noise[1])
     assert not torch.equal(noise[0], noise[2])
     assert 0 <= noise[0].min() <= noise[0].max() <= 1
@@ -187,15 +189,15 @@ def test_fills():
 
 def test_blur_keeps_what_is_flat_and_flattens_what_is_not():
     flat = torch.full((1, 1, 20, 20), 0.7)
-    torch.testing.assert_close(saliency.painted(flat, "blur"), flat)
+    torch.testing.assert_close(saliency.baseline(flat, "blur"), flat)
     noise = torch.rand(1, 1, 40, 40)
-    assert saliency.painted(noise, "blur").std() < noise.std() / 5
+    assert saliency.baseline(noise, "blur").std() < noise.std() / 5
 
 
 def test_blur_is_scipys_gaussian():
     ndimage = pytest.importorskip("scipy.ndimage")
     picture = torch.rand(1, 1, 24, 30, dtype=torch.float64)
-    found = saliency.painted(picture, "blur", window=(4, 6))[0, 0].numpy()
+    found = saliency.baseline(picture, "blur", window=(4, 6))[0, 0].numpy()
     expected = ndimage.gaussian_filter(picture[0, 0].numpy(), 3, mode="nearest", radius=9)
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
@@ -429,3 +431,43 @@ def test_highest_takes_the_first_of_equals():
     assert highest(values) == (0, 1)
     values[1, 0] = 0.51
     assert highest(values) == (1, 0)
+
+
+def test_a_net_that_gives_something_else_than_scores_is_told_so():
+    class Several(Small):
+        def forward(self, pictures):
+            return {"scores": super().forward(pictures)}
+
+    with pytest.raises(FerError, match="gives a dict"):
+        saliency.occlusion(Several(), white())
+    with pytest.raises(FerError, match="gives a dict"):
+        saliency.attribute(Several(), white(), "gradient")
+
+
+def test_a_position_of_several_pictures_covers_them_all():
+    pictures = torch.rand(2, 3, 4, 5)
+    problem = OcclusionProblem(pictures, torch.zeros(1), Windows((4, 5), (2, 2), (2, 1)))
+    covered = problem.covered(torch.tensor([0, 7])).unflatten(0, (2, 2))
+    assert not covered[0, :, :, :2, :2].any() and not covered[1, :, :, 2:, 3:].any()
+    assert torch.equal(covered[0, :, :, 2:], pictures[:, :, 2:])
+    assert torch.equal(covered[1, :, :, :, :3], pictures[..., :3])
+
+
+def test_the_package_shows_its_public_names_and_loads_nothing_slow():
+    """Captum, numba and SciPy come with the first call that needs them."""
+    program = """if True:
+        import sys
+        from fer_utils import saliency
+        assert dir(saliency) == sorted(saliency.__all__)
+        assert dir(saliency.scores) == sorted(saliency.scores.__all__)
+        assert len(saliency.METHODS) == 9
+        assert "blur" in saliency.FILLS and "delta" in saliency.ENGINES
+        print(*sys.modules)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    slow = (
+        "captum numba llvmlite scipy sklearn seaborn pandas cv2 matplotlib torchvision ipywidgets"
+    )
+    assert not {*slow.split(), "torch._dynamo"} & set(done.stdout.split())

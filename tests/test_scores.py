@@ -60,7 +60,7 @@ def test_energy_inside_by_hand():
     values = np.array([[1, 3], [-2, 0]])
     mask = np.array([[False, True], [False, False]])
     found = scores.energy_inside(values, mask)
-    assert found.value == 0.75 and found.blind == 0.25
+    assert found.value == 0.75 and found.chance == 0.25
     assert scores.energy_inside(values, mask, "absolute").value == 0.5
     assert scores.energy_inside(np.ones((2, 2)), mask).value == 0.25  # flat: the area's share
     nothing = scores.energy_inside(-np.ones((2, 2)), mask)
@@ -74,7 +74,7 @@ def test_a_blind_map_gets_the_area_on_average():
     moves = [np.roll(values, (i, j), (0, 1)) for i in range(6) for j in range(5)]
     for score in (scores.energy_inside, scores.pointing_game):
         found = [score(moved, mask) for moved in moves]
-        assert np.mean([one.value for one in found]) == pytest.approx(found[0].blind)
+        assert np.mean([one.value for one in found]) == pytest.approx(found[0].chance)
     change = random.random((6, 5))
     ranks = [scores.rank_correlation(moved, change).value for moved in moves]
     assert np.mean(ranks) == pytest.approx(0, abs=1e-12)
@@ -138,18 +138,18 @@ def test_deletion_and_insertion_by_hand():
     np.testing.assert_allclose(other.answers, 1 - left, atol=1e-6)
 
 
-def test_the_blind_area_is_that_of_moved_maps():
+def test_the_area_of_chance_is_that_of_moved_maps():
     values = np.zeros((1, 3))
     values[0, 0] = 1
     net = Linear(np.array([[3.0, 0.0, 0.0]], np.float32))  # only the first pixel counts
-    found = scores.deletion(net, np.ones((1, 3)), values, "yes", steps=3, blind=2000)
+    found = scores.deletion(net, np.ones((1, 3)), values, "yes", steps=3, chance=2000)
     on, off = sigmoid(3), 0.5
     first = (on / 2 + off * 2.5) / 3
     assert found.value == pytest.approx(first, abs=1e-6)
     # a third of the moves puts it first; otherwise it comes second or third, evenly
     later = ((on * 1.5 + off * 1.5) / 3 + (on * 2.5 + off / 2) / 3) / 2
-    assert found.blind == pytest.approx(first / 3 + later * 2 / 3, abs=0.01)
-    assert isnan(scores.deletion(net, np.ones((1, 3)), values, blind=0).blind)
+    assert found.chance == pytest.approx(first / 3 + later * 2 / 3, abs=0.01)
+    assert isnan(scores.deletion(net, np.ones((1, 3)), values, chance=0).chance)
 
 
 def test_sensitivity_n_of_the_exact_attribution_is_1():
@@ -176,7 +176,7 @@ def test_infidelity_by_hand():
     exact = net.weights.detach().numpy() * image[0].numpy()
     for factor in (1, 7):  # the unit of the map does not count
         found = scores.infidelity(net, image, factor * exact, "yes")
-        assert found.value == pytest.approx(0, abs=1e-5) and found.blind > 0.01
+        assert found.value == pytest.approx(0, abs=1e-5) and found.chance > 0.01
     whole = scores.infidelity(Linear(), ONES, WEIGHTS, "yes", window=2)
     assert whole.value == pytest.approx(0, abs=1e-5)  # the only square takes everything away
     # of single pixels, drops of 2, -1, 0.5 and 1: the best multiple of a map that knows only the
@@ -185,9 +185,9 @@ def test_infidelity_by_hand():
     one[0, 0] = 5
     found = scores.infidelity(Linear(), ONES, one, "yes", window=1, samples=2000)
     assert found.value == pytest.approx((1 + 0.25 + 1) / 4, abs=0.1)
-    assert found.blind == pytest.approx((4 + 1 + 0.25 + 1) / 4 - (2.5 / 4) ** 2, abs=0.1)
+    assert found.chance == pytest.approx((4 + 1 + 0.25 + 1) / 4 - (2.5 / 4) ** 2, abs=0.1)
     assert scores.infidelity(net, image, np.ones((12, 12))).value == pytest.approx(
-        scores.infidelity(net, image, exact).blind
+        scores.infidelity(net, image, exact).chance
     )
     assert isnan(scores.infidelity(net, image, np.zeros((12, 12))).value)
 
@@ -219,14 +219,14 @@ def test_max_sensitivity_by_hand():
     assert isnan(nothing.value) and "0 everywhere" in nothing.note
 
 
-def test_randomisation_finds_out_a_map_that_ignores_the_net():
-    found = scores.randomisation(Small(), face(), picture_itself, stages=3)
+def test_randomization_finds_out_a_map_that_ignores_the_net():
+    found = scores.randomization(Small(), face(), picture_itself, stages=3)
     np.testing.assert_allclose(found.correlations, 1)
     np.testing.assert_allclose(found.similarities, 1)
     assert found.value == pytest.approx(1) and found.maps.shape == (3, 12, 12)
 
 
-def test_randomisation_goes_from_the_last_layer_to_the_first():
+def test_randomization_goes_from_the_last_layer_to_the_first():
     net = Small().train()
     before = copy.deepcopy(net.state_dict())
     seen = []
@@ -235,7 +235,7 @@ def test_randomisation_goes_from_the_last_layer_to_the_first():
         seen.append([net[i].weight.detach().flatten().clone() for i in (7, 3, 0)])
         return picture_itself(net, picture, index)
 
-    found = scores.randomisation(net, face(), last_weights, stages=4)
+    found = scores.randomization(net, face(), last_weights, stages=4)
     assert found.layers == ("7", "3", "1", "0")
     for stage, changed in ((1, 1), (2, 2), (3, 2), (4, 3)):
         for layer in range(3):
@@ -244,16 +244,16 @@ def test_randomisation_goes_from_the_last_layer_to_the_first():
             assert torch.equal(first.sort().values, now.sort().values)
     assert net.training
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
-    assert scores.randomisation(net, face(), picture_itself, stages=1).layers == ("0",)
+    assert scores.randomization(net, face(), picture_itself, stages=1).layers == ("0",)
 
 
 @pytest.mark.parametrize("method", ["gradient", "occlusion", "rise"])
-def test_randomisation_explains_the_random_net_and_no_stale_copy(method):
+def test_randomization_explains_the_random_net_and_no_stale_copy(method):
     def plainly(net, picture, index):
         return attribute(copy.deepcopy(net), picture, method, index).map
 
-    found = scores.randomisation(Small(), face(), method, stages=3)
-    expected = scores.randomisation(Small(), face(), plainly, stages=3)
+    found = scores.randomization(Small(), face(), method, stages=3)
+    expected = scores.randomization(Small(), face(), plainly, stages=3)
     np.testing.assert_allclose(found.maps, expected.maps, atol=1e-6)
     assert not np.allclose(found.maps[0], found.maps[-1], atol=1e-4)
 
@@ -273,17 +273,17 @@ def test_all_scores_that_apply_and_why_the_others_do_not():
     assert list(bare) == [
         *("energy inside", "pointing game", "rank correlation"),
         *("deletion", "insertion", "sensitivity-n", "infidelity"),
-        *("max-sensitivity", "randomisation"),
+        *("max-sensitivity", "randomization"),
     ]
     assert "not applicable: the truth is not known" in bare["energy inside"].note
-    assert "bare map" in bare["randomisation"].note
+    assert "bare map" in bare["randomization"].note
     known = scores.Truth("1", ("mouth",), np.eye(12) > 0, found.map)
     full = scores.score(net, image, found, known)
     assert full["rank correlation"].value == pytest.approx(1)
     assert full["energy inside"].value == scores.energy_inside(found.map, known.mask).value
     assert all(full[name].value == bare[name].value for name in ("deletion", "infidelity"))
-    again = scores.randomisation(net, image, "gradient", 1)
-    assert full["randomisation"].value == again.value
+    again = scores.randomization(net, image, "gradient", 1)
+    assert full["randomization"].value == again.value
     other = scores.score(net, image, attribute(net, image, "gradient", 2), known, rerun=False)
     assert "the face shows 1, the map explains 2" in other["energy inside"].note
     assert other["max-sensitivity"].note == "not asked for"
@@ -298,7 +298,7 @@ def test_scores_as_text():
     assert rows[0].split() == ["deletion", "rank"]
     assert rows[1].split() == ["gradient", "0.250", "-"]
     assert rows[2].split() == ["RISE", "1.000", "-"]
-    assert str(one["deletion"]) == "0.250 (blind: 0.500)" and float(one["deletion"]) == 0.25
+    assert str(one["deletion"]) == "0.250 (chance: 0.500)" and float(one["deletion"]) == 0.25
 
 
 @pytest.mark.parametrize(
@@ -314,9 +314,9 @@ def test_scores_as_text():
         (lambda: scores.deletion(Linear(), ONES, ONES, "maybe"), "no class"),
         (lambda: scores.insertion(Linear(), ONES, ONES, steps=0), "1 or more"),
         (lambda: scores.infidelity(Linear(), ONES, ONES, window=3), "only 2x2"),
-        (lambda: scores.randomisation(Linear(), ONES, "gradient", stages=0), "1 or more"),
-        (lambda: scores.randomisation(Linear(), ONES, "gradients"), "mean 'gradient'"),
-        (lambda: scores.randomisation(NoWeights(), ONES, "gradient"), "no weights"),
+        (lambda: scores.randomization(Linear(), ONES, "gradient", stages=0), "1 or more"),
+        (lambda: scores.randomization(Linear(), ONES, "gradients"), "mean 'gradient'"),
+        (lambda: scores.randomization(NoWeights(), ONES, "gradient"), "no weights"),
     ],
 )
 def test_mistakes_are_explained(call, message):

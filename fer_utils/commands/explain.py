@@ -2,13 +2,15 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fer_utils import data, models, plots, saliency
 from fer_utils.errors import FerError
-from fer_utils.pictures import read_picture
-from fer_utils.saliency import scores
+
+if TYPE_CHECKING:
+    from fer_utils import saliency
+    from fer_utils.saliency import scores
 
 SHOWN = 3
 PARTS = ("part_ablation", "shapley_parts")
@@ -16,7 +18,9 @@ PARTS = ("part_ablation", "shapley_parts")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    methods = ", ".join(saliency.METHODS)
+    from fer_utils.saliency import METHODS
+
+    methods = ", ".join(METHODS)
     parser.add_argument("--model", default="mini_xception_facs3d", help="pretrained name, or file")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--image", type=Path, help="a picture of one face, cut out")
@@ -37,38 +41,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what the net says and what it rests on; write the figure."""
+    from fer_utils import models, plots, saliency
+    from fer_utils.saliency import scores
+
     image, source, truth, parts = picture(args)
     net = models.load(args.model)
-    options = {name: getattr(args, name) for name in ("window", "stride")}
-    options["fill"] = None if args.fill is None else fill_value(args.fill)
-    options = {name: value for name, value in options.items() if value is not None}
+    given = {name: getattr(args, name) for name in ("window", "stride")}
+    given["fill"] = None if args.fill is None else fill_value(args.fill)
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if args.method in PARTS:
         options.update(parts)
-    found = saliency.attribute(net, image, args.method, args.target, args.seed, **options)
+    attribution = saliency.attribute(net, image, args.method, args.target, args.seed, **options)
     if args.method == "occlusion":
         # the positions as well, where the attribution keeps the map alone
-        square = {name: found.details[name] for name in ("window", "stride")}
-        square.update(fill=found.options["fill"], seed=args.seed)
+        square = {name: attribution.details[name] for name in ("window", "stride")}
+        square.update(fill=attribution.options["fill"], seed=args.seed)
         omap = saliency.occlusion(net, image, **square)
-        figure, lines = plots.occlusion(image, omap, found.target), occlusion_report(omap, found)
+        figure = plots.occlusion(image, omap, attribution.target)
+        lines = occlusion_report(omap, attribution)
     else:
-        figure, lines = plots.attribution(image, found), report(found)
+        figure, lines = plots.attribution(image, attribution), report(attribution)
     plots.save(figure, args.out)
-    print("\n".join([source, prediction(found), *lines]))
+    print("\n".join([source, prediction(attribution), *lines]))
     print(f"wrote {args.out}")
     if args.scores:
-        print(scores.report(scores.score(net, image, found, truth, seed=args.seed)))
+        print(scores.report(scores.score(net, image, attribution, truth, seed=args.seed)))
     return 0
 
 
 def picture(
     args: argparse.Namespace,
-) -> tuple[np.ndarray, str, scores.Truth | None, dict[str, object]]:
+) -> tuple[np.ndarray, str, "scores.Truth | None", dict[str, Any]]:
     """Return the picture, where it comes from in words, its truth, and its parts if known.
 
     Raises:
         FerError: no such face or file.
     """
+    from fer_utils import data
+    from fer_utils.pictures import read_picture
+    from fer_utils.saliency import scores
+
     if args.face is None:
         image = read_picture(args.image)
         height, width = image.shape[1:]
@@ -79,7 +91,8 @@ def picture(
     truth = scores.truth(faces, args.face)
     carriers = ", ".join(truth.parts) or "no part"
     source = f"face {args.face} of facs3d: {truth.expression}, carried by {carriers}"
-    parts = {"parts": faces.regions[args.face], "part_names": faces.region_names}
+    regions = None if faces.regions is None else faces.regions[args.face]
+    parts = {"parts": regions, "part_names": faces.region_names}
     return faces.images[args.face], source, truth, parts
 
 
@@ -91,37 +104,44 @@ def fill_value(text: str) -> str | float:
         return text
 
 
-def prediction(found: saliency.Attribution) -> str:
+def prediction(attribution: "saliency.Attribution") -> str:
     """Return in words what the net says of the picture."""
-    order = (-found.clean).argsort(kind="stable")[:SHOWN]
-    likely = ", ".join(f"{found.classes[i]} {found.clean[i]:.3f}" for i in order)
-    return f"prediction: {found.classes[order[0]]} ({likely})"
+    clean, classes = attribution.clean, attribution.classes
+    order = (-clean).argsort(kind="stable")[:SHOWN]
+    likely = ", ".join(f"{classes[i]} {clean[i]:.3f}" for i in order)
+    return f"prediction: {classes[order[0]]} ({likely})"
 
 
-def report(found: saliency.Attribution) -> list[str]:
+def report(attribution: "saliency.Attribution") -> list[str]:
     """Return in words what an attribution found."""
-    method = saliency.METHODS[found.method]
-    row, column = np.unravel_index(found.map.argmax(), found.map.shape)
-    sign = "with a sign" if found.signed else "without a sign"
+    from fer_utils.saliency import METHODS
+
+    method, values = METHODS[attribution.method], attribution.map
+    row, column = np.unravel_index(values.argmax(), values.shape)
+    sign = "with a sign" if attribution.signed else "without a sign"
     lines = [
-        f"method: {method.title} ({method.source}); explains: {method.explains} of {found.label}",
-        f"map: {method.unit}, {sign}, from {found.map.min():.3g} to {found.map.max():.3g}; "
+        f"method: {method.title} ({method.source}); "
+        f"explains: {method.explains} of {attribution.label}",
+        f"map: {method.unit}, {sign}, from {values.min():.3g} to {values.max():.3g}; "
         f"highest at row {row}, column {column}",
     ]
-    worth = found.details.get("worth", {})
+    worth: dict[str, float] = attribution.details.get("worth", {})
     if worth:
-        order = sorted(worth, key=worth.get, reverse=True)[:SHOWN]
+        order = sorted(worth, key=lambda name: worth[name], reverse=True)[:SHOWN]
         lines.append("worth most: " + ", ".join(f"{name} {worth[name]:.2f}" for name in order))
     return lines
 
 
-def occlusion_report(omap: saliency.OcclusionMap, found: saliency.Attribution) -> list[str]:
+def occlusion_report(
+    omap: "saliency.OcclusionMap", attribution: "saliency.Attribution"
+) -> list[str]:
     """Return in words what the square found."""
-    flips, drop = omap.flips(), omap.drop(found.target)
-    row, column = omap.peak(found.target)
+    flips, drop = omap.flips(), omap.drop(attribution.target)
+    row, column = omap.peak(attribution.target)
     top, left, bottom, right = omap.box(row, column)
     (down, across), (height, width) = omap.stride, omap.window
-    before, after = omap.clean[found.target], omap.probabilities[row, column, found.target]
+    target = attribution.target
+    before, after = omap.clean[target], omap.probabilities[row, column, target]
     lines = [
         f"square: {height} x {width} pixels, stride {down} x {across}, "
         f"{omap.fill}; {flips.size} positions",
@@ -129,9 +149,9 @@ def occlusion_report(omap: saliency.OcclusionMap, found: saliency.Attribution) -
     ]
     if drop.max() > 0:
         lines.append(
-            f"most important for {found.label}: rows {top}-{bottom - 1}, columns {left}-"
+            f"most important for {attribution.label}: rows {top}-{bottom - 1}, columns {left}-"
             f"{right - 1}; covering it takes the probability from {before:.3f} to {after:.3f}"
         )
     else:
-        lines.append(f"covering the face nowhere lowers the probability of {found.label}")
+        lines.append(f"covering the face nowhere lowers the probability of {attribution.label}")
     return lines

@@ -2,14 +2,14 @@
 
 from fer_utils.saliency import scores
 from fer_utils.saliency._engines import Cancelled
+from fer_utils.saliency._engines.dispatch import ENGINES
 from fer_utils.saliency.attributions import METHODS, Attribution, attribute
 from fer_utils.saliency.captum_compat import captum_occlusion
-from fer_utils.saliency.fills import FILLS, painted
-from fer_utils.saliency.occlusion import OcclusionMap, occlusion
-from fer_utils.saliency.refining import refine
-from fer_utils.saliency.windows import Windows
+from fer_utils.saliency.occlusion import OcclusionMap, coarse_to_fine, occlusion
+from fer_utils.saliency.windows import FILLS, Windows, baseline
 
 __all__ = [
+    "ENGINES",
     "FILLS",
     "METHODS",
     "Attribution",
@@ -17,9 +17,13 @@ __all__ = [
     "OcclusionMap",
     "Windows",
     "attribute",
+    "baseline",
     "captum_occlusion",
+    "coarse_to_fine",
     "occlusion",
-    "painted",
-    "refine",
     "scores",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -2,8 +2,9 @@
 
 All methods have one signature, `attribute(net, image, method)`, and answer with one map, one
 number per pixel. The derivatives, Shapley values and ablations are captum's; RISE, which captum
-0.9 has not, is in `saliency.rise`. What is explained is the logit of the target, the score before
-the softmax, as is usual; occlusion and RISE explain its probability, as their papers do.
+0.9 has not, is in `saliency.perturbations`. What is explained is the logit of the target, the
+score before the softmax, as is usual; occlusion and RISE explain its probability, as their papers
+do.
 `METHODS` says of each which it is, whether its sign has a meaning, and who invented it.
 """
 
@@ -12,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +21,9 @@ from torch import Tensor, nn
 
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
-from fer_utils.pictures import as_picture
+from fer_utils.models.answers import check_logits, class_index, classes_of, evaluating
 from fer_utils.saliency.methods import METHODS, Task
+from fer_utils.saliency.occlusion import on_device
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,8 +48,8 @@ class Attribution:
     target: int
     classes: tuple[str, ...]
     clean: np.ndarray
-    options: dict[str, object] = field(default_factory=dict)
-    details: dict[str, object] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Make the arrays read-only."""
@@ -107,39 +110,30 @@ def attribute(
     if method not in METHODS:
         raise FerError(f"method={method!r} is not known.{nearest(method, METHODS)}")
     chosen = METHODS[method]
-    options = _all_options(method, options)
-    with evaluating(net):
+    options = _with_defaults(method, options)
+    with differentiating(net):
         picture = on_device(net, image)
-        with torch.no_grad():
-            clean, classes = answer(net, picture)
+        clean, classes = answer(net, picture)
         index = class_index(classes, clean, target)
         with _seeded(seed, picture.device):
-            found, details = chosen.compute(Task(net, picture, index, seed), **options)
-    values = found.detach().float().cpu().numpy().copy()
+            attribution, details = chosen.compute(Task(net, picture, index, seed), **options)
+    values = attribution.detach().float().cpu().numpy().copy()
     if not np.isfinite(values).all():
         raise FerError(f"{method} gives numbers that are not finite: are the weights damaged?")
     return Attribution(values, chosen.signed, method, index, classes, clean, options, details)
 
 
 @contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
+def differentiating(net: nn.Module) -> Iterator[None]:
     """Put a net into evaluation mode, with derivatives switched on, and back into its own."""
-    modes = {module: module.training for module in net.modules()}
-    with torch.inference_mode(False), torch.enable_grad(), warnings.catch_warnings():
+    with (
+        evaluating(net),
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        warnings.catch_warnings(),
+    ):
         warnings.filterwarnings("ignore", module="captum")  # it warns of what it is asked to do
-        try:
-            net.eval()
-            yield
-        finally:
-            for module, training in modes.items():
-                module.training = training
-
-
-def on_device(net: nn.Module, image: np.ndarray | Tensor) -> Tensor:
-    """Return the picture (1, C, H, W) on the device of the net and in its type."""
-    like = next((t for t in (*net.parameters(), *net.buffers()) if t.is_floating_point()), None)
-    picture = as_picture(image)[None].clone()
-    return picture if like is None else picture.to(like)
+        yield
 
 
 def answer(net: nn.Module, picture: Tensor) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -148,36 +142,12 @@ def answer(net: nn.Module, picture: Tensor) -> tuple[np.ndarray, tuple[str, ...]
     Raises:
         FerError: the net gives no finite logits (1, K), or has another number of class names.
     """
-    logits = net(picture)
-    if logits.ndim != 2 or len(logits) != 1 or logits.shape[1] < 2:
-        raise FerError(
-            f"the net gives an output of shape {tuple(logits.shape)} for one picture; attribution "
-            "needs one score per class, (1, K) with K of 2 or more."
-        )
-    if not logits.isfinite().all():
-        raise FerError("the net's scores are not finite numbers: are its weights damaged?")
-    classes = tuple(getattr(net, "classes", None) or map(str, range(logits.shape[1])))
-    if len(classes) != logits.shape[1]:
-        raise FerError(f"the net gives {logits.shape[1]} scores for its {len(classes)} classes.")
-    return logits[0].float().softmax(-1).cpu().numpy(), classes
+    with torch.no_grad():
+        logits = check_logits(net(picture), 1)[0]
+    return logits.float().softmax(-1).cpu().numpy(), classes_of(net, len(logits))
 
 
-def class_index(classes: tuple[str, ...], clean: np.ndarray, target: int | str | None) -> int:
-    """Return a class's index from its index, its name, or None for the predicted one.
-
-    Raises:
-        FerError: there is no such class.
-    """
-    if target is None:
-        return int(clean.argmax())
-    if target in classes:
-        return classes.index(target)
-    if isinstance(target, str) or not 0 <= target < len(classes):
-        raise FerError(f"target={target!r} is no class of the net.{nearest(target, classes)}")
-    return int(target)
-
-
-def _all_options(method: str, given: dict[str, object]) -> dict[str, object]:
+def _with_defaults(method: str, given: dict[str, object]) -> dict[str, object]:
     """Return the method's options with defaults for those not given."""
     wanted = list(inspect.signature(METHODS[method].compute).parameters.values())[1:]
     defaults = {parameter.name: parameter.default for parameter in wanted}

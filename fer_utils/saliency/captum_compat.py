@@ -6,15 +6,16 @@ probabilities), averaged over all windows that cover an element, windows cut off
 included. Compared with captum 0.9.
 """
 
+from typing import Any, TypeAlias
+
 import torch
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from fer_utils.errors import FerError
-from fer_utils.saliency._engines import batched, choose
-from fer_utils.saliency.windows import Windows
+from fer_utils.saliency._engines import batched, dispatch
+from fer_utils.saliency.windows import OcclusionProblem, Windows
 
-Target = int | tuple[int, ...] | Tensor | list[int] | list[tuple[int, ...]] | None
+Target: TypeAlias = int | tuple[int, ...] | Tensor | list[int] | list[tuple[int, ...]] | None
 
 
 def captum_occlusion(
@@ -48,6 +49,8 @@ def captum_occlusion(
     Raises:
         FerError: several input tensors, or shapes, strides or targets that do not fit.
     """
+    from tqdm.auto import tqdm  # in a notebook it brings the widgets
+
     if not isinstance(inputs, Tensor) or inputs.ndim < 2:
         raise FerError("inputs must be one tensor (N, ...); several inputs are for captum itself.")
     sides = tuple(inputs.shape[1:])
@@ -66,18 +69,16 @@ def captum_occlusion(
             bar.update(done - bar.n)
 
         if len(inputs) == 1 and inputs.ndim == 4 and windows.counts[0] == 1:  # a picture
-            flat = Windows(*(each[1:] for each in (windows.size, windows.window, windows.stride)))
-            _, clean, covered = choose.run(
-                net, inputs, baseline, flat, chunk=chunk, progress=progress
-            )
-            covered = covered[:, None]
+            flat = Windows(sides[1:], windows.window[1:], windows.stride[1:])
+            problem = OcclusionProblem(inputs, baseline, flat)
+            _, clean, covered = dispatch.run(net, problem, chunk=chunk, progress=progress)
         else:
-            clean, covered = batched.outputs(
-                net, inputs, baseline, windows, chunk=chunk, progress=progress
-            )
+            problem = OcclusionProblem(inputs, baseline, windows)
+            engine = batched.prepare(net, chunk=chunk)
+            clean, covered = engine.outputs(problem, progress=progress)
+    covered = covered.unflatten(0, (len(windows), len(inputs)))
     drop = select(clean[None], target) - select(covered, target)
-    each = drop.float().reshape(*windows.counts, -1)
-    return windows.spread(each)
+    return windows.spread(drop.float().reshape(*windows.counts, -1))
 
 
 def _baseline(baselines: float | Tensor | None, inputs: Tensor) -> Tensor:
@@ -96,19 +97,24 @@ def _baseline(baselines: float | Tensor | None, inputs: Tensor) -> Tensor:
 def select(outputs: Tensor, target: Target) -> Tensor:
     """Return the target's entries of outputs (windows, N, ...), by captum's rules."""
     if isinstance(target, Tensor):
-        target = target.item() if target.numel() == 1 else target.tolist()
+        target = int(target) if target.numel() == 1 else target.tolist()
     if target is None:
         return outputs
+    place: Any  # of the target in the outputs, all dimensions counted
     try:
         if isinstance(target, int | tuple):
-            index = target if isinstance(target, tuple) else (target,)
-            return outputs[(slice(None), slice(None), *index)]
+            place = (slice(None), slice(None), *_indices(target))
+            return outputs[place]
         if len(target) == outputs.shape[1]:
-            each = [t if isinstance(t, tuple) else (t,) for t in target]
-            return torch.stack([outputs[(slice(None), i, *t)] for i, t in enumerate(each)], 1)
+            places: list[Any] = [(slice(None), i, *_indices(t)) for i, t in enumerate(target)]
+            return torch.stack([outputs[place] for place in places], 1)
     except IndexError:
         pass
     raise FerError(
         f"target={target!r} does not fit outputs of shape {tuple(outputs.shape[1:])}: one index "
         "for all samples, or a list with one for each."
     )
+
+
+def _indices(target: Any) -> tuple[int, ...]:
+    return target if isinstance(target, tuple) else (target,)

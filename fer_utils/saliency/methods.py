@@ -1,22 +1,24 @@
 """The methods of `saliency.attribute`: what each computes, and what its numbers mean.
 
 The derivatives, ablations and Shapley values are captum's. Each method takes a `Task`; its keyword
-arguments are its options.
+arguments are its options. To add a method, write its function here and its entry in `METHODS`:
+`attribute`, the command line, the explorers and the scores follow.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from fer_utils.errors import FerError
-from fer_utils.saliency import grad_cam, parts, rise
 from fer_utils.saliency._engines.batched import chunk_size
-from fer_utils.saliency.fills import painted
-from fer_utils.saliency.guided import guided_copy
+from fer_utils.saliency.gradients import grad_cam, guided_copy
 from fer_utils.saliency.occlusion import occlusion
+from fer_utils.saliency.perturbations import RandomMasks, number_parts, rise, share_worth
+from fer_utils.saliency.windows import baseline
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,15 @@ class Task:
         """Pictures per forward pass."""
         return chunk_size(self.net, self.picture)
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the picture."""
+        return self.picture.shape[-2], self.picture.shape[-1]
+
     def baseline(self, fill: str | float) -> Tensor:
         """Return the picture that holds no information, (1, C, H, W)."""
         side = window_side(self.picture)
-        return painted(self.picture, fill, (side, side), self.seed)
+        return baseline(self.picture, fill, (side, side), self.seed)
 
 
 def window_side(picture: Tensor) -> int:
@@ -51,10 +58,11 @@ def window_side(picture: Tensor) -> int:
     return max(2, round(min(picture.shape[-2:]) / 6))
 
 
-Found = tuple[Tensor, dict[str, object]]
+#: A map (H, W), and what the method found besides it, by name.
+Result: TypeAlias = tuple[Tensor, dict[str, Any]]
 
 
-def _captum() -> object:
+def _captum() -> Any:
     from captum import attr  # a second: only who asks for it waits
 
     return attr
@@ -75,17 +83,17 @@ def positive(value: object, name: str, least: int = 1) -> int:
     return int(value)
 
 
-def _gradient(task: Task) -> Found:
+def _gradient(task: Task) -> Result:
     saliency = _captum().Saliency(task.net)
     return _strongest(saliency.attribute(task.picture, target=task.target, abs=False)), {}
 
 
-def _smooth_grad(task: Task, *, samples: int = 25, noise: float = 0.15) -> Found:
+def _smooth_grad(task: Task, *, samples: int = 25, noise: float = 0.15) -> Result:
     """Average the gradient over noisy copies; noise is a share of the picture's range."""
     if not 0 <= noise < 10:
         raise FerError(f"noise={noise!r}: give a share of the picture's range, such as 0.15.")
     averaged = _captum().NoiseTunnel(_captum().Saliency(task.net))
-    found = averaged.attribute(
+    gradient = averaged.attribute(
         task.picture,
         nt_type="smoothgrad",
         nt_samples=positive(samples, "samples"),
@@ -94,13 +102,13 @@ def _smooth_grad(task: Task, *, samples: int = 25, noise: float = 0.15) -> Found
         target=task.target,
         abs=False,
     )
-    return _strongest(found), {}
+    return _strongest(gradient), {}
 
 
-def _integrated_gradients(task: Task, *, steps: int = 50, fill: str | float = "black") -> Found:
+def _integrated_gradients(task: Task, *, steps: int = 50, fill: str | float = "black") -> Result:
     """Integrate the gradient on the way from the fill to the picture."""
     integrated = _captum().IntegratedGradients(task.net)
-    found, error = integrated.attribute(
+    attribution, error = integrated.attribute(
         task.picture,
         task.baseline(fill),
         target=task.target,
@@ -108,67 +116,83 @@ def _integrated_gradients(task: Task, *, steps: int = 50, fill: str | float = "b
         internal_batch_size=task.chunk,
         return_convergence_delta=True,
     )
-    return found[0].sum(0), {"convergence_delta": float(error)}
+    return attribution[0].sum(0), {"convergence_delta": float(error)}
 
 
-def _guided_backprop(task: Task) -> Found:
+def _guided_backprop(task: Task) -> Result:
     net = guided_copy(task.net, task.picture)
     return _captum().GuidedBackprop(net).attribute(task.picture, target=task.target)[0].sum(0), {}
 
 
-def _grad_cam(task: Task, *, layer: str | None = None) -> Found:
-    return grad_cam.grad_cam(task.net, task.picture, task.target, layer)
+def _grad_cam(task: Task, *, layer: str | None = None) -> Result:
+    return grad_cam(task.net, task.picture, task.target, layer)
 
 
-def _part_ablation(task: Task, *, fill="black", parts=None, part_names=None, grid=6) -> Found:
+def _part_ablation(
+    task: Task,
+    *,
+    fill: str | float = "black",
+    parts: np.ndarray | None = None,
+    part_names: tuple[str, ...] | None = None,
+    grid: int = 6,
+) -> Result:
     """Paint over one part of the face after the other."""
-    return _over_parts(_captum().FeatureAblation(task.net), task, fill, parts, part_names, grid)
+    mask, names = number_parts(parts, part_names, grid, task.size)
+    return _over_parts(_captum().FeatureAblation(task.net), task, fill, mask, names)
 
 
 def _shapley_parts(
-    task: Task, *, samples: int = 25, fill="black", parts=None, part_names=None, grid=4
-) -> Found:
+    task: Task,
+    *,
+    samples: int = 25,
+    fill: str | float = "black",
+    parts: np.ndarray | None = None,
+    part_names: tuple[str, ...] | None = None,
+    grid: int = 4,
+) -> Result:
     """Paint over the parts in random orders: what does each add to those still seen?"""
+    samples = positive(samples, "samples")
+    mask, names = number_parts(parts, part_names, grid, task.size)
     method = _captum().ShapleyValueSampling(task.net)
-    more = {"n_samples": positive(samples, "samples")}
-    return _over_parts(method, task, fill, parts, part_names, grid, **more)
+    return _over_parts(method, task, fill, mask, names, n_samples=samples)
 
 
-def _over_parts(method, task: Task, fill, labels, names, grid, **more) -> Found:
-    mask, names = parts.numbered(labels, names, grid, tuple(task.picture.shape[-2:]))
+def _over_parts(
+    method: Any, task: Task, fill: str | float, mask: Tensor, names: tuple[str, ...], **more: int
+) -> Result:
     mask = mask.to(task.picture.device)
-    found = method.attribute(
+    attribution = method.attribute(
         task.picture,
         baselines=task.baseline(fill),
         target=task.target,
         feature_mask=mask[None, None],
         perturbations_per_eval=min(len(names), task.chunk),
         **more,
-    )[0, 0]
-    return parts.shared(found, mask, names)
+    )
+    return share_worth(attribution[0, 0], mask, names)
 
 
 def _rise(
-    task: Task, *, masks: int = 1000, cells: int = 7, keep: float = 0.5, fill="black"
-) -> Found:
-    masks, cells = positive(masks, "masks"), positive(cells, "cells")
-    baseline = task.baseline(fill)
-    found = rise.rise(
-        task.net, task.picture, baseline, task.target, masks, cells, keep, task.chunk, task.seed
-    )
-    return found, {}
+    task: Task, *, masks: int = 1000, cells: int = 7, keep: float = 0.5, fill: str | float = "black"
+) -> Result:
+    drawn = RandomMasks(positive(masks, "masks"), positive(cells, "cells"), keep, task.seed)
+    hidden = task.baseline(fill)
+    return rise(task.net, task.picture, hidden, task.target, drawn, task.chunk), {}
 
 
-def _occlusion(task: Task, *, window=None, stride=None, fill="black", engine="auto") -> Found:
-    window = window_side(task.picture) if window is None else window
-    stride = max(1, int(np.min(window)) // 4) if stride is None else stride
-    options = {"window": window, "stride": stride, "fill": fill, "engine": engine}
-    found = occlusion(task.net, task.picture, seed=task.seed, **options)
-    return torch.from_numpy(found.heat(task.target)), {
-        "window": window,
-        "stride": stride,
-        "engine": found.engine,
-    }
+def _occlusion(
+    task: Task,
+    *,
+    window: int | tuple[int, int] | None = None,
+    stride: int | tuple[int, int] | None = None,
+    fill: str | float = "black",
+    engine: str = "auto",
+) -> Result:
+    square: dict[str, Any] = {"window": window_side(task.picture) if window is None else window}
+    smallest = int(np.min(square["window"]))
+    square["stride"] = max(1, smallest // 4) if stride is None else stride
+    omap = occlusion(task.net, task.picture, **square, fill=fill, seed=task.seed, engine=engine)
+    return torch.from_numpy(omap.heat(task.target)), {**square, "engine": omap.engine}
 
 
 @dataclass(frozen=True)
@@ -185,49 +209,51 @@ class Method:
     """
 
     title: str
-    compute: Callable[..., Found]
+    compute: Callable[..., Result]
     signed: bool
     explains: str
     unit: str
     source: str
 
 
+# fmt: off
 #: The methods of `attribute`, by name.
-METHODS = {
+METHODS: dict[str, Method] = {
     "gradient": Method(
-        *("gradient", _gradient, False, "logit", "logits per unit of intensity"),
-        source="Simonyan et al. 2013",
+        title="gradient", compute=_gradient, signed=False, explains="logit",
+        unit="logits per unit of intensity", source="Simonyan et al. 2013",
     ),
     "smooth_grad": Method(
-        *("SmoothGrad", _smooth_grad, False, "logit", "logits per unit of intensity"),
-        source="Smilkov et al. 2017",
+        title="SmoothGrad", compute=_smooth_grad, signed=False, explains="logit",
+        unit="logits per unit of intensity", source="Smilkov et al. 2017",
     ),
     "integrated_gradients": Method(
-        *("integrated gradients", _integrated_gradients, True, "logit", "part of the logit"),
-        source="Sundararajan et al. 2017",
+        title="integrated gradients", compute=_integrated_gradients, signed=True, explains="logit",
+        unit="part of the logit", source="Sundararajan et al. 2017",
     ),
     "guided_backprop": Method(
-        *("guided backpropagation", _guided_backprop, True, "logit", "altered gradient"),
-        source="Springenberg et al. 2014",
+        title="guided backpropagation", compute=_guided_backprop, signed=True, explains="logit",
+        unit="altered gradient", source="Springenberg et al. 2014",
     ),
     "grad_cam": Method(
-        *("Grad-CAM", _grad_cam, False, "logit", "weighted activation"),
-        source="Selvaraju et al. 2017",
+        title="Grad-CAM", compute=_grad_cam, signed=False, explains="logit",
+        unit="weighted activation", source="Selvaraju et al. 2017",
     ),
     "part_ablation": Method(
-        *("part ablation", _part_ablation, True, "logit", "drop of the logit, per pixel"),
-        source="Kokhlikyan et al. 2020",
+        title="part ablation", compute=_part_ablation, signed=True, explains="logit",
+        unit="drop of the logit, per pixel", source="Kokhlikyan et al. 2020",
     ),
     "shapley_parts": Method(
-        *("Shapley values of parts", _shapley_parts, True, "logit", "part of the logit, per pixel"),
-        source="Castro et al. 2009",
+        title="Shapley values of parts", compute=_shapley_parts, signed=True, explains="logit",
+        unit="part of the logit, per pixel", source="Castro et al. 2009",
     ),
     "rise": Method(
-        *("RISE", _rise, True, "probability", "gain in probability"),
-        source="Petsiuk et al. 2018",
+        title="RISE", compute=_rise, signed=True, explains="probability",
+        unit="gain in probability", source="Petsiuk et al. 2018",
     ),
     "occlusion": Method(
-        *("occlusion", _occlusion, True, "probability", "drop in probability"),
-        source="Zeiler and Fergus 2014",
+        title="occlusion", compute=_occlusion, signed=True, explains="probability",
+        unit="drop in probability", source="Zeiler and Fergus 2014",
     ),
 }
+# fmt: on

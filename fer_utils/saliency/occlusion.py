@@ -13,22 +13,29 @@ Prior art:
     the positions where the predicted label changes (`OcclusionMap.flips`).
     Nakandala, Kumar and Papakonstantinou, "Incremental and approximate inference for faster
     occlusion-based deep CNN explanations" (SIGMOD 2019), who compute again only what the
-    square can change; US application 2023/0042004 describes such partial re-computation.
-    The engines `delta` and `fused` do that too, each in its own way; `batched` recomputes every
-    picture whole.
+    square can change. Claim 1 of US patent 12,346,812 (granted on application 2023/0042004) joins
+    such partial re-computation with a second heat map, at a smaller stride, in regions that the
+    first one marked. The engines `delta` and `fused` compute again only what the square can
+    change, each in its own way (`batched` computes every picture whole), but nothing here ever
+    chooses regions by a coarse map: the square visits every position.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils.errors import FerError
+from fer_utils.models.answers import check_logits, class_index, classes_of
 from fer_utils.pictures import as_picture
-from fer_utils.saliency._engines import Progress, choose
-from fer_utils.saliency.fills import painted
-from fer_utils.saliency.windows import Windows, highest, pair
+from fer_utils.saliency._engines import Progress, dispatch
+from fer_utils.saliency.windows import OcclusionProblem, Windows, baseline, highest, pair
+
+# Largest stride, in pixels, of the coarse maps with which `coarse_to_fine` begins.
+COARSEST = 8
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,7 +49,7 @@ class OcclusionMap:
         fill: what the square was filled with.
         classes: names of the K classes.
         seed: of the noise, where that was the fill.
-        engine: which one computed the map, an entry of `engines.choose.ENGINES`.
+        engine: which one computed the map, an entry of `saliency.ENGINES`.
     """
 
     probabilities: np.ndarray
@@ -70,17 +77,20 @@ class OcclusionMap:
     @property
     def size(self) -> tuple[int, int]:
         """Height and width of the picture."""
-        return self.windows.size
+        height, width = self.windows.size
+        return height, width
 
     @property
     def window(self) -> tuple[int, int]:
         """Height and width of the square."""
-        return self.windows.window
+        height, width = self.windows.window
+        return height, width
 
     @property
     def stride(self) -> tuple[int, int]:
         """Steps of the square, down and to the right."""
-        return self.windows.stride
+        down, right = self.windows.stride
+        return down, right
 
     @property
     def prediction(self) -> int:
@@ -98,14 +108,7 @@ class OcclusionMap:
         Raises:
             FerError: there is no such class.
         """
-        if target is None:
-            return self.prediction
-        if target in self.classes:
-            return self.classes.index(target)
-        if isinstance(target, str) or not 0 <= target < len(self.classes):
-            known = ", ".join(self.classes)
-            raise FerError(f"target={target!r} is no class of this map. The classes are: {known}.")
-        return int(target)
+        return class_index(self.classes, self.clean, target)
 
     def drop(self, target: int | str | None = None) -> np.ndarray:
         """Return by how much each position lowers the target's probability; float32 (ny, nx).
@@ -145,9 +148,9 @@ class OcclusionMap:
             column: of the position, 0 to nx - 1.
         """
         picture = as_picture(image).clone()
-        paint = painted(picture[None], self.fill, self.window, self.seed)[0]
+        shown = baseline(picture[None], self.fill, self.window, self.seed)[0]
         top, left, bottom, right = self.box(row, column)
-        picture[:, top:bottom, left:right] = paint[:, top:bottom, left:right]
+        picture[:, top:bottom, left:right] = shown[:, top:bottom, left:right]
         return picture
 
 
@@ -187,69 +190,86 @@ def occlusion(
             gives no finite logits (1, K).
         Cancelled: progress returned False.
     """
-    question = Question(net, image, pair(window, "window"), pair(stride, "stride"), fill, seed)
-    used, clean, covered = choose.run(
-        net,
-        question.picture,
-        question.baseline,
-        question.windows,
-        engine,
-        progress=progress,
-        chunk=chunk,
-    )
-    return question.answer(used, clean, covered)
+    problem = _make_problem(net, image, pair(window, "window"), pair(stride, "stride"), fill, seed)
+    used, clean, covered = dispatch.run(net, problem, engine, progress=progress, chunk=chunk)
+    return _make_map(net, problem, clean, covered, fill=fill, seed=seed, engine=used)
 
 
-class Question:
-    """What is asked of a net: its picture, the windows, and what is under them.
+def coarse_to_fine(
+    net: nn.Module,
+    image: np.ndarray | Tensor,
+    *,
+    window: int | tuple[int, int] = 8,
+    stride: int | tuple[int, int] = 2,
+    fill: str | float = "black",
+    seed: int = 0,
+    engine: str = "auto",
+    progress: Progress | None = None,
+) -> Iterator[OcclusionMap]:
+    """Yield maps that get finer: at 8, 4 and 2 times the stride, and at the stride itself.
 
-    Attributes:
-        picture: float (1, C, H, W) in [0, 1], on the net's device.
-        windows: the positions of the square.
-        baseline: what a covered pixel becomes, of the picture's shape.
+    Of the coarser ones those are skipped whose strides would be above 8 pixels or larger than
+    the window. No position is computed twice: a finer map takes over what a coarser one has.
+    The last map is that of `occlusion`, which has the same arguments and errors; `progress`
+    counts the windows of all maps.
     """
-
-    def __init__(
-        self,
-        net: nn.Module,
-        image: np.ndarray | Tensor,
-        window: tuple[int, int],
-        stride: tuple[int, int],
-        fill: str | float,
-        seed: int,
-    ):
-        """Prepare a question; see `occlusion` for the arguments and errors."""
-        tensors = (*net.parameters(), *net.buffers())
-        like = next((t for t in tensors if t.is_floating_point()), torch.empty(0))
-        self.picture = as_picture(image)[None].to(like)
-        self.windows = Windows(tuple(self.picture.shape[-2:]), window, stride)
-        self.baseline = painted(self.picture, fill, window, seed)
-        self.fill, self.seed = fill, seed
-        self.classes = getattr(net, "classes", None)
-
-    def answer(self, engine: str, clean: Tensor, covered: Tensor) -> OcclusionMap:
-        """Return the map that is made of the net's scores."""
-        _check_logits(clean, covered)
-        classes = tuple(self.classes or map(str, range(clean.shape[1])))
-        if len(classes) != clean.shape[1]:
-            raise FerError(f"the net gives {clean.shape[1]} scores for its {len(classes)} classes.")
-        probabilities = covered.float().softmax(-1).cpu().numpy()
-        return OcclusionMap(
-            probabilities=probabilities.reshape(*self.windows.counts, -1),
-            clean=clean[0].float().softmax(-1).cpu().numpy(),
-            windows=self.windows,
-            fill=self.fill,
-            classes=classes,
-            seed=self.seed,
-            engine=engine,
+    sides, steps = pair(window, "window"), pair(stride, "stride")
+    most = (min(COARSEST, sides[0]), min(COARSEST, sides[1]))
+    nested = [(times * steps[0], times * steps[1]) for times in (8, 4, 2)]
+    strides = [(y, x) for y, x in nested if y <= most[0] and x <= most[1]]
+    problems = [_make_problem(net, image, sides, step, fill, seed) for step in (*strides, steps)]
+    corners = [list(product(p.windows.starts(0), p.windows.starts(1))) for p in problems]
+    total, done = len(set().union(*corners)), 0
+    known: dict[tuple[int, int], Tensor] = {}  # the scores with the square's corner at each pixel
+    for problem, places in zip(problems, corners, strict=True):
+        new = [i for i, place in enumerate(places) if place not in known]
+        used, clean, covered = dispatch.run(
+            net, problem, engine, np.array(new), _part_of(progress, done, total)
         )
+        known.update(zip((places[i] for i in new), covered, strict=True))
+        done += len(new)
+        covered = torch.stack([known[place] for place in places])
+        yield _make_map(net, problem, clean, covered, fill=fill, seed=seed, engine=used)
 
 
-def _check_logits(clean: Tensor, covered: Tensor) -> None:
-    if clean.ndim != 2 or clean.shape[1] < 2:
-        raise FerError(
-            f"the net gives an output of shape {tuple(clean.shape)} for one picture; occlusion "
-            "needs one score per class, (1, K) with K of 2 or more."
-        )
-    if not (clean.isfinite().all() and covered.isfinite().all()):
-        raise FerError("the net's scores are not finite numbers: are its weights damaged?")
+def _part_of(progress: Progress | None, before: int, total: int) -> Progress | None:
+    """Return a callback for a part of the work, of which so much was done before."""
+    if progress is None:
+        return None
+    return lambda done, _: progress(before + done, total)
+
+
+def on_device(net: nn.Module, image: np.ndarray | Tensor) -> Tensor:
+    """Return a copy of the picture, (1, C, H, W), on the device of the net and in its type."""
+    tensors = (*net.parameters(), *net.buffers())
+    like = next((tensor for tensor in tensors if tensor.is_floating_point()), torch.empty(0))
+    return as_picture(image)[None].clone().to(like)
+
+
+def _make_problem(
+    net: nn.Module,
+    image: np.ndarray | Tensor,
+    window: tuple[int, int],
+    stride: tuple[int, int],
+    fill: str | float,
+    seed: int,
+) -> OcclusionProblem:
+    picture = on_device(net, image)
+    windows = Windows(tuple(picture.shape[-2:]), window, stride)
+    return OcclusionProblem(picture, baseline(picture, fill, window, seed), windows)
+
+
+def _make_map(
+    net: nn.Module, problem: OcclusionProblem, clean: Tensor, covered: Tensor, **asked: Any
+) -> OcclusionMap:
+    """Turn logits into the map; `asked` is what else the map remembers."""
+    clean = check_logits(clean, 1)
+    covered = check_logits(covered, len(problem.windows))
+    probabilities = covered.float().softmax(-1).cpu().numpy()
+    return OcclusionMap(
+        probabilities=probabilities.reshape(*problem.windows.counts, -1),
+        clean=clean[0].float().softmax(-1).cpu().numpy(),
+        windows=problem.windows,
+        classes=classes_of(net, clean.shape[1]),
+        **asked,
+    )

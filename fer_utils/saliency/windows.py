@@ -1,19 +1,23 @@
-"""Where the square goes: every position of a window that slides over an array.
+"""Where the square goes, and what it shows: all that the engines are given.
 
-The rule is captum's. The first window sits in the corner, each next one a stride further,
-until the whole side is covered: `ceil((side - window) / stride) + 1` positions. The last one
-may stick out over the border; what sticks out is cut off, so it covers less than the others.
+The rule of the positions is captum's. The first window sits in the corner, each next one a stride
+further, until the whole side is covered: `ceil((side - window) / stride) + 1` positions. The last
+one may stick out over the border; what sticks out is cut off, so it covers less than the others.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, prod
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from fer_utils.errors import FerError
+
+FILLS = ("black", "mean", "blur", "noise")
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,79 @@ class Windows:
             mean = cover / cover.sum(0)
             values = torch.tensordot(values, mean, dims=([0], [0]))
         return values
+
+
+@dataclass(frozen=True, eq=False)
+class OcclusionProblem:
+    """What is asked of an engine: a net's outputs for this picture under each of these windows.
+
+    Attributes:
+        picture: (1, C, H, W), on the net's device. Engine `batched` takes any (N, ..., *sides).
+        baseline: what a covered pixel becomes; broadcasts against the picture.
+        windows: the positions of the square over the last dimensions of the picture.
+    """
+
+    picture: Tensor
+    baseline: Tensor
+    windows: Windows
+
+    def covered(self, positions: Tensor) -> Tensor:
+        """Return copies of the picture under each of n windows, (n * N, ...).
+
+        Args:
+            positions: int64 (n,), which windows, on the picture's device.
+        """
+        mask = self.windows.masks(positions)
+        # a window covers all channels: dimensions of 1 stand for what it does not move over
+        mask = mask.view(len(mask), *(1,) * (self.picture.ndim - mask.ndim + 1), *mask.shape[1:])
+        return torch.where(mask, self.baseline, self.picture).flatten(0, 1)
+
+
+def baseline(
+    picture: Tensor, fill: str | float, window: tuple[int, int] = (8, 8), seed: int = 0
+) -> Tensor:
+    """Return what the square shows: a picture of the same shape (N, C, H, W).
+
+    "blur" is a Gaussian with a sigma of half the square's longer side; "noise" is uniform in
+    [0, 1] and depends on the seed alone.
+
+    Raises:
+        FerError: not one of `FILLS` and not a value in [0, 1].
+    """
+    if isinstance(fill, str):
+        if fill not in FILLS:
+            known = ", ".join(FILLS)
+            raise FerError(f"fill={fill!r} is not known: use {known}, or a value from 0 to 1.")
+        return _BASELINES[fill](picture, window, seed)
+    if isinstance(fill, bool) or not 0 <= fill <= 1:
+        raise FerError(f"fill={fill!r} is no intensity: a value from 0 (black) to 1 (white).")
+    return torch.full_like(picture, fill)
+
+
+def _noise(picture: Tensor, window: tuple[int, int], seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(picture.shape, generator=generator).to(picture)
+
+
+def _blur(picture: Tensor, window: tuple[int, int], seed: int) -> Tensor:
+    sigma = max(window) / 2
+    reach = round(3 * sigma)
+    offset = torch.arange(-reach, reach + 1, device=picture.device, dtype=picture.dtype)
+    kernel = torch.exp(-((offset / sigma) ** 2) / 2)
+    kernel = kernel / kernel.sum()
+    channels = picture.shape[1]
+    padded = F.pad(picture, (reach,) * 4, mode="replicate")
+    for shape in ((1, 1, -1, 1), (1, 1, 1, -1)):  # down, then to the right
+        padded = F.conv2d(padded, kernel.view(shape).repeat(channels, 1, 1, 1), groups=channels)
+    return padded
+
+
+_BASELINES: dict[str, Callable[[Tensor, tuple[int, int], int], Tensor]] = {
+    "black": lambda picture, window, seed: torch.zeros_like(picture),
+    "mean": lambda picture, window, seed: picture.mean((2, 3), keepdim=True).expand_as(picture),
+    "blur": _blur,
+    "noise": _noise,
+}
 
 
 def highest(values: np.ndarray, tie: float = 1e-4) -> tuple[int, int]:

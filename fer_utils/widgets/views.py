@@ -15,9 +15,9 @@ from fer_utils.saliency import (
     Attribution,
     OcclusionMap,
     attribute,
+    baseline,
+    coarse_to_fine,
     occlusion,
-    painted,
-    refine,
 )
 from fer_utils.saliency._engines import Progress
 
@@ -102,7 +102,7 @@ def refined(state: ExplorerState, progress: Progress | None = None) -> Iterator[
         FerError, Cancelled: as `explore`.
     """
     attribution = None
-    for omap in refine(
+    for omap in coarse_to_fine(
         state.net,
         state.image,
         window=state.window,
@@ -125,7 +125,7 @@ def explorer_data(view: View) -> dict:
     """
     state, omap = view.state, view.omap
     picture = as_picture(state.image)[None]
-    baseline = painted(picture, state.fill, omap.window, omap.seed)[0].numpy()
+    paint = baseline(picture, state.fill, omap.window, omap.seed)[0].numpy()
     drawn, palette, limits = colored(state.image, view.heat, view.signed)
     title, note = _captions(view)
     return {

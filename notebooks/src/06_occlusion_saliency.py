@@ -678,8 +678,9 @@ for side in (*sorted({side for side, _, _ in work}, reverse=True), "all"):
 # there. Nothing is approximated. A ReLU (and a max pooling) needs the clean value under the box, and that is kept from the one clean
 # pass. What the count does not show: taking boxes out of many maps is a poor match for libraries
 # made for whole pictures, so a third of the work is not a third of the time unless the loops are
-# written for it. The idea is that of Nakandala, Kumar and Papakonstantinou (2019); the US
-# application 2023/0042004 describes such partial re-computation as well.
+# written for it. The idea is that of Nakandala, Kumar and Papakonstantinou (2019). Claim 1 of US patent
+# 12,346,812 joins such partial re-computation with a second, finer map of regions that a first, coarse
+# one marked; nothing here chooses regions by a coarse map.
 #
 # ## Three engines, one map
 #
@@ -703,10 +704,10 @@ for name in ("batched", "delta", "auto"):  # auto: fused, where the processor ca
 
 # %% [markdown]
 # Positions of stride 8 are also positions of stride 4, those of 2, and so on. So a coarse map can be
-# shown at once and refined, and no square is asked about twice. `saliency.refine` does that:
+# shown at once and refined, and no square is asked about twice. `saliency.coarse_to_fine` does that:
 
 # %%
-steps, asked = list(saliency.refine(net, image, window=8, stride=1)), 0
+steps, asked = list(saliency.coarse_to_fine(net, image, window=8, stride=1)), 0
 for one in steps:
     print(f"stride {one.stride[0]}: {len(one.windows):4} squares, {len(one.windows) - asked:4} new")
     asked = len(one.windows)

@@ -300,7 +300,7 @@ plots.show(figure, alt="Line chart: the probability of happy falls as pixels are
 def asked(score, name):
     """Return the mean score of a method's maps over the panel; the net is asked again."""
     pairs = zip(panel.images, found[name], strict=True)
-    return np.mean([float(score(net, image, m, steps=24, blind=0)) for image, m in pairs])
+    return np.mean([float(score(net, image, m, steps=24, chance=0)) for image, m in pairs])
 
 # %% [markdown]
 # The areas, best maps low in the first column and high in the second:
@@ -382,7 +382,7 @@ three = panel.images[:: len(panel) // 3]
 # %% tags=["tolerance:0.25"] reason="correlations of maps, printed to one digit"
 print(f"{'random so far':20} {'head':>8} {'+ last':>8} {'+ middle':>8} {'all':>8}")
 for name, (method, options) in tested.items():
-    runs = [scores.randomisation(net, i, method, stages=4, **options) for i in three]
+    runs = [scores.randomization(net, i, method, stages=4, **options) for i in three]
     means = np.mean([run.correlations for run in runs], axis=0).round(1) + 0.0  # never -0.0
     print(f"{name:20}", *(f"{mean:8.1f}" for mean in means))
 
@@ -399,7 +399,7 @@ def forgetting(name):
     """Draw the map of the happy face while the net forgets."""
     method, options = settings[name]
     trained = explain(net, smile, name)
-    run = scores.randomisation(net, smile, method, stages=4, **options)
+    run = scores.randomization(net, smile, method, stages=4, **options)
     maps = [trained, *(replace(trained, map=m) for m in run.maps)]
     return plots.attributions(smile, maps, stages, columns=6)
 

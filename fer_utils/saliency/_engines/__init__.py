@@ -1,9 +1,44 @@
-"""Engines: how the scores of all occluded pictures are computed; each gives the same numbers."""
+"""Engines: how the scores of all occluded pictures are computed; each gives the same numbers.
+
+An engine is a module with `prepare(net, shape)`, which says whether it can take a net, and gives
+it back ready for work: `engine.prepare(net, shape).outputs(problem, positions, progress)`.
+"""
 
 from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from torch import Tensor
+
+from fer_utils.saliency.windows import OcclusionProblem
 
 #: Called with (windows done, windows in all); returning False stops the work.
-Progress = Callable[[int, int], object]
+Progress: TypeAlias = Callable[[int, int], object]
+
+
+class PreparedNet(Protocol):
+    """A net made ready by one of the engines."""
+
+    def outputs(
+        self,
+        problem: OcclusionProblem,
+        positions: np.ndarray | None = None,
+        progress: Progress | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Run the net on the picture and on occluded copies of it.
+
+        Args:
+            problem: the picture (1, C, H, W), what covers it, and where.
+            positions: which windows to compute (flat indices), in this order; None means all.
+            progress: see `Progress`; called from this thread.
+
+        Returns:
+            clean outputs (1, ...) and occluded outputs (positions, ...).
+
+        Raises:
+            FerError: a problem that does not suit the net.
+            Cancelled: progress returned False.
+        """
 
 
 class Unsupported(Exception):

@@ -19,6 +19,8 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from fer_utils.models.answers import evaluating
+
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 # largest difference between the scores of a net and its folded copy, relative to the largest
@@ -50,12 +52,8 @@ def fast_copy(net: nn.Module, sample: Tensor) -> Iterator[nn.Module]:
     if copied is not None:
         yield copied
         return
-    modes = {module: module.training for module in net.modules()}
-    try:
-        yield net.eval()
-    finally:
-        for module, training in modes.items():
-            module.training = training
+    with evaluating(net):
+        yield net
 
 
 def fingerprint(net: nn.Module) -> tuple:
@@ -63,6 +61,7 @@ def fingerprint(net: nn.Module) -> tuple:
 
     Torch's own version counters miss changes through `.data` or numpy, so every byte is read.
     """
+    # the ids tell of a layer that was exchanged for another with the same numbers, or with none
     modules = tuple(map(id, net.modules()))
     tensors = [*net.named_parameters(), *net.named_buffers()]
     return modules, tuple((name, *_checksum(tensor)) for name, tensor in tensors)
@@ -71,8 +70,10 @@ def fingerprint(net: nn.Module) -> tuple:
 def _checksum(tensor: Tensor) -> tuple:
     data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
     whole = len(data) // ROW * ROW
+    # whole rows as 64-bit words, added up word by word (overflow is allowed: it forgets nothing
+    # that a single change makes); what is left of the last row goes into the CRC as it is
     rows = data[:whole].view(np.uint64).reshape(-1, ROW // 8)
-    check = zlib.crc32(np.add.reduce(rows, 0), zlib.crc32(data[whole:]))
+    check = zlib.crc32(np.add.reduce(rows, 0).data, zlib.crc32(data[whole:].data))
     return str(tensor.device), tensor.dtype, tuple(tensor.shape), check
 
 
@@ -81,18 +82,22 @@ def _make_copy(net: nn.Module, sample: Tensor) -> nn.Module | None:
         plain = copy.deepcopy(net).requires_grad_(False).eval()
     except Exception:  # what a module may hold is without limit
         return None
-    folded = fold(copy.deepcopy(plain)).to(memory_format=torch.channels_last)
+    folded = fold(copy.deepcopy(plain))
+    # torch's stubs lack this form of `to`
+    folded = folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return folded if _agree(plain, folded, sample) else plain
 
 
 def _agree(plain: nn.Module, folded: nn.Module, sample: Tensor) -> bool:
     with torch.inference_mode():
         expected = plain(sample)
+        if not isinstance(expected, Tensor):  # nothing to compare; the engines refuse such a net
+            return False
         try:
-            found = folded(sample)
+            actual = folded(sample)
         except Exception:  # a child was called in a way that its traced form does not know
             return False
-        return bool((found - expected).abs().max() <= TOLERANCE * expected.abs().max())
+        return bool((actual - expected).abs().max() <= TOLERANCE * expected.abs().max())
 
 
 class _Tracer(fx.Tracer):
@@ -119,17 +124,18 @@ def fold(module: nn.Module) -> nn.Module:
 
 
 def _fold_graph(traced: fx.GraphModule) -> fx.GraphModule:
-    modules = dict(traced.named_modules())
     calls = Counter(node.target for node in traced.graph.nodes if node.op == "call_module")
     for node in traced.graph.nodes:
         before = node.args[0] if node.args else None
-        if not (_calls(node, modules, _BatchNorm) and _calls(before, modules, CONVOLUTIONS)):
+        if not isinstance(before, fx.Node):
             continue
-        conv, norm = modules[before.target], modules[node.target]
+        conv, norm = module_of(traced, before), module_of(traced, node)
+        if not (isinstance(conv, CONVOLUTIONS) and isinstance(norm, _BatchNorm)):
+            continue
         # used twice, a convolution would need two different sets of folded weights
         if len(before.users) > 1 or calls[before.target] > 1 or norm.running_mean is None:
             continue
-        traced.set_submodule(before.target, fuse_conv_bn_eval(conv, norm))
+        traced.set_submodule(str(before.target), fuse_conv_bn_eval(conv, norm))
         node.replace_all_uses_with(before)
         traced.graph.erase_node(node)
     traced.delete_all_unused_submodules()
@@ -137,6 +143,6 @@ def _fold_graph(traced: fx.GraphModule) -> fx.GraphModule:
     return traced
 
 
-def _calls(node: object, modules: dict[str, nn.Module], kind: type | tuple[type, ...]) -> bool:
-    is_call = isinstance(node, fx.Node) and node.op == "call_module"
-    return is_call and isinstance(modules[node.target], kind)
+def module_of(traced: fx.GraphModule, node: fx.Node) -> nn.Module | None:
+    """Return the module that a node calls, if it calls one."""
+    return traced.get_submodule(str(node.target)) if node.op == "call_module" else None

@@ -8,6 +8,7 @@ net's kernels are recorded as a CUDA graph, which from then on is launched as on
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 import torch
@@ -32,15 +33,14 @@ def full_precision(device: torch.device) -> Iterator[None]:
     if device.type != "cuda":
         yield
         return
-    backends = torch.backends
-    if hasattr(backends.cuda.matmul, "fp32_precision"):  # torch 2.9 and later
-        settings = [
-            (backends.cuda.matmul, "fp32_precision"),
-            (backends.cudnn.conv, "fp32_precision"),
-        ]
+    matmul: Any = torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
+    exact: str | bool
+    if hasattr(matmul, "fp32_precision"):  # torch 2.9 and later
+        settings = [(matmul, "fp32_precision"), (cudnn.conv, "fp32_precision")]
         exact = "ieee"
     else:
-        settings = [(backends.cuda.matmul, "allow_tf32"), (backends.cudnn, "allow_tf32")]
+        settings = [(matmul, "allow_tf32"), (cudnn, "allow_tf32")]
         exact = False
     before = [getattr(*setting) for setting in settings]
     try:
@@ -82,7 +82,7 @@ class _Recorded:
 
 
 # per net: the shape of its last batch, and the launches recorded for it (False: it cannot be)
-_recorded: WeakKeyDictionary[nn.Module, tuple[torch.Size, _Recorded | bool | None]]
+_recorded: WeakKeyDictionary[nn.Module, tuple[torch.Size, _Recorded | Literal[False] | None]]
 _recorded = WeakKeyDictionary()
 
 
@@ -112,7 +112,7 @@ def replay(net: nn.Module, batch: Tensor) -> Tensor:
     return recorded.outputs.clone()
 
 
-def _record(body: nn.Module, batch: Tensor) -> _Recorded | bool:
+def _record(body: nn.Module, batch: Tensor) -> _Recorded | Literal[False]:
     inputs = batch.clone(memory_format=torch.preserve_format)
     side = torch.cuda.Stream(batch.device)
     side.wait_stream(torch.cuda.current_stream(batch.device))

@@ -2,16 +2,16 @@
 
 With truth, which the test faces of facs3d have (`truth`): `energy_inside`, `pointing_game`,
 `rank_correlation`. Without, by asking the net again: `deletion`, `insertion`, `sensitivity_n`,
-`infidelity`; by asking the method again: `max_sensitivity`, `randomisation`. `score` runs all that
+`infidelity`; by asking the method again: `max_sensitivity`, `randomization`. `score` runs all that
 apply and says why the others do not; `report` and `table` print them.
 
-A score alone says little, so most come with `Score.blind`: what the same map would get on average
+A score alone says little, so most come with `Score.chance`: what the same map would get on average
 if it were moved about the picture at random, that is, if it knew nothing of the place.
 """
 
 from fer_utils.saliency.scores.faithfulness import deletion, infidelity, insertion, sensitivity_n
 from fer_utils.saliency.scores.overview import report, score, table
-from fer_utils.saliency.scores.sanity import Cascade, max_sensitivity, randomisation, similarity
+from fer_utils.saliency.scores.sanity import Cascade, max_sensitivity, randomization, similarity
 from fer_utils.saliency.scores.truth import (
     Truth,
     energy_inside,
@@ -32,7 +32,7 @@ __all__ = [
     "insertion",
     "max_sensitivity",
     "pointing_game",
-    "randomisation",
+    "randomization",
     "rank_correlation",
     "report",
     "score",
@@ -41,3 +41,7 @@ __all__ = [
     "table",
     "truth",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -11,16 +11,17 @@ from math import nan
 
 import numpy as np
 import torch
-from scipy import stats
 from torch import Tensor, nn
 
 from fer_utils.errors import FerError
+from fer_utils.models.answers import class_index
 from fer_utils.saliency._engines.batched import chunk_size
 from fer_utils.saliency._engines.fold import fast_copy
-from fer_utils.saliency.attributions import answer, class_index, evaluating, on_device
-from fer_utils.saliency.fills import painted
+from fer_utils.saliency.attributions import answer, differentiating
 from fer_utils.saliency.methods import positive, window_side
+from fer_utils.saliency.occlusion import on_device
 from fer_utils.saliency.scores.values import Curve, Score, as_map, is_flat
+from fer_utils.saliency.windows import baseline
 
 Image = np.ndarray | Tensor
 Target = int | str | None
@@ -34,13 +35,13 @@ def deletion(
     *,
     steps: int = 48,
     fill: str | float = "black",
-    blind: int = 4,
+    chance: int = 4,
     seed: int = 0,
 ) -> Curve:
     """Paint over the pixels, those the map puts highest first: how fast does the answer fall?
 
     Lower is better. Single black pixels disturb a net more than black patches, so a map that is
-    all dots gets a low area whatever it shows: compare with `blind`, which is of the same grain.
+    all dots gets a low area whatever it shows: compare with `chance`, which is of the same grain.
     Source: Petsiuk et al., "RISE" (2018), section 4.2.
 
     Args:
@@ -49,16 +50,16 @@ def deletion(
         values: the map, (H, W). Equal values come in random order.
         target: class index or name; None takes the predicted one.
         steps: in which all pixels are painted over.
-        fill: the paint, as in `saliency.occlusion`.
-        blind: copies of the map, moved around the picture at random, whose mean area is
-            `Score.blind`; 0 leaves it out.
+        fill: the baseline, as in `saliency.occlusion`.
+        chance: copies of the map, moved around the picture at random, whose mean area is
+            `Score.chance`; 0 leaves it out.
         seed: of moves and orders.
 
     Raises:
         FerError: a map of another size than the picture, and as `saliency.attribute`.
     """
     with _asked(net, image, values, target, fill, seed) as ask:
-        return ask.curve(ask.picture, ask.baseline, steps, blind, "lower")
+        return ask.curve(ask.picture, ask.baseline, steps, chance, "lower")
 
 
 def insertion(
@@ -69,7 +70,7 @@ def insertion(
     *,
     steps: int = 48,
     fill: str | float = "blur",
-    blind: int = 4,
+    chance: int = 4,
     seed: int = 0,
 ) -> Curve:
     """Show the pixels, those the map puts highest first: how fast does the answer rise?
@@ -80,7 +81,7 @@ def insertion(
         FerError: see `deletion`.
     """
     with _asked(net, image, values, target, fill, seed) as ask:
-        return ask.curve(ask.baseline, ask.picture, steps, blind, "higher")
+        return ask.curve(ask.baseline, ask.picture, steps, chance, "higher")
 
 
 def sensitivity_n(
@@ -105,6 +106,8 @@ def sensitivity_n(
         FerError: n is not between 1 and the number of pixels less one, fewer than 3 samples, and
             as `deletion`.
     """
+    from scipy import stats  # half a second: only who asks for it waits
+
     with _asked(net, image, values, target, fill, seed) as ask:
         count = ask.values.size
         n = max(1, count // 10) if n is None else positive(n, "n")
@@ -136,7 +139,7 @@ def infidelity(
     """Return the mean squared error of the map's sum over a square as the drop of the logit.
 
     Lower is better. captum's measure, normalised: the map is first multiplied by the number that
-    suits it best, so that maps of any unit compare (a map of the wrong sign is forgiven). `blind`
+    suits it best, so that maps of any unit compare (a map of the wrong sign is forgiven). `chance`
     is what a flat map gets. Source: Yeh et al., "On the (in)fidelity and
     sensitivity of explanations" (2019), with their removal of squares. There are `samples` squares
     with a side of `window`; None takes a sixth of the picture's. The other arguments are those of
@@ -164,13 +167,13 @@ def infidelity(
             covered = torch.where(squares, ask.baseline, ask.picture)
             return squares.expand_as(covered).to(covered), covered
 
-        found = torch.from_numpy(ask.values).to(ask.picture)
-        found = (found / ask.picture.shape[1]).expand_as(ask.picture)
+        shown = torch.from_numpy(ask.values).to(ask.picture)
+        shown = (shown / ask.picture.shape[1]).expand_as(ask.picture)
         errors = [
             metrics.infidelity(
-                ask.many, remove, ask.picture, each, n_perturb_samples=samples, normalize=True
+                ask.many, remove, ask.picture, values, n_perturb_samples=samples, normalize=True
             ).item()
-            for each in (found, torch.ones_like(found))
+            for values in (shown, torch.ones_like(shown))
         ]
     if not ask.values.any():
         return Score(nan, errors[1], "lower", "the map is 0 everywhere")
@@ -178,13 +181,13 @@ def infidelity(
 
 
 @dataclass(eq=False)
-class _Asked:
+class _Question:
     """A net that is being asked about changed copies of one picture.
 
     Attributes:
         fast: the net, or a copy that answers faster.
         picture: (1, C, H, W).
-        baseline: of the same shape, what is painted.
+        baseline: of the same shape, what is shown where a mask covers it.
         values: the map, float64 (H, W).
         index: of the target.
         chunk: pictures per forward pass.
@@ -210,16 +213,16 @@ class _Asked:
         """Return the target's logits with `inside` shown where a mask (n, H * W) is True."""
         return self._masked(masks, outside, inside)[:, self.index].cpu().double().numpy()
 
-    def curve(self, start: Tensor, end: Tensor, steps: int, blind: int, better: str) -> Curve:
+    def curve(self, start: Tensor, end: Tensor, steps: int, chance: int, better: str) -> Curve:
         """Go from one picture to the other, the map's highest pixels first."""
         count = self.values.size
         steps = min(positive(steps, "steps"), count)
         numbers = np.unique(np.linspace(0, count, steps + 1).round().astype(int))
         shares = numbers / count
-        moved = [self._moved() for _ in range(blind)]
-        curves = [self._answers(each, numbers, start, end) for each in (self.values, *moved)]
+        moved = [self._moved() for _ in range(chance)]
+        curves = [self._answers(values, numbers, start, end) for values in (self.values, *moved)]
         areas = [float(np.trapezoid(answers, shares)) for answers in curves]
-        mean = float(np.mean(areas[1:])) if blind else nan
+        mean = float(np.mean(areas[1:])) if chance else nan
         return Curve(areas[0], mean, better, shares=shares, answers=curves[0])
 
     def _moved(self) -> np.ndarray:
@@ -229,11 +232,13 @@ class _Asked:
     def _answers(
         self, values: np.ndarray, numbers: np.ndarray, start: Tensor, end: Tensor
     ) -> np.ndarray:
+        # rank[i] is the place of pixel i from the highest value on, ties in random order; a step
+        # that shows n pixels shows those of a rank below n
         flat = values.ravel()
         rank = np.empty(flat.size, int)
         rank[np.lexsort((self.random.random(flat.size), -flat))] = np.arange(flat.size)
-        found = self._masked(rank < numbers[:, None], start, end)
-        return found.softmax(1)[:, self.index].cpu().double().numpy()
+        logits = self._masked(rank < numbers[:, None], start, end)
+        return logits.softmax(1)[:, self.index].cpu().double().numpy()
 
     def _masked(self, masks: np.ndarray, outside: Tensor, inside: Tensor) -> Tensor:
         shape = (-1, 1, *self.picture.shape[-2:])
@@ -248,9 +253,9 @@ class _Asked:
 @contextmanager
 def _asked(
     net: nn.Module, image: Image, values: np.ndarray, target: Target, fill: str | float, seed: int
-) -> Iterator[_Asked]:
+) -> Iterator[_Question]:
     values = as_map(values)
-    with evaluating(net), torch.no_grad():
+    with differentiating(net), torch.no_grad():
         picture = on_device(net, image)
         if tuple(picture.shape[-2:]) != values.shape:
             size = tuple(picture.shape[-2:])
@@ -258,7 +263,7 @@ def _asked(
         clean, classes = answer(net, picture)
         index = class_index(classes, clean, target)
         side = window_side(picture)
-        baseline = painted(picture, fill, (side, side), seed)
+        shown = baseline(picture, fill, (side, side), seed)
         with fast_copy(net, picture) as fast:
             random = np.random.default_rng(seed)
-            yield _Asked(fast, picture, baseline, values, index, chunk_size(net, picture), random)
+            yield _Question(fast, picture, shown, values, index, chunk_size(net, picture), random)

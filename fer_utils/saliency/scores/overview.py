@@ -1,20 +1,15 @@
 """All scores of a map at once, and as text."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from math import isnan, nan
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
 from fer_utils.saliency.attributions import Attribution
 from fer_utils.saliency.scores import faithfulness, sanity
-from fer_utils.saliency.scores.truth import (
-    Truth,
-    energy_inside,
-    pointing_game,
-    rank_correlation,
-)
+from fer_utils.saliency.scores.truth import Truth, energy_inside, pointing_game, rank_correlation
 from fer_utils.saliency.scores.values import Score
 
 NOT = "not applicable: "
@@ -23,7 +18,7 @@ NOT = "not applicable: "
 def score(
     net: nn.Module,
     image: np.ndarray | Tensor,
-    found: Attribution | np.ndarray,
+    attribution: Attribution | np.ndarray,
     truth: Truth | None = None,
     target: int | str | None = None,
     seed: int = 0,
@@ -34,7 +29,7 @@ def score(
     Args:
         net: the net of the map.
         image: the picture of the map.
-        found: from `saliency.attribute`, or any map (H, W).
+        attribution: from `saliency.attribute`, or any map (H, W).
         truth: from `scores.truth`; None where it is not known.
         target: the class that a bare map explains; None takes the predicted one.
         seed: of everything drawn.
@@ -43,9 +38,10 @@ def score(
     Raises:
         FerError: a map that does not fit, or a net that cannot be asked.
     """
-    known = found if isinstance(found, Attribution) else None
-    values = known.map if known else found
-    index = known.target if known else sanity.predicted(net, image, target)
+    if isinstance(attribution, Attribution):
+        known, values, index = attribution, attribution.map, attribution.target
+    else:
+        known, values, index = None, attribution, sanity.predicted(net, image, target)
     classes = getattr(net, "classes", None)
     label = classes[index] if classes else str(index)
     return {
@@ -59,21 +55,18 @@ def score(
 
 
 def _with_truth(values: np.ndarray, truth: Truth | None, label: str) -> dict[str, Score]:
-    names = ("energy inside", "pointing game", "rank correlation")
-    why = ""
-    if truth is None:
+    if truth is None or truth.expression != label:
         why = "the truth is not known for this picture"
-    elif truth.expression != label:
-        why = f"the face shows {truth.expression}, the map explains {label}"
-    if why:
+        if truth is not None:
+            why = f"the face shows {truth.expression}, the map explains {label}"
+        names = ("energy inside", "pointing game", "rank correlation")
         return dict.fromkeys(names, Score(nan, note=NOT + why))
-    parts: tuple[Callable[[], Score], ...] = (
-        partial(energy_inside, values, truth.mask),
-        partial(pointing_game, values, truth.mask),
+    return {
+        "energy inside": energy_inside(values, truth.mask),
+        "pointing game": pointing_game(values, truth.mask),
         # a change has no sign: what speaks against the class marks the expression as well
-        partial(rank_correlation, np.abs(values), truth.change),
-    )
-    return {name: compute() for name, compute in zip(names, parts, strict=True)}
+        "rank correlation": rank_correlation(np.abs(values), truth.change),
+    }
 
 
 def _of_method(
@@ -81,24 +74,24 @@ def _of_method(
 ) -> dict[str, Score]:
     if known is None or not rerun:
         why = "not asked for" if known else NOT + "a bare map has no method to be run again"
-        return dict.fromkeys(("max-sensitivity", "randomisation"), Score(nan, note=why))
-    again = {"method": known.method, "target": known.target, "seed": seed, **known.options}
+        return dict.fromkeys(("max-sensitivity", "randomization"), Score(nan, note=why))
+    again: dict[str, Any] = {"target": known.target, "seed": seed, **known.options}
     return {
-        "max-sensitivity": sanity.max_sensitivity(net, image, **again),
-        "randomisation": sanity.randomisation(net, image, **again),
+        "max-sensitivity": sanity.max_sensitivity(net, image, known.method, **again),
+        "randomization": sanity.randomization(net, image, known.method, **again),
     }
 
 
 def report(scores: Mapping[str, Score]) -> str:
     """Return the scores of one map as plain text, a line for each."""
     width = max(map(len, scores), default=0)
-    lines = [f"{'score':{width}}   value   blind  better"]
-    for name, one in scores.items():
-        if isnan(one.value):
-            lines.append(f"{name:{width}}  {one.note}")
+    lines = [f"{'score':{width}}   value  chance  better"]
+    for name, entry in scores.items():
+        if isnan(entry.value):
+            lines.append(f"{name:{width}}  {entry.note}")
             continue
-        blind = "" if isnan(one.blind) else f"{one.blind:.3f}"
-        lines.append(f"{name:{width}}{one.value:8.3f}{blind:>8}  {one.better}")
+        chance = "" if isnan(entry.chance) else f"{entry.chance:.3f}"
+        lines.append(f"{name:{width}}{entry.value:8.3f}{chance:>8}  {entry.better}")
     return "\n".join(lines)
 
 

@@ -6,19 +6,21 @@ the net. A method whose map changes while the picture hardly does cannot be read
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import nan
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch import Tensor, nn
 
 from fer_utils.errors import FerError
-from fer_utils.saliency.attributions import answer, attribute, class_index, evaluating, on_device
+from fer_utils.models.answers import class_index, evaluating
+from fer_utils.saliency.attributions import answer, attribute, differentiating
+from fer_utils.saliency.gradients import run_hooked
 from fer_utils.saliency.methods import positive
+from fer_utils.saliency.occlusion import on_device
 from fer_utils.saliency.scores.truth import rank_correlation
-from fer_utils.saliency.scores.values import Score, as_map
+from fer_utils.saliency.scores.values import Score, as_map, no_numbers
 
 Image = np.ndarray | Tensor
 #: A name of `saliency.METHODS`, or a function from (net, picture, index of the class) to a map.
@@ -40,12 +42,12 @@ class Cascade(Score):
     """
 
     layers: tuple[str, ...] = ()
-    correlations: np.ndarray = None
-    similarities: np.ndarray = None
-    maps: np.ndarray = None
+    correlations: np.ndarray = field(default_factory=no_numbers)
+    similarities: np.ndarray = field(default_factory=no_numbers)
+    maps: np.ndarray = field(default_factory=no_numbers)
 
 
-def randomisation(
+def randomization(
     net: nn.Module,
     image: Image,
     method: Method,
@@ -59,7 +61,7 @@ def randomisation(
 
     Near 0 is good; near 1, the map does not depend on what the net has learnt. The target stays
     the same. Source: Adebayo et al., "Sanity checks for saliency maps" (2018), cascading
-    randomisation. They draw new first weights; here the numbers of each weight tensor are
+    randomization. They draw new first weights; here the numbers of each weight tensor are
     shuffled, which keeps their size, so that the net's answers do not vanish or explode.
 
     Args:
@@ -85,15 +87,15 @@ def randomisation(
         for _, module in group:
             _forget(module, generator)
         maps.append(_map(random_net, image, method, index, seed, options))
-    correlations = [rank_correlation(found, first) for found in maps]
+    correlations = [rank_correlation(values, first) for values in maps]
     return Cascade(
         value=correlations[-1].value,
-        blind=0.0,
+        chance=0.0,
         better="lower",
         note=correlations[-1].note.replace("change from neutral", "trained net's map"),
         layers=tuple(group[-1][0] for group in groups),
-        correlations=np.array([each.value for each in correlations]),
-        similarities=np.array([similarity(found, first) for found in maps]),
+        correlations=np.array([score.value for score in correlations]),
+        similarities=np.array([similarity(values, first) for values in maps]),
         maps=np.stack(maps),
     )
 
@@ -114,7 +116,7 @@ def max_sensitivity(
     Lower is better; 0 means that the noise changes nothing. captum's measure. Source: Yeh et
     al., "On the (in)fidelity and sensitivity of explanations" (2019), definition 3. There are
     `samples` noisy pictures, in which no pixel differs by more than `radius`, 5 grey levels of
-    255 by default. The other arguments are those of `randomisation`.
+    255 by default. The other arguments are those of `randomization`.
 
     Raises:
         FerError: see `saliency.attribute`.
@@ -131,19 +133,19 @@ def max_sensitivity(
         return ((pictures + radius * (2 * noise - 1)).clamp(0, 1),)
 
     def explain(pictures: tuple[Tensor]) -> tuple[Tensor]:
-        found = [_map(net, picture, method, index, seed, options) for picture in pictures[0]]
-        empty.append(not np.any(found[0]))
-        return (torch.from_numpy(np.stack(found)),)
+        maps = [_map(net, picture, method, index, seed, options) for picture in pictures[0]]
+        empty.append(not np.any(maps[0]))
+        return (torch.from_numpy(np.stack(maps)),)
 
-    with evaluating(net):
+    with differentiating(net):
         picture = on_device(net, image)
-    found = metrics.sensitivity_max(explain, picture, shake, radius, n_perturb_samples=samples)
+    largest = metrics.sensitivity_max(explain, picture, shake, radius, n_perturb_samples=samples)
     if empty[0]:
         return Score(nan, better="lower", note="the map is 0 everywhere")
-    return Score(float(found), better="lower")
+    return Score(float(largest), better="lower")
 
 
-def similarity(one: np.ndarray, other: np.ndarray) -> float:
+def similarity(first: np.ndarray, second: np.ndarray) -> float:
     """Return the structural similarity (SSIM) of two maps, each scaled to a largest size of 1.
 
     1 for maps that differ by a positive factor only. Where one has values below 0, both are moved
@@ -151,24 +153,26 @@ def similarity(one: np.ndarray, other: np.ndarray) -> float:
     pixels. Source: Wang et al., "Image quality assessment: from error visibility to structural
     similarity" (2004), equation 13, averaged.
     """
-    one, other = (each / max(1e-30, np.abs(each).max()) for each in (as_map(one), as_map(other)))
-    if min(one.min(), other.min()) < 0:
-        one, other = (one + 1) / 2, (other + 1) / 2
+    from scipy import ndimage  # only who asks for it waits
+
+    first, second = (m / max(1e-30, np.abs(m).max()) for m in (as_map(first), as_map(second)))
+    if min(first.min(), second.min()) < 0:
+        first, second = (first + 1) / 2, (second + 1) / 2
     smaller, small = 0.01**2, 0.03**2
 
     def mean(values: np.ndarray) -> np.ndarray:
         return ndimage.gaussian_filter(values, 1.5, truncate=3.5)
 
-    middle, centre = mean(one), mean(other)
-    spread = mean(one**2) - middle**2 + mean(other**2) - centre**2
-    together = mean(one * other) - middle * centre
+    middle, centre = mean(first), mean(second)
+    spread = mean(first**2) - middle**2 + mean(second**2) - centre**2
+    together = mean(first * second) - middle * centre
     light = (2 * middle * centre + smaller) / (middle**2 + centre**2 + smaller)
     return float((light * (2 * together + small) / (spread + small)).mean())
 
 
 def predicted(net: nn.Module, image: Image, target: int | str | None) -> int:
     """Return the index of the target, or of the class that the net predicts."""
-    with evaluating(net), torch.no_grad():
+    with evaluating(net):
         clean, classes = answer(net, on_device(net, image))
     return class_index(classes, clean, target)
 
@@ -178,7 +182,7 @@ def _map(
 ) -> np.ndarray:
     if isinstance(method, str):
         return as_map(attribute(net, image, method, index, seed, **options).map)
-    with evaluating(net):
+    with differentiating(net):
         return as_map(method(net, on_device(net, image), index, **options))
 
 
@@ -186,22 +190,17 @@ def _copy(net: nn.Module) -> nn.Module:
     try:
         return copy.deepcopy(net)
     except Exception as error:  # what a module may hold is without limit
-        raise FerError(f"randomisation needs a copy of the net: {error}") from error
+        raise FerError(f"randomization needs a copy of the net: {error}") from error
 
 
 def _groups(net: nn.Module, image: Image, stages: int) -> list[Sequence[tuple[str, nn.Module]]]:
     """Return the layers that have weights, with their names, last first, in so many groups."""
     names = {module: name for name, module in net.named_modules()}
+    own = [m for m in names if next(m.parameters(recurse=False), None) is not None]
     ran: dict[nn.Module, None] = {}  # a set that remembers the order
-    handles = [
-        module.register_forward_hook(lambda module, *_: ran.setdefault(module))
-        for module in names
-        if next(module.parameters(recurse=False), None) is not None
-    ]
-    with evaluating(net), torch.no_grad():
-        net(on_device(net, image))
-    for handle in handles:
-        handle.remove()
+    with evaluating(net):
+        picture = on_device(net, image)
+        run_hooked(net, picture, dict.fromkeys(own, lambda module, *_: ran.setdefault(module)))
     layers = [(names[module], module) for module in reversed(ran)]
     if not layers:
         raise FerError("the net has no weights that could be randomised.")

@@ -5,13 +5,15 @@ facs3d is drawn, so for its test faces we know both. On photographs nobody does.
 
 from dataclasses import dataclass
 from math import nan
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage, stats
 
-from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.saliency.scores.values import Score, as_map, is_flat
+
+if TYPE_CHECKING:
+    from fer_utils.data import FaceSet
 
 SIGNS = ("positive", "absolute")
 
@@ -33,7 +35,7 @@ class Truth:
     change: np.ndarray
 
 
-def truth(faces: FaceSet, index: int) -> Truth:
+def truth(faces: "FaceSet", index: int) -> Truth:
     """Return what is known about one face.
 
     Args:
@@ -48,21 +50,22 @@ def truth(faces: FaceSet, index: int) -> Truth:
     if not 0 <= index < len(faces):
         raise FerError(f"{faces.name} has faces 0 to {len(faces) - 1}, not {index}.")
     expression = faces.classes[faces.labels[index]]
+    twins, regions = faces.twins, faces.regions
     known = faces.truth is not None and faces.truth[index] and expression in CARRIERS
-    if not known:
+    if not known or twins is None or regions is None:
         raise FerError(
             f"where face {index} of {faces.name} shows its expression is not known: only the test "
             'split of facs3d has that, data.load("facs3d", split="test").'
         )
     parts = CARRIERS[expression]
     numbers = [faces.region_names.index(part) for part in parts]
-    difference = faces.images[index].astype(float) - faces.twins[index]
+    difference = faces.images[index].astype(float) - twins[index]
     change = np.abs(difference).mean(0) / 255
-    return Truth(expression, parts, np.isin(faces.regions[index], numbers), change)
+    return Truth(expression, parts, np.isin(regions[index], numbers), change)
 
 
 def energy_inside(values: np.ndarray, mask: np.ndarray, sign: str = "positive") -> Score:
-    """Return which share of a map's energy lies inside a mask; blind is the share of the area.
+    """Return which share of a map's energy lies inside a mask; chance is the share of the area.
 
     After the energy-based pointing game (Wang et al., "Score-CAM", 2020).
 
@@ -83,7 +86,7 @@ def energy_inside(values: np.ndarray, mask: np.ndarray, sign: str = "positive") 
 
 
 def pointing_game(values: np.ndarray, mask: np.ndarray, sign: str = "positive") -> Score:
-    """Return 1 where the map's peak lies inside a mask, 0 where not; blind is the area's share.
+    """Return 1 where the map's peak lies inside a mask, 0 where not; chance is the area's share.
 
     Where several pixels are highest, the share of them that lie inside: a flat map gets what
     guessing would. Zhang et al., "Top-down neural attention by excitation backprop" (2018),
@@ -115,6 +118,8 @@ def rank_correlation(values: np.ndarray, change: np.ndarray, blur: float = 0.0) 
     Raises:
         FerError: shapes that differ.
     """
+    from scipy import ndimage, stats  # half a second: only who asks for it waits
+
     values, change = as_map(values), as_map(change)
     if values.shape != change.shape:
         raise FerError(f"a map of {values.shape} does not fit a change of {change.shape}.")

@@ -1,6 +1,6 @@
-"""What a score is: a number, what a blind map would get, and which way is better."""
+"""What a score is: a number, what chance would get, and which way is better."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import isnan, nan
 
 import numpy as np
@@ -14,13 +14,13 @@ class Score:
 
     Attributes:
         value: the score; nan where it cannot be computed, and `note` says why.
-        blind: what a map that knows nothing of the place gets; nan where that has no meaning.
+        chance: what a map that knows nothing of the place gets; nan where that has no meaning.
         better: "higher" or "lower".
         note: why there is no value, or what to know about it.
     """
 
     value: float
-    blind: float = nan
+    chance: float = nan
     better: str = "higher"
     note: str = ""
 
@@ -29,10 +29,15 @@ class Score:
         return self.value
 
     def __str__(self) -> str:
-        """Say the value, beside what a blind map gets."""
+        """Say the value, beside what chance gets."""
         if isnan(self.value):
             return f"nan ({self.note})"
-        return f"{self.value:.3f}" + ("" if isnan(self.blind) else f" (blind: {self.blind:.3f})")
+        return f"{self.value:.3f}" + ("" if isnan(self.chance) else f" (chance: {self.chance:.3f})")
+
+
+def no_numbers() -> np.ndarray:
+    """Return an empty array: the default where a dataclass inherits fields with defaults."""
+    return np.empty(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +49,8 @@ class Curve(Score):
         answers: float (n,), the target's probability there.
     """
 
-    shares: np.ndarray = None
-    answers: np.ndarray = None
+    shares: np.ndarray = field(default_factory=no_numbers)
+    answers: np.ndarray = field(default_factory=no_numbers)
 
 
 def as_map(values: np.ndarray) -> np.ndarray:
@@ -54,12 +59,12 @@ def as_map(values: np.ndarray) -> np.ndarray:
     Raises:
         FerError: not a map, or numbers that are not finite.
     """
-    found = np.asarray(values, np.float64)
-    if found.ndim != 2 or not found.size:
-        raise FerError(f"a map must have shape (H, W), not {found.shape}.")
-    if not np.isfinite(found).all():
+    numbers = np.asarray(values, np.float64)
+    if numbers.ndim != 2 or not numbers.size:
+        raise FerError(f"a map must have shape (H, W), not {numbers.shape}.")
+    if not np.isfinite(numbers).all():
         raise FerError("the map holds numbers that are not finite.")
-    return found
+    return numbers
 
 
 def is_flat(values: np.ndarray) -> bool:

@@ -13,10 +13,11 @@ pictures; how far a window reaches through it is measured, on noise.
 
 Prior art: Nakandala, Kumar and Papakonstantinou, "Incremental and approximate inference for
 faster occlusion-based deep CNN explanations" (SIGMOD 2019), who re-compute values in boxes with
-a rim of clean ones; US application 2023/0042004 describes such partial re-computation.
+a rim of clean ones; US patent 12,346,812 (see `saliency.occlusion`).
 """
 
 from math import prod
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -24,27 +25,26 @@ import torch
 from torch import Tensor, fx, nn
 
 from fer_utils.saliency._engines import Progress, Unsupported, report
-from fer_utils.saliency._engines.batched import covered_pictures, numbers
 from fer_utils.saliency._engines.delta.boxes import Boxes
 from fer_utils.saliency._engines.delta.maps import Recorder
 from fer_utils.saliency._engines.delta.network import Network
 from fer_utils.saliency._engines.delta.route import Route
 from fer_utils.saliency._engines.fold import fast_copy
-from fer_utils.saliency.windows import Windows
+from fer_utils.saliency.windows import OcclusionProblem, Windows
 
 # Reports of progress in a map, at most; windows for which the last layers run at a time.
 REPORTS = 40
 HEAD = 512
 
-# For `pays`: what calling an operation on boxes costs, in multiplications; and the share of the
-# work of whole pictures that must be left at most.
+# For `is_cheaper`: what calling an operation on boxes costs, in multiplications; and the share of
+# the work of whole pictures that must be left at most.
 CALL = 5e6
 WORTH = 0.8
 
 _prepared: WeakKeyDictionary[nn.Module, tuple[nn.Module, dict]] = WeakKeyDictionary()
 
 
-def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "Prepared":
+def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "DeltaNet":
     """Return a net ready for occlusion; the same again while the net has not changed.
 
     Args:
@@ -70,7 +70,7 @@ def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "Prepared":
         kept = _prepared[net][1]
         if shape not in kept:
             try:
-                kept[shape] = Prepared(copied, shape)
+                kept[shape] = DeltaNet(copied, shape)
             except Unsupported as reason:  # worth keeping too: tracing takes its time
                 kept[shape] = reason
         if isinstance(kept[shape], Unsupported):
@@ -78,85 +78,68 @@ def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "Prepared":
         return kept[shape]
 
 
-class Prepared:
-    """A net made ready; keeps the plan of the last windows and the maps of the last picture."""
+class DeltaNet:
+    """A net made ready; keeps the route of the last windows and the maps of the last picture."""
 
     def __init__(self, net: nn.Module, shape: tuple[int, int, int]):
         self.net = Network(net, shape)
         self._route: tuple[Windows, Route] | None = None
         self._clean: tuple[Tensor, Route, Recorder, Tensor] | None = None
 
-    def pays(self, windows: Windows, wanted: int) -> bool:
+    def is_cheaper(self, windows: Windows, wanted: int) -> bool:
         """Estimate whether so many windows take less time here than in whole pictures."""
         whole = sum(self.net.costs.values()) * wanted * WORTH
         calls = len(self.net.ops) * CALL
         if whole < calls:  # not even for one part
             return False
-        plan = self._route_for(windows).plan
-        share = {node: plan.share(node) if node in plan.ops else 1.0 for node in self.net.costs}
+        boxes = self._route_for(windows).geometry
+        share = {node: boxes.share(node) if node in boxes.ops else 1.0 for node in self.net.costs}
         left = sum(cost * share[node] for node, cost in self.net.costs.items()) * wanted
-        parts = prod(min(len(families), wanted) for families in plan.families)
+        parts = prod(min(len(families), wanted) for families in boxes.families)
         return left + parts * calls < whole
 
     def outputs(
         self,
-        picture: Tensor,
-        baseline: Tensor,
-        windows: Windows,
+        problem: OcclusionProblem,
         positions: np.ndarray | None = None,
         progress: Progress | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Run the net on the picture and on occluded copies of it.
-
-        Args:
-            picture: float32 (1, C, H, W) in [0, 1].
-            baseline: what an occluded pixel becomes; broadcasts against the picture.
-            windows: the positions of the square, over (H, W).
-            positions: which windows to compute (flat indices), in this order; None means all.
-            progress: see `engines.Progress`.
-
-        Returns:
-            clean scores (1, K) and occluded scores (positions, K).
-
-        Raises:
-            Cancelled: progress returned False.
-        """
-        positions = numbers(windows, positions)
-        report(progress, 0, len(positions))
+        """Return clean scores (1, K) and occluded scores (positions, K); see `PreparedNet`."""
+        windows = problem.windows
+        wanted = np.arange(len(windows)) if positions is None else positions
+        report(progress, 0, len(wanted))
         with torch.inference_mode():
             route = self._route_for(windows)
-            recorder, clean = self._clean_for(picture, route)
-            start = self.net.before(picture)
-            found = {
-                node: torch.empty(len(positions), *self.net.shapes[node]) for node in route.kept
-            }
+            recorder, clean = self._clean_for(problem.picture, route)
+            start = self.net.before(problem.picture)
+            kept = {node: torch.empty(len(wanted), *self.net.shapes[node]) for node in route.kept}
             done = reported = 0
-            for part in route.parts(positions.numpy()):
+            for part in route.parts(wanted):
                 flat = np.ravel_multi_index(part.windows, windows.counts)
-                pictures = covered_pictures(picture, baseline, windows, torch.from_numpy(flat))
+                pictures = problem.covered(torch.from_numpy(flat))
                 boxes = Boxes(route, part, recorder)
                 boxes.enter(self.net.before(pictures) - start)
                 boxes.run()
-                values = {node: boxes.whole(node) for node in route.borders}
+                values: dict[fx.Node, Any] = {node: boxes.whole(node) for node in route.borders}
                 self._run(route.dense, values)
                 for node in route.kept:
-                    found[node][torch.from_numpy(part.answers)] = values[node]
+                    kept[node][torch.from_numpy(part.answers)] = values[node]
                 done += len(flat)
-                if done - reported >= len(positions) / REPORTS or done == len(positions):
-                    report(progress, done, len(positions))
+                if done - reported >= len(wanted) / REPORTS or done == len(wanted):
+                    report(progress, done, len(wanted))
                     reported = done
-            return clean, self._finish(route, found)
+            return clean, self._finish(route, kept)
 
-    def _finish(self, route: Route, found: dict[fx.Node, Tensor]) -> Tensor:
+    def _finish(self, route: Route, kept: dict[fx.Node, Tensor]) -> Tensor:
         """Run what is left of the net, from rows to rows, for many windows at a time."""
         parts = []
-        for rows in zip(*(found[node].split(HEAD) for node in route.kept), strict=True):
-            values = dict(zip(route.kept, rows, strict=True))
+        for rows in zip(*(kept[node].split(HEAD) for node in route.kept), strict=True):
+            values: dict[fx.Node, Any] = dict(zip(route.kept, rows, strict=True))
             self._run(route.head, values)
             parts.append(values[self.net.last])
         return torch.cat(parts) if parts else torch.empty(0, *self.net.shapes[self.net.last])
 
-    def _run(self, nodes: list[fx.Node], values: dict[fx.Node, object]) -> None:
+    def _run(self, nodes: list[fx.Node], values: dict[fx.Node, Any]) -> None:
         """Run nodes on whole maps, as torch.fx would."""
         runner = fx.Interpreter(self.net.traced)
         for node in nodes:
@@ -172,7 +155,8 @@ class Prepared:
     def _clean_for(self, picture: Tensor, route: Route) -> tuple[Recorder, Tensor]:
         kept = self._clean
         if kept is None or kept[1] is not route or not torch.equal(kept[0], picture):
-            recorder = Recorder(self.net.traced, route.plan.ops, self.net.entry, route.plan.margin)
+            boxes = route.geometry
+            recorder = Recorder(self.net.traced, boxes.ops, self.net.entry, boxes.margin)
             clean = recorder.run(self.net.before(picture))
-            self._clean = (picture.clone(), route, recorder, clean)
-        return self._clean[2:]
+            kept = self._clean = (picture.clone(), route, recorder, clean)
+        return kept[2:]

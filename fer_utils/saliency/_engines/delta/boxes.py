@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx
 
+from fer_utils.saliency._engines.delta.geometry import Box, Part, region
 from fer_utils.saliency._engines.delta.maps import Recorder
 from fer_utils.saliency._engines.delta.ops import Margins
-from fer_utils.saliency._engines.delta.plan import Box, Part, region
 from fer_utils.saliency._engines.delta.route import Route
 
 
@@ -46,23 +46,23 @@ class Boxes:
     """
 
     def __init__(self, route: Route, part: Part, recorder: Recorder):
-        self.plan, self.part, self.inside = route.plan, part, route.inside
+        self.geometry, self.part, self.inside = route.geometry, part, route.inside
         self.clean, self.factors = recorder.maps, recorder.factors
         self.left = dict(route.uses)
         self.patches: dict[fx.Node, Patch] = {}
 
     def enter(self, changed: Tensor) -> None:
         """Put in what the windows change of the net's input, as whole maps (n, C, H, W)."""
-        box = self.part.box(self.plan.entry)
+        box = self.part.box(self.geometry.entry)
         shape = (len(changed), changed.shape[1], box.height, box.width)
         pixels = changed.new_zeros(shape).contiguous(memory_format=torch.channels_last)
-        for i, (map_slices, box_slices) in enumerate(overlaps(box, changed.shape[-2:])):
+        for i, (map_slices, box_slices) in enumerate(overlaps(box, changed)):
             pixels[i][box_slices] = changed[i][map_slices]
-        self.patches[self.plan.entry] = Patch(pixels, box)
+        self.patches[self.geometry.entry] = Patch(pixels, box)
 
     def run(self) -> None:
         """Compute all maps that are computed in boxes."""
-        for node, op in self.plan.ops.items():
+        for node, op in self.geometry.ops.items():
             box = self.part.box(node)
             if op.linear:
                 self.patches[node] = self._linear(node, box)
@@ -78,7 +78,7 @@ class Boxes:
         clean = self.clean[node].whole
         full = clean.expand(len(patch.pixels), -1, -1, -1)
         full = full.clone(memory_format=torch.channels_last)
-        for i, (map_slices, box_slices) in enumerate(overlaps(patch.box, full.shape[-2:])):
+        for i, (map_slices, box_slices) in enumerate(overlaps(patch.box, full)):
             if patch.difference:
                 full[i][map_slices] += patch.pixels[i][box_slices]
             else:
@@ -86,23 +86,34 @@ class Boxes:
         return full
 
     def _linear(self, node: fx.Node, box: Box) -> Patch:
-        op, needed = self.plan.ops[node], region(self.plan.ops[node], box)
+        # f(covered) - f(clean) = f(covered - clean): what was zero outside the box stays zero, so
+        # margins of zeros stand for the rest of the map, and no clean value is read.
+        op, needed = self.geometry.ops[node], region(self.geometry.ops[node], box)
         patches = [self._difference(source, op.spatial) for source in op.sources]
         margins = [needed.margins(patch.box) for patch in patches]
         pixels = op.apply(*(patch.pixels for patch in patches), *margins)
-        found = Patch(pixels, box, True, op.spatial or any(patch.spilt for patch in patches))
+        result = Patch(pixels, box, True, op.spatial or any(patch.spilt for patch in patches))
         if node in self.factors:
-            found.view().mul_(self.factors[node].read(box))
-            found.spilt = False
-        return found
+            result.view().mul_(self.factors[node].read(box))
+            result.spilt = False
+        return result
 
     def _take(self, node: fx.Node) -> Patch:
+        """Return a patch to be read; after its last reader nobody else holds its memory."""
         self.left[node] -= 1
         return self.patches[node] if self.left[node] else self.patches.pop(node)
 
     def _difference(self, node: fx.Node, wiped: bool) -> Patch:
+        """Return the difference to the clean map, turned from values in place if need be.
+
+        Args:
+            node: of the map.
+            wiped: the reader looks beyond its own place, so outside the map must be zeros.
+        """
         patch = self._take(node)
         if not patch.difference:
+            # Later readers find the difference too. Values outside the map minus the margin are
+            # no difference to anything (a ReLU of the margin, a pooling that saw it): wipe them.
             patch.view().sub_(self.clean[node].read(patch.box))
             patch.difference, wiped = True, True
         if wiped and patch.spilt:
@@ -110,29 +121,40 @@ class Boxes:
         return patch
 
     def _wipe(self, node: fx.Node, patch: Patch) -> None:
-        if patch.box.outside(self.plan.sizes[node]):
+        """Put zeros where boxes stick out of the map.
+
+        A box has one size wherever it lies, so near the border an operation also computes places
+        that do not exist. The net's own padding has zeros there, in every picture alike: the
+        difference is 0. What was computed there would leak into the map at the next kernel.
+        """
+        if patch.box.outside(self.geometry.sizes[node]):
             patch.view().mul_(self.inside[node].read(patch.box))
         patch.spilt = False
 
     def _value(self, node: fx.Node, box: Box) -> Patch:
         """Return the values in `box`, in memory that may be overwritten."""
         last = self.left[node] == 1
+        # Spilt values would be taken for the map's margin (-1e30, which never wins a pooling). The
+        # way round by differences puts the margin back: wipe the difference, add the clean map.
+        # That is one more reading than was planned, hence the count goes up by one.
         if self.patches[node].spilt and not self.patches[node].difference:
             self.left[node] += 1
             self._difference(node, True)
         patch = self._take(node)
         clean = self.clean[node].read(box)
+        # the last reader of just these boxes adds in place; all others get a copy of the clean
+        # map in the larger box, with the patch put into its middle
         if last and not any(box.margins(patch.box)):
             if patch.difference:
                 patch.view().add_(clean)
             return Patch(patch.pixels, box, False)
-        found = Patch(clean.clone().flatten(0, 1).permute(0, 3, 1, 2), box, False)
-        inner, outer = _common(box.margins(patch.box), patch.pixels, found.pixels)
+        result = Patch(clean.clone().flatten(0, 1).permute(0, 3, 1, 2), box, False)
+        inner, outer = _common(box.margins(patch.box), patch.pixels, result.pixels)
         if patch.difference:
             outer += inner
         else:
             outer.copy_(inner)
-        return found
+        return result
 
 
 def _common(margins: Margins, inner: Tensor, outer: Tensor) -> tuple[Tensor, Tensor]:
@@ -145,10 +167,11 @@ def _common(margins: Margins, inner: Tensor, outer: Tensor) -> tuple[Tensor, Ten
     ]
 
 
-def overlaps(box: Box, size: tuple[int, int]) -> Iterator[tuple[tuple, tuple]]:
-    """Yield, box by box, the part of a map in the box, and the part of the box in the map."""
-    rows = [_overlap(top, box.height, size[0]) for top in box.tops.tolist()]
-    columns = [_overlap(left, box.width, size[1]) for left in box.lefts.tolist()]
+def overlaps(box: Box, maps: Tensor) -> Iterator[tuple[tuple, tuple]]:
+    """Yield, box by box, the part of a map (C, H, W) in the box, and of the box in the map."""
+    height, width = maps.shape[-2:]
+    rows = [_overlap(top, box.height, height) for top in box.tops.tolist()]
+    columns = [_overlap(left, box.width, width) for left in box.lefts.tolist()]
     for (of_map, of_box), (and_map, and_box) in product(rows, columns):
         yield (slice(None), of_map, and_map), (slice(None), of_box, and_box)
 

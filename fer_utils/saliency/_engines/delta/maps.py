@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx
 
+from fer_utils.saliency._engines.delta.geometry import Box
 from fer_utils.saliency._engines.delta.ops import OUTSIDE, Op
-from fer_utils.saliency._engines.delta.plan import Box
 
 
 class Map:
@@ -36,7 +36,9 @@ class Map:
         """Return the map inside the boxes, (rows, columns, height, width, C); not to be changed."""
         tops, lefts = box.tops + self.margin, box.lefts + self.margin
         down, right = _step(tops), _step(lefts)
-        if down is not None and right is not None:  # no copy: a view that visits pixels repeatedly
+        if down is not None and right is not None:
+            # Boxes of a family lie equally spaced, so "box i, pixel y" is one more stride: a view
+            # with two dimensions per axis, in which overlapping boxes share pixels. No copy.
             row, pixel, channel = self.pixels.stride()
             return self.pixels.as_strided(
                 (*box.counts, box.height, box.width, self.pixels.shape[2]),

@@ -1,14 +1,16 @@
 """A net taken apart: the graph of its forward pass, and what is known of every node."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from fer_utils.models.facenet import FaceNet
 from fer_utils.saliency._engines import Unsupported
-from fer_utils.saliency._engines.delta.ops import module_of, operations
+from fer_utils.saliency._engines.delta.ops import operations
+from fer_utils.saliency._engines.fold import module_of
 
 NOTHING_MODULES = (nn.Dropout, nn.Dropout2d, nn.Identity)
 NOTHING_METHODS = ("contiguous", "clone")
@@ -20,7 +22,7 @@ TOUCH = 30
 class _Tracer(fx.Tracer):
     """Lets the result of a split be unpacked: how many parts there are is written in the call."""
 
-    def iter(self, proxy: fx.Proxy) -> Iterator:
+    def iter(self, proxy: Any) -> Iterator:
         node = proxy.node
         if node.target in (torch.split, "split") and isinstance(node.args[1], list | tuple):
             return iter([proxy[i] for i in range(len(node.args[1]))])
@@ -68,11 +70,12 @@ class Network:
     """
 
     def __init__(self, net: nn.Module, shape: tuple[int, int, int]):
-        whole = type(net) is FaceNet
-        self.before, trunk = (net.prepare, net.trunk) if whole else (nn.Identity(), net)
-        self.shape, self.traced = shape, trace(trunk)
+        self.before: Callable[[Tensor], Tensor] = nn.Identity()
+        if type(net) is FaceNet:
+            self.before, net = net.prepare, net.trunk
+        self.shape, self.traced = shape, trace(net)
         entries = [node for node in self.traced.graph.nodes if node.op == "placeholder"]
-        self.entry, self.last = entries[0], self.traced.graph.output_node().args[0]
+        self.entry, self.last = entries[0], _output(self.traced)
         with torch.inference_mode():
             known = _values(self.traced, self.before(torch.full((1, *shape), 0.5)))
             if len(entries) != 1 or not _is_row(known.get(self.last)):
@@ -86,7 +89,7 @@ class Network:
     @property
     def sizes(self) -> dict[fx.Node, tuple[int, int]]:
         """Height and width of every map."""
-        return {node: shape[1:] for node, shape in self.shapes.items() if len(shape) == 3}
+        return {node: (s[1], s[2]) for node, s in self.shapes.items() if len(s) == 3}
 
     def _cost(self, node: fx.Node) -> float:
         cost = TOUCH * prod(self.shapes[node])
@@ -94,6 +97,13 @@ class Network:
         if isinstance(module, nn.Conv2d | nn.Linear):
             cost += module.weight.numel() * prod(self.shapes[node][1:])
         return cost
+
+
+def _output(traced: fx.GraphModule) -> fx.Node:
+    node = traced.graph.output_node().args[0]
+    if not isinstance(node, fx.Node):
+        raise Unsupported("the net gives several outputs, or none")
+    return node
 
 
 def _values(traced: fx.GraphModule, sample: Tensor) -> dict[fx.Node, object]:

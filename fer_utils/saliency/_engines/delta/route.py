@@ -5,12 +5,12 @@ from math import prod
 
 import numpy as np
 import torch
+from torch import fx
 
-from fer_utils.saliency._engines.batched import covered_pictures
+from fer_utils.saliency._engines.delta.geometry import Geometry, Part, Reach
 from fer_utils.saliency._engines.delta.maps import insides
 from fer_utils.saliency._engines.delta.network import Network
-from fer_utils.saliency._engines.delta.plan import Part, Plan, Reach
-from fer_utils.saliency.windows import Windows
+from fer_utils.saliency.windows import OcclusionProblem, Windows
 
 # Numbers in the largest map of one part: 4 MB, what a core's cache holds.
 LARGEST = 2**20
@@ -20,7 +20,7 @@ class Route:
     """How all windows go through the net: which nodes in boxes, in whole maps, in rows.
 
     Attributes:
-        plan: the boxes.
+        geometry: the boxes.
         borders: maps in boxes that must be made whole.
         dense: nodes to run on whole maps.
         kept: the rows of scores or features that come out of them.
@@ -31,10 +31,13 @@ class Route:
 
     def __init__(self, net: Network, windows: Windows):
         sizes = net.sizes
-        self.plan = Plan(net.entry, net.ops, sizes, _reach(net, windows))
+        self.geometry = Geometry(net.entry, net.ops, sizes, _reach(net, windows))
         self.windows = windows
-        in_boxes = {net.entry, *self.plan.ops}
-        needed, waiting = set(), [net.last]
+        in_boxes = {net.entry, *self.geometry.ops}
+        # Walk back from the scores to the maps in boxes: on the way lies what is left to run. What
+        # is neither (it leads to nothing, or only to boxes) is never run for a window.
+        needed: set[fx.Node] = set()
+        waiting = [net.last]
         while waiting:
             node = waiting.pop()
             if node not in needed | in_boxes:
@@ -43,7 +46,11 @@ class Route:
         nodes = [node for node in net.traced.graph.nodes if node in needed]
         read = {source for node in nodes for source in node.all_input_nodes}
         self.borders = [node for node in in_boxes if node in read]
-        self.dense, self.head, rows = [], [], set()
+        # From the first row (N, features) on, a window is numbers, not maps: what reads rows only
+        # is the head, run once for many windows, while whole maps are run part by part.
+        self.dense: list[fx.Node] = []
+        self.head: list[fx.Node] = []
+        rows: set[fx.Node] = set()
         for node in nodes:
             if node.all_input_nodes and rows.issuperset(node.all_input_nodes):
                 self.head.append(node)
@@ -53,10 +60,10 @@ class Route:
                 rows |= {node} & net.rows
         after = {source for node in self.head for source in node.all_input_nodes} | {net.last}
         self.kept = [node for node in self.dense if node in after]
-        self.uses = Counter(source for op in self.plan.ops.values() for source in op.sources)
+        self.uses = Counter(source for op in self.geometry.ops.values() for source in op.sources)
         self.uses.update(self.borders)
-        self.inside = insides(in_boxes, sizes, self.plan.margin)
-        boxes = [net.shapes[node][0] * self.plan.largest(node) for node in in_boxes]
+        self.inside = insides(in_boxes, sizes, self.geometry.margin)
+        boxes = [net.shapes[node][0] * self.geometry.largest(node) for node in in_boxes]
         maps = [prod(net.shapes[node]) for node in self.dense if node in net.shapes]
         self.most = max(1, LARGEST // max(boxes + maps))
         self._parts: tuple[np.ndarray, list[Part]] = (np.empty(0), [])
@@ -66,28 +73,34 @@ class Route:
         last, parts = self._parts
         if not np.array_equal(last, positions):
             rows, columns = np.unravel_index(positions, self.windows.counts)
-            parts = list(self.plan.parts(rows, columns, self.most))
+            parts = list(self.geometry.parts(rows, columns, self.most))
             self._parts = (positions.copy(), parts)
         return parts
 
 
 def _reach(net: Network, windows: Windows) -> tuple[Reach, Reach]:
-    """Measure what each window changes of the trunk's input, on noise."""
+    """Measure what each window changes of the trunk's input, on noise.
+
+    How a net resizes its pictures is not read from its code. Two pictures of noise differ at every
+    pixel, and so does what is computed of them: where a window makes no difference, it has none.
+    """
     noise = torch.Generator().manual_seed(0)
     picture, other = (torch.rand(1, *net.shape, generator=noise) for _ in range(2))
+    problem = OcclusionProblem(picture, other, windows)
     start = net.before(picture)
-    found = []
+    reaches = []
     for axis in (0, 1):
+        # rows and columns do not interfere: one column of windows tells the reach of every row
         middle = [count // 2 for count in windows.counts]
         places = [np.full(windows.counts[axis], m) for m in middle]
         places[axis] = np.arange(windows.counts[axis])
         flat = torch.from_numpy(np.ravel_multi_index(places, windows.counts))
-        changed = net.before(covered_pictures(picture, other, windows, flat)) != start
+        changed = net.before(problem.covered(flat)) != start
         lines = changed.any(1).any(2 - axis).numpy()
         scale = lines.shape[1] / windows.size[axis]
         nominal = np.floor(np.array(windows.starts(axis)) * scale).astype(np.int64)
         empty = ~lines.any(1)
         first = np.where(empty, nominal, lines.argmax(1))
         last = np.where(empty, nominal + 1, lines.shape[1] - lines[:, ::-1].argmax(1))
-        found.append(Reach(nominal, first, last))
-    return tuple(found)
+        reaches.append(Reach(nominal, first, last))
+    return reaches[0], reaches[1]

@@ -7,18 +7,21 @@ compiled by numba (see `kernels`); no compiler needs to be installed. The plan i
 net: any widths, any number of modules, any size of picture.
 """
 
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from torch import nn
 
 from fer_utils.saliency._engines.fold import fingerprint
-from fer_utils.saliency._engines.fused.run import Prepared
 from fer_utils.saliency._engines.fused.structure import check, read, settings
 
-_prepared: WeakKeyDictionary[nn.Module, tuple[tuple, Prepared]] = WeakKeyDictionary()
+if TYPE_CHECKING:
+    from fer_utils.saliency._engines.fused.run import FusedNet
+
+_prepared: WeakKeyDictionary[nn.Module, "tuple[tuple, FusedNet]"] = WeakKeyDictionary()
 
 
-def prepare(net: nn.Module, shape: tuple[int, int, int]) -> Prepared:
+def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "FusedNet":
     """Return what computes maps of a net; the same again while the net has not changed.
 
     Args:
@@ -29,8 +32,12 @@ def prepare(net: nn.Module, shape: tuple[int, int, int]) -> Prepared:
         Unsupported: the net is not of the mini-Xception family, or the picture has another
             size than the net's input; the message says which.
     """
-    check(net, shape)
+    face_net = check(net, shape)
     state = (settings(net), fingerprint(net))
     if net not in _prepared or _prepared[net][0] != state:
-        _prepared[net] = (state, Prepared(read(net)))
+        structure = read(face_net)
+        # numba, a second or two: only who has a net for it waits
+        from fer_utils.saliency._engines.fused.run import FusedNet
+
+        _prepared[net] = (state, FusedNet(structure))
     return _prepared[net][1]

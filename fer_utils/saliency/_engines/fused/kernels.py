@@ -7,10 +7,12 @@ integers, as in C); `plan` makes sure that they are inside the arena. Steps and 
 floats; channels are a multiple of 8, so no vector sticks out.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 from llvmlite import ir
-from numba import types
+from numba import extending, types
 from numba.core import cgutils
-from numba.extending import intrinsic
 
 from fer_utils.saliency._engines.fused.vectors import (
     INDEX,
@@ -24,6 +26,9 @@ from fer_utils.saliency._engines.fused.vectors import (
     sum_of,
     widths,
 )
+
+# numba hands over `typing` by itself, which a type checker cannot know
+intrinsic: Any = extending.intrinsic
 
 WIDTHS = widths()
 
@@ -84,8 +89,13 @@ def mix(typing, sources, targets, pixels, weights, bias, rows, row_step, inputs,
     return types.void(*[_WHOLE] * 9, _FLOAT), codegen
 
 
-def _mix_tile(v: Vectors, pixels: int, first: Number, offsets: list[Number], args) -> None:
+def _mix_tile(
+    v: Vectors, pixels: int, first: Number, offsets: list[Number], args: Sequence[Number]
+) -> None:
     """Write `mix` for some pixels from `first` on, and for the output channels at `offsets`."""
+    # These Python loops run while the program is written, so they are unrolled in it: one sum per
+    # pixel and vector, each in a register of its own, all alive at a time. An input is loaded once
+    # and multiplied with every vector of weights, a weight once and with every pixel.
     sources, targets, _, weights, bias, rows, row_step, inputs, outputs, floor = args
     builder = v.builder
     starts = [_listed(builder, sources, first, i) for i in range(pixels)]
@@ -102,7 +112,7 @@ def _mix_tile(v: Vectors, pixels: int, first: Number, offsets: list[Number], arg
             value = v.repeat(builder.load(builder.gep(start, [step])))
             for total, w in zip(of_pixel, weight, strict=True):
                 builder.store(v.multiply_add(value, w, builder.load(total)), total)
-    lowest = v.repeat(floor)
+    lowest = v.repeat(floor)  # max(0, x) is the ReLU; max(-inf, x) is x: no branch needed
     for i, of_pixel in enumerate(sums):
         target = _listed(builder, targets, first, i)
         for total, offset in zip(of_pixel, offsets, strict=True):
@@ -132,6 +142,8 @@ def list_pixels(typing, addresses, first, rows, columns, row_step, step):
             builder.mul(_BYTES, builder.mul(row_step, builder.sub(rows, INDEX(1)))),
             builder.mul(_BYTES, builder.mul(step, builder.sub(columns, INDEX(1)))),
         )
+        # the last tile of `mix` may stick out of the list: there it repeats the last pixel, which
+        # costs a few multiplications instead of a tile for every remainder
         for i in range(SPARE_PIXELS):
             end = sum_of(builder, builder.mul(rows, columns), INDEX(i))
             builder.store(last, builder.gep(entries, [end]))
@@ -189,8 +201,8 @@ def depthwise(typing, source, row_step, weights, target, rows, columns, channels
                         with loop(builder, right, left, count) as column:
                             step = builder.mul(column, channels)
                             window = builder.gep(inputs, [step])
-                            found = _windows(v, taps, window, row_step, channels, count)
-                            for i, value in enumerate(found):
+                            sums = _windows(v, taps, window, row_step, channels, count)
+                            for i, value in enumerate(sums):
                                 to = sum_of(builder, step, builder.mul(channels, INDEX(i)))
                                 v.store(value, outputs, to)
         return context.get_dummy_value()
@@ -204,6 +216,7 @@ def _windows(
     """Write the weighted sums of `count` neighbouring 3x3 windows."""
     builder = v.builder
     sums: list[Vector] = [ir.Constant(v.type, [0.0] * v.lanes)] * count
+    # Windows of neighbouring pixels share 2 of their 3 columns: each input is loaded once for all.
     for row in range(3):
         first = builder.gep(inputs, [builder.mul(row_step, INDEX(row))])
         values = [v.load(first, builder.mul(step, INDEX(i))) for i in range(count + 2)]

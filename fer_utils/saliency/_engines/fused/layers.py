@@ -113,6 +113,8 @@ def forward(arena, addresses, program, rows, columns, i, j):
     between = base + 4 * program.scratch
     for s in range(len(steps)):
         kind, source, target = steps[s, KIND], steps[s, SOURCE], steps[s, TARGET]
+        # Rows and columns do not interfere (see `plan`): the window's box in each map is one entry
+        # of the table of rows and one of that of columns.
         top, left = rows[target, i, 0], columns[target, j, 0]
         high, wide = rows[target, i, 1] - top, columns[target, j, 1] - left
         if kind == MAKE_CHANNELS:
@@ -120,6 +122,9 @@ def forward(arena, addresses, program, rows, columns, i, j):
             continue
         row, inputs, outputs = maps[source, ROW], maps[source, PIXEL], maps[target, PIXEL]
         to = at(base, maps, target, top, left)
+        # All three kinds end in `mix`, a weighted sum over the channels: of 3 rows of 3 pixels; of
+        # the pixels that the depthwise convolution has left in between; or, for the shortcut, of
+        # every second pixel of every second row.
         taps, step = 1, 0
         if kind == CONVOLVE:
             taps, step = 3, row
@@ -158,6 +163,8 @@ def restore(arena, clean, maps, rows, columns, windows, w):
     following_i, following_j = windows[following, 0], windows[following, 1]
     for m in range(len(maps)):
         top, bottom, left, right = rows[m, i, 0], rows[m, i, 1], columns[m, j, 0], columns[m, j, 1]
+        # Neighbours overlap. Where the next window's box contains this one, it is written anyway
+        # before it is read: no need to clean up.
         if (
             not is_last
             and rows[m, following_i, 0] <= top
@@ -203,6 +210,8 @@ def cover(arena, clean, addresses, program, rows, columns, windows, paint, logit
             to = base + 4 * (features + (w - first) * inputs)
             copy_box(at(base, maps, last, 0, 0), maps[last, ROW], to, row, side, row)
             restore(arena, clean, maps, rows, columns, windows, w)
+        # The head is linear in the whole last map: one "pixel" of side * side * channels inputs per
+        # window. Its weights fill the cache, so they are read once for BATCH windows.
         list_pixels(sources, base + 4 * features, 1, count, 0, inputs)
         list_pixels(targets, base + 4 * answers, 1, count, 0, outputs)
         filters, bias = weight + 4 * head_weights, weight + 4 * head_bias

@@ -2,7 +2,7 @@
 
 Occlusion by partial re-computation is prior art: Nakandala, Kumar and Papakonstantinou,
 "Incremental and approximate inference for faster occlusion-based deep CNN explanations" (SIGMOD
-2019); US application 2023/0042004 describes it as well.
+2019), and US patent 12,346,812 (see `saliency.occlusion`).
 
 Why it is exact: an output of a convolution or a pooling depends on the inputs under its own
 small window and on nothing else. If the inputs that differ from the clean picture's lie in a
@@ -14,7 +14,7 @@ positions is two tables of n intervals for each map.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -124,11 +124,11 @@ class Plan:
         Returns:
             int64 (maps, n, 2): the rows of each map that can change, [first, one past the last).
         """
-        found = np.zeros((len(self.maps), len(starts), 2), np.int64)
-        found[PICTURE, :, 0], found[PICTURE, :, 1] = starts, stops
+        table = np.zeros((len(self.maps), len(starts), 2), np.int64)
+        table[PICTURE, :, 0], table[PICTURE, :, 1] = starts, stops
         for step in self.steps:
             source = step[MAIN] if step[KIND] == JOIN else step[SOURCE]
-            first, stop = found[source].T
+            first, stop = table[source].T
             if step[KIND] == MAKE_CHANNELS:
                 first, stop = first - self.reach, stop + self.reach
             elif step[KIND] == CONVOLVE:  # output i sees inputs i to i + 2
@@ -138,16 +138,18 @@ class Plan:
             else:  # 2 i - before to 2 i - before + 2, see `SameMaxPool2d`
                 before = self.maps[source, SIDE] % 2
                 first, stop = (first + before - 1) // 2, (stop - 1 + before) // 2 + 1
+            # cut off at the border: "same" padding is the map's frame, which never changes
             side = self.maps[step[TARGET], SIDE]
-            found[step[TARGET]] = np.clip(np.stack((first, stop), -1), 0, side)
-        return found
+            table[step[TARGET]] = np.clip(np.stack((first, stop), -1), 0, side)
+        return table
 
 
 def make_program(structure: Structure, plan: Plan, weights: np.ndarray) -> Program:
     """Gather what the compiled loops need."""
     net = structure.net
-    scaling = (net.scaling.scale[0], net.scaling.shift[0], net.scaling.derivatives)
-    shade = (*map(np.float32, scaling), "sobel" in net.inputs, "laplacian" in net.inputs)
+    scale, shift = np.float32(net.scaling.scale[0]), np.float32(net.scaling.shift[0])
+    derivatives = np.float32(net.scaling.derivatives)
+    shade = (scale, shift, derivatives, "sobel" in net.inputs, "laplacian" in net.inputs)
     places = (plan.scratch, plan.features, plan.answers)
     return Program(weights, plan.maps, plan.steps, *places, plan.head, shade)
 
@@ -193,16 +195,18 @@ def make_plan(structure: Structure, places: list[Places]) -> Plan:
     return plan
 
 
-def _add_module(plan: Plan, module, source: int, side: int, place: Iterator[Places]):
+def _add_module(
+    plan: Plan, module: Any, source: int, side: int, place: Iterator[Places]
+) -> tuple[int, int]:
     """Add a residual module's maps and steps; return its map, and the scratch space it needs."""
     before = int(plan.maps[source, SIDE])
     channels = padded(module.residual[0].out_channels)
     middle, main = plan.add_map(before, channels), plan.add_map(before, channels)
     target = plan.add_map(side, channels)
-    for one, other, rectified in ((source, middle, 1), (middle, main, 0)):
+    for start, end, rectified in ((source, middle, 1), (middle, main, 0)):
         kernels, weights, bias = next(place)
         plan.add_step(
-            SEPARABLE, one, other, kernels=kernels, weights=weights, bias=bias, rectified=rectified
+            SEPARABLE, start, end, kernels=kernels, weights=weights, bias=bias, rectified=rectified
         )
     weights, bias = next(place)
     plan.add_step(

@@ -13,22 +13,17 @@ from fer_utils.inputs import to_gray
 from fer_utils.saliency._engines import Progress, report
 from fer_utils.saliency._engines.fused.kernels import SPARE_PIXELS
 from fer_utils.saliency._engines.fused.layers import cover
-from fer_utils.saliency._engines.fused.plan import (
-    BATCH,
-    make_plan,
-    make_program,
-    map_sides,
-)
+from fer_utils.saliency._engines.fused.plan import BATCH, make_plan, make_program, map_sides
 from fer_utils.saliency._engines.fused.structure import Structure
 from fer_utils.saliency._engines.fused.weights import empty, pack
-from fer_utils.saliency.windows import Windows
+from fer_utils.saliency.windows import OcclusionProblem, Windows
 
 # How many pieces each thread's share of a map is cut into: a thread that is held up by other
 # programs leaves its pieces to the others, and progress is told after each.
 PIECES = 32
 
 
-class Prepared:
+class FusedNet:
     """Computes maps for one net as it is now; it keeps copies of weights, never the net.
 
     What a map needs beside its windows is kept from call to call: the clean maps while the
@@ -49,42 +44,29 @@ class Prepared:
 
     def outputs(
         self,
-        picture: Tensor,
-        baseline: Tensor,
-        windows: Windows,
+        problem: OcclusionProblem,
         positions: np.ndarray | None = None,
         progress: Progress | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Run the net on the picture and on occluded copies of it.
-
-        Args:
-            picture: float32 (1, C, H, W) in [0, 1].
-            baseline: what an occluded pixel becomes; broadcasts against the picture.
-            windows: the positions of the square, over (H, W).
-            positions: which windows to compute (flat indices), in this order; None means all.
-            progress: see `engines.Progress`; called from this thread.
-
-        Returns:
-            clean logits (1, K) and occluded logits (positions, K), float32.
+        """Return clean logits (1, K) and occluded logits (positions, K); see `PreparedNet`.
 
         Raises:
             FerError: a window that is not there, or a picture of another size.
             Cancelled: progress returned False.
         """
-        side = self._side
+        side, picture, windows = self._side, problem.picture, problem.windows
         if windows.size != (side, side) or picture.shape[-2:] != (side, side):
             raise FerError(f"this net was prepared for pictures of {side}x{side}.")
         chosen = np.arange(len(windows)) if positions is None else np.asarray(positions, np.int64)
         if len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(windows):
             raise FerError(f"positions must be from 0 to {len(windows) - 1}.")
         pairs = np.stack(np.divmod(chosen, windows.counts[1]), -1).astype(np.int64)
-        paint = _gray(baseline.expand_as(picture))
+        paint = _gray(problem.baseline.expand_as(picture))
         covered = np.empty((len(chosen), self._classes), np.float32)
         report(progress, 0, len(chosen))
         with self._lock:
             self._look_at(_gray(picture))
-            rows, columns = self._find_intervals(windows)
-            self._share_out(pairs, rows, columns, paint, covered, progress)
+            self._share_out(pairs, self._find_intervals(windows), paint, covered, progress)
             clean = self._clean_logits.copy()
         return torch.from_numpy(clean), torch.from_numpy(covered)
 
@@ -100,21 +82,32 @@ class Prepared:
         whole = plan.intervals(np.array([0]), np.array([self._side]))
         self._clean_logits = np.empty((1, self._classes), np.float32)
         window = np.zeros((1, 2), np.int64)
-        self._cover(self._clean, window, whole, whole, picture, self._clean_logits)
+        # The clean picture is one window as large as the picture, "painted" with the picture: the
+        # same loops fill the arena that all others start from.
+        self._cover(self._clean, window, (whole, whole), picture, self._clean_logits)
         self._picture = picture.copy()  # the caller may paint on the tensor it came from
 
     def _find_intervals(self, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
         if self._intervals is None or self._intervals[0] != windows:
             starts = np.concatenate([windows.starts(dim) for dim in range(2)])
             lengths = np.repeat(windows.window, windows.counts)
-            found = self._plan.intervals(starts, np.minimum(starts + lengths, self._side))
-            rows, columns = np.split(found, [windows.counts[0]], axis=1)
+            tables = self._plan.intervals(starts, np.minimum(starts + lengths, self._side))
+            rows, columns = np.split(tables, [windows.counts[0]], axis=1)
             self._intervals = (windows, rows.copy(), columns.copy())
         return self._intervals[1:]
 
-    def _share_out(self, pairs, rows, columns, paint, covered, progress) -> None:
+    def _share_out(
+        self,
+        pairs: np.ndarray,
+        intervals: tuple[np.ndarray, np.ndarray],
+        paint: np.ndarray,
+        covered: np.ndarray,
+        progress: Progress | None,
+    ) -> None:
         """Let all threads take pieces of the work until none is left; this thread is one."""
         threads = max(1, min(torch.get_num_threads(), -(-len(pairs) // BATCH)))
+        # Each thread has a working copy of all maps of its own; numba has let go of Python's lock,
+        # so they do run at the same time.
         while len(self._arenas) < threads:
             self._arenas.append(empty(self._clean.size))
             self._arenas[-1][:] = self._clean
@@ -128,7 +121,7 @@ class Prepared:
                     part = pieces.popleft()
                 except IndexError:  # another thread took the last one
                     return
-                self._cover(arena, pairs[part], rows, columns, paint, covered[part])
+                self._cover(arena, pairs[part], intervals, paint, covered[part])
                 done.append(len(pairs[part]))
                 report(progress, sum(done), len(pairs))
 
@@ -143,7 +136,15 @@ class Prepared:
         if others:
             report(progress, len(pairs), len(pairs))
 
-    def _cover(self, arena, pairs, rows, columns, paint, logits) -> None:
+    def _cover(
+        self,
+        arena: np.ndarray,
+        pairs: np.ndarray,
+        intervals: tuple[np.ndarray, np.ndarray],
+        paint: np.ndarray,
+        logits: np.ndarray,
+    ) -> None:
+        rows, columns = intervals
         addresses = np.empty((2, self._plan.pixels + SPARE_PIXELS), np.int64)
         cover(arena, self._clean, addresses, self._program, rows, columns, pairs, paint, logits)
 

@@ -1,6 +1,7 @@
 """Which nets this engine can take: it reads the structure, and says why where it cannot."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -44,8 +45,8 @@ def _is_watched(module: nn.Module) -> bool:
     return bool(module._forward_hooks or module._forward_pre_hooks)
 
 
-def check(net: nn.Module, shape: tuple[int, int, int]) -> None:
-    """Refuse at little cost what can be refused at little cost.
+def check(net: nn.Module, shape: tuple[int, int, int]) -> FaceNet:
+    """Refuse at little cost what can be refused at little cost; return the net.
 
     Args:
         net: a net.
@@ -64,6 +65,7 @@ def check(net: nn.Module, shape: tuple[int, int, int]) -> None:
     if net.color_channels != 1 or shape[0] not in (1, 3):
         raise Unsupported("the net looks at colours, not at grey")
     _check_tensor(next(net.parameters()))
+    return net
 
 
 def read(net: FaceNet) -> Structure:
@@ -78,9 +80,9 @@ def read(net: FaceNet) -> Structure:
         _check_tensor(tensor)
         if not tensor.isfinite().all():
             raise Unsupported("some of the net's weights are not finite numbers")
-    parts = _children(net.trunk)
+    parts: dict[str, Any] = _children(net.trunk)
     stem = tuple(_stem_layer(layer) for layer in _children(parts["stem"]).values())
-    modules = tuple(_children(parts["blocks"]).values())
+    modules: tuple[Any, ...] = tuple(_children(parts["blocks"]).values())
     for module in modules:
         _check_module(module)
     head = parts["head"]
@@ -99,14 +101,14 @@ def _check_tensor(tensor: Tensor) -> None:
 
 
 def _stem_layer(layer: nn.Module) -> Convolution:
-    parts = tuple(_children(layer).values())
+    parts: tuple[Any, ...] = tuple(_children(layer).values())
     _expect(list(map(type, parts)) == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU], "stem")
     conv, norm, _ = parts
     _expect(_is_conv(conv, 3) and norm.running_mean is not None, "stem")
     return conv, norm
 
 
-def _check_module(module: nn.Module) -> None:
+def _check_module(module: Any) -> None:
     name = "residual module"
     _expect(type(module) is ResidualModule, name)
     main, residual = list(_children(module.main).values()), list(module.residual)
@@ -115,8 +117,8 @@ def _check_module(module: nn.Module) -> None:
     _expect(list(map(type, residual)) == [nn.Conv2d, nn.BatchNorm2d], name)
     _expect(_is_conv(residual[0], 1, stride=2), name)
     _expect(all(norm.running_mean is not None for norm in (main[1], main[4], residual[1])), name)
-    for separable in (main[0], main[3]):
-        spatial, pointwise = separable
+    separables: Any = (main[0], main[3])
+    for spatial, pointwise in separables:
         depthwise = _is_conv(spatial, 3, padding=1, groups=spatial.in_channels)
         same = spatial.in_channels == spatial.out_channels and spatial.bias is None
         _expect(depthwise and same and _is_conv(pointwise, 1), name)
@@ -127,9 +129,9 @@ def _is_conv(
 ) -> bool:
     if type(conv) is not nn.Conv2d:
         return False
-    found = (conv.kernel_size, conv.stride, conv.padding, conv.groups)
+    actual = (conv.kernel_size, conv.stride, conv.padding, conv.groups)
     expected = ((side, side), (stride, stride), (padding, padding), groups)
-    return found == expected and conv.dilation == (1, 1) and conv.padding_mode == "zeros"
+    return actual == expected and conv.dilation == (1, 1) and conv.padding_mode == "zeros"
 
 
 def _children(module: nn.Module) -> dict[str, nn.Module]:

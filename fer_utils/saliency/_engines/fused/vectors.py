@@ -7,6 +7,7 @@ write LLVM's intermediate code themselves; this module has the few words of it t
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeAlias
 
 from llvmlite import ir
 from numba.core import cgutils
@@ -15,7 +16,10 @@ from numba.core.registry import cpu_target
 FLOAT = ir.FloatType()
 INDEX = ir.IntType(64)
 
-Pointer = Vector = Number = ir.Value  # to say in signatures what a value of the program is
+# to say in signatures what a value of the program is
+Pointer: TypeAlias = ir.Value
+Vector: TypeAlias = ir.Value
+Number: TypeAlias = ir.Value
 
 
 def widths() -> tuple[int, ...]:

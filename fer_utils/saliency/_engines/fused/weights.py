@@ -7,6 +7,8 @@ adds 0 to what follows.
 """
 
 from collections.abc import Iterator
+from itertools import accumulate
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -19,7 +21,7 @@ from fer_utils.saliency._engines.fused.structure import Structure
 LANES = 8
 _LINE = 16  # floats in a line of the cache: where each array begins
 
-Places = tuple[int, ...]
+Places: TypeAlias = tuple[int, ...]
 
 
 def padded(channels: int) -> int:
@@ -47,13 +49,12 @@ def pack(structure: Structure, side: int) -> tuple[np.ndarray, list[Places]]:
     """
     with torch.no_grad():
         steps = [list(step) for step in _steps(structure, side)]
-    places, end = [], 0
+    places: list[Places] = []
+    end = 0
     for step in steps:
-        place = []
-        for tensor in step:
-            place.append(end)
-            end += -(-tensor.numel() // _LINE) * _LINE
-        places.append(tuple(place))
+        lengths = [-(-tensor.numel() // _LINE) * _LINE for tensor in step]
+        *starts, end = accumulate(lengths, initial=end)
+        places.append(tuple(starts))
     values = empty(end)
     for step, place in zip(steps, places, strict=True):
         for tensor, first in zip(step, place, strict=True):
@@ -67,16 +68,20 @@ def _steps(structure: Structure, side: int) -> Iterator[tuple[Tensor, ...]]:
         weight = weight.permute(2, 3, 1, 0)  # rows, columns, in, out
         yield (_pad(weight, (2, 3) if i else (3,)), _pad(bias, (0,)))
     for module in structure.modules:
-        first, first_norm, _, second, second_norm, _ = module.main
-        for (spatial, pointwise), norm in ((first, first_norm), (second, second_norm)):
+        main: Any = module.main
+        for (spatial, pointwise), norm in ((main[0], main[1]), (main[3], main[4])):
             kernels = spatial.weight.double()[:, 0].permute(1, 2, 0)
             yield (_pad(kernels, (2,)), *_pointwise(pointwise, norm))
         yield _pointwise(*module.residual)
     yield _head(structure.head, side)
 
 
-def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Return weight and bias of the convolution that does what the two do."""
+def _folded(conv: nn.Conv2d, norm: Any) -> tuple[Tensor, Tensor]:
+    """Return weight and bias of the convolution that does what the two do.
+
+    In float64, and rounded once at the end: the plain net rounds at each of the two steps.
+    """
+    # norm(conv(x)) = (w x + b - mean) * scale + beta = (w * scale) x + (b - mean) * scale + beta
     scale = (norm.running_var.double() + norm.eps).rsqrt()
     shift = -norm.running_mean.double()
     if conv.bias is not None:

@@ -123,7 +123,7 @@ class Part:
         return np.repeat(rows, len(columns)), np.tile(columns, len(rows))
 
 
-class Plan:
+class Geometry:
     """The boxes of all windows in all maps that are worth computing in boxes.
 
     Args:
@@ -141,30 +141,33 @@ class Plan:
         reach: tuple[Reach, Reach],
     ):
         self.entry, self.sizes = entry, sizes
+        # Windows a whole number of the total stride apart meet every strided layer in the same
+        # phase: their boxes grow alike and lie equally spaced, so that all of a family's boxes of
+        # one map are one batch. With a total stride of 8 and windows 2 apart, 4 families an axis.
         self.ops, period = _sparse(entry, ops, sizes, reach)
         self.families = tuple(self._families(reach[axis], period, axis) for axis in (0, 1))
 
     def _families(self, reach: Reach, period: int, axis: int) -> list[Family]:
         start = reach.nominal - reach.before
-        found = []
+        families = []
         for phase in sorted(set(start % period)):
             members = np.flatnonzero(start % period == phase)
             first, last = reach.first[members], reach.last[members]
+            # one length for all: the box of whichever member begins earliest and ends latest
             begin = start[members] + (first - start[members]).min()
             firsts, lengths = {self.entry: begin}, {self.entry: int((last - begin).max())}
             for node, op in self.ops.items():
                 first = np.min([firsts[source] for source in op.sources], 0)
                 ends = [firsts[source] + lengths[source] for source in op.sources]
-                length = int((np.max(ends, 0) - first)[0])
-                slide = op.slides[axis]
-                firsts[node], count = slide.touched(first, length)
+                length = int((np.max(ends, 0) - first)[0])  # that of any member: all are alike
+                firsts[node], count = op.slides[axis].touched(first, length)
                 lengths[node] = int(count[0])
-            found.append(Family(members, firsts, lengths))
-        return found
+            families.append(Family(members, firsts, lengths))
+        return families
 
     def largest(self, node: fx.Node) -> int:
         """Return the pixels of the largest box in a map."""
-        height, width = (max(f.lengths[node] for f in each) for each in self.families)
+        height, width = (max(f.lengths[node] for f in families) for families in self.families)
         return height * width
 
     def share(self, node: fx.Node) -> float:
@@ -179,19 +182,19 @@ class Plan:
     @cached_property
     def margin(self) -> dict[fx.Node, int]:
         """By how many pixels what is read of a map sticks out of it, at most."""
-        found = dict.fromkeys((self.entry, *self.ops), 0)
+        margin = dict.fromkeys((self.entry, *self.ops), 0)
         for rows in self.families[0]:
             for columns in self.families[1]:
                 every = (np.arange(len(rows.members)), np.arange(len(columns.members)))
                 part = Part((rows, columns), every, np.empty(0))
                 for node, op in self.ops.items():
-                    found[node] = max(found[node], part.box(node).outside(self.sizes[node]))
+                    margin[node] = max(margin[node], part.box(node).outside(self.sizes[node]))
                     for source in op.sources:
                         outside = region(op, part.box(node)).outside(self.sizes[source])
-                        found[source] = max(found[source], outside)
+                        margin[source] = max(margin[source], outside)
                 own = part.box(self.entry).outside(self.sizes[self.entry])
-                found[self.entry] = max(found[self.entry], own)
-        return found
+                margin[self.entry] = max(margin[self.entry], own)
+        return margin
 
     def parts(self, rows: np.ndarray, columns: np.ndarray, most: int) -> Iterator[Part]:
         """Sort windows into parts of at most so many.
@@ -201,18 +204,20 @@ class Plan:
             columns: its column number.
             most: windows in a part.
         """
-        place = [{}, {}]
+        place: list[dict[int, tuple[Family, int]]] = [{}, {}]
         for axis, families in enumerate(self.families):
             for family in families:
                 for chosen, member in enumerate(family.members):
                     place[axis][int(member)] = (family, chosen)
-        lines = {}  # per pair of families and row: the columns, and where they stand
+        # Boxes of a part form a grid (all pairs of some rows and columns). The wanted windows may
+        # be any: so gather the columns wanted in each row, then the rows that want the same ones.
+        lines: dict[tuple, tuple] = {}  # per pair of families and row: columns, and their places
         for answer, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
             (down, i), (right, j) = place[0][row], place[1][column]
             line = lines.setdefault((id(down), id(right), i), (down, right, i, [], []))
             line[3].append(j)
             line[4].append(answer)
-        blocks = {}  # rows with the same columns
+        blocks: dict[tuple, tuple] = {}  # rows with the same columns
         for down, right, i, chosen, answers in lines.values():
             block = blocks.setdefault((id(down), id(right), *chosen), (down, right, chosen, [], []))
             block[3].append(i)
@@ -248,15 +253,15 @@ def _sparse(
     reach: tuple[Reach, Reach],
 ) -> tuple[dict[fx.Node, Op], int]:
     """Return the operations whose boxes do not fill their maps, and their total stride."""
-    sides = {entry: tuple(each.longest for each in reach)}
+    sides = {entry: (reach[0].longest, reach[1].longest)}
     strides = {entry: 1}
     kept = {}
     for node, op in ops.items():
         if not all(source in sides for source in op.sources):
             continue
-        longest = zip(*(sides[source] for source in op.sources), strict=True)
-        pairs = zip(op.slides, map(max, longest), strict=True)
-        box = tuple(slide.longest(length) for slide, length in pairs)
+        heights, widths = zip(*(sides[source] for source in op.sources), strict=True)
+        down, right = op.slides
+        box = (down.longest(max(heights)), right.longest(max(widths)))
         if box[0] * box[1] >= FULL * sizes[node][0] * sizes[node][1]:
             continue
         sides[node], kept[node] = box, op

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from fer_utils.errors import FerError
-from fer_utils.saliency._engines import Progress, Unsupported, batched, delta, fused
+from fer_utils.saliency._engines import PreparedNet, Progress, Unsupported, batched, delta, fused
 from fer_utils.saliency._engines.fold import fast_copy
-from fer_utils.saliency.windows import Windows
+from fer_utils.saliency.windows import OcclusionProblem
 
 ENGINES = ("auto", "batched", "delta", "fused")
 
@@ -21,11 +21,9 @@ TOLERANCE = 1e-5
 
 def run(
     net: nn.Module,
-    picture: Tensor,
-    baseline: Tensor,
-    windows: Windows,
+    problem: OcclusionProblem,
     engine: str = "auto",
-    positions: np.ndarray | Tensor | None = None,
+    positions: np.ndarray | None = None,
     progress: Progress | None = None,
     chunk: int | None = None,
 ) -> tuple[str, Tensor, Tensor]:
@@ -33,9 +31,7 @@ def run(
 
     Args:
         net: module from pictures (N, C, H, W) to outputs (N, ...).
-        picture: (1, C, H, W).
-        baseline: what an occluded pixel becomes; broadcasts against the picture.
-        windows: the positions of the square, over (H, W); it covers all channels.
+        problem: one picture (1, C, H, W), what covers it, and where.
         engine: an entry of `ENGINES`; "auto" takes the fastest that suits the net.
         positions: which windows to compute (flat indices), in this order; None means all.
         progress: see `engines.Progress`.
@@ -51,13 +47,14 @@ def run(
     """
     if engine not in ENGINES:
         raise FerError(f"engine={engine!r} is not known: use {', '.join(ENGINES)}.")
-    positions = batched.numbers(windows, positions)
+    every = np.arange(len(problem.windows))
+    positions = every if positions is None else np.asarray(positions, np.int64)
     if engine == "auto" and chunk is not None:
         engine = "batched"
-    name, prepared = _prepare(net, picture, windows, engine, len(positions))
+    name, prepared = _prepare(net, problem, engine, len(positions))
     if prepared is not None:
-        clean, covered = prepared.outputs(picture, baseline, windows, positions.numpy(), progress)
-        wrong = disagreement(net, picture, baseline, windows, positions, clean, covered)
+        clean, covered = prepared.outputs(problem, positions, progress)
+        wrong = disagreement(net, problem, positions, clean, covered)
         if wrong is None:
             return name, clean, covered
         warnings.warn(
@@ -65,19 +62,17 @@ def run(
             "change; the map was computed again by engine 'batched'.",
             stacklevel=3,
         )
-    clean, covered = batched.outputs(
-        net, picture, baseline, windows, positions=positions, chunk=chunk, progress=progress
-    )
-    return "batched", clean, covered[:, 0]
+    return "batched", *batched.prepare(net, chunk=chunk).outputs(problem, positions, progress)
 
 
 def _prepare(
-    net: nn.Module, picture: Tensor, windows: Windows, engine: str, wanted: int
-) -> tuple[str, object | None]:
-    """Return the name of the engine to use, and the net made ready for it."""
+    net: nn.Module, problem: OcclusionProblem, engine: str, wanted: int
+) -> tuple[str, PreparedNet | None]:
+    """Return the name of the engine to use, and the net made ready for it; None for `batched`."""
     if engine == "batched" or not wanted:
         return "batched", None
-    shape = tuple(picture.shape[1:])
+    _, channels, height, width = problem.picture.shape
+    shape = (channels, height, width)
     for name, module in (("fused", fused), ("delta", delta)):
         if engine not in ("auto", name):
             continue
@@ -87,19 +82,14 @@ def _prepare(
             if engine == name:
                 raise FerError(f"engine={name!r} does not suit this net: {reason}.") from reason
             continue
-        if engine == name or name == "fused" or prepared.pays(windows, wanted):
+        # boxes of large windows in small maps can cost `delta` more than the whole maps do
+        if engine == name or name == "fused" or prepared.is_cheaper(problem.windows, wanted):
             return name, prepared
     return "batched", None
 
 
 def disagreement(
-    net: nn.Module,
-    picture: Tensor,
-    baseline: Tensor,
-    windows: Windows,
-    positions: Tensor,
-    clean: Tensor,
-    covered: Tensor,
+    net: nn.Module, problem: OcclusionProblem, positions: np.ndarray, clean: Tensor, covered: Tensor
 ) -> float | None:
     """Compute the clean scores and a few windows' with the plain net, and compare.
 
@@ -109,14 +99,15 @@ def disagreement(
         the largest difference, as a share of the largest change on the map (or the largest
         score, so that a flat map does not fail on rounding); None where it is rounding.
     """
+    windows = problem.windows
     seed = torch.Generator().manual_seed(hash((windows.size, windows.window, windows.stride)))
     chosen = torch.randperm(len(positions), generator=seed)[:CHECKED]
-    pictures = batched.covered_pictures(picture, baseline, windows, positions[chosen])
-    with fast_copy(net, picture) as plain, torch.inference_mode():
-        expected = plain(torch.cat((picture, pictures)))
+    pictures = problem.covered(torch.from_numpy(positions[chosen.numpy()]))
+    with fast_copy(net, problem.picture) as plain, torch.inference_mode():
+        expected = plain(torch.cat((problem.picture, pictures)))
     if not expected.isfinite().all():  # nothing to compare; the caller refuses such scores
         return None
-    found = torch.cat((clean, covered[chosen]))
+    computed = torch.cat((clean, covered[chosen]))
     scale = torch.cat(((covered - clean).abs().flatten(), clean.abs().flatten())).max()
-    difference = (found - expected).abs().max() / scale.clamp(min=torch.finfo(scale.dtype).tiny)
+    difference = (computed - expected).abs().max() / scale.clamp(min=torch.finfo(scale.dtype).tiny)
     return None if difference <= TOLERANCE else difference.item()

@@ -1,0 +1,182 @@
+"""What Grad-CAM and guided backpropagation need to know of a net's layers.
+
+Grad-CAM (Selvaraju et al., "Grad-CAM: visual explanations from deep networks via gradient-based
+localization", 2017) asks where the last convolution sees what the class wants; the computation is
+captum's. Two things are added for the nets here. Where streams run in parallel, their maps are
+added, since their logits are averaged. Where a spatial transformer has warped the picture, the map
+is warped back onto it.
+
+Guided backpropagation changes how a net's ReLUs hand gradients on. captum hooks modules of type
+`nn.ReLU`. A net that rectifies by a function, or has no ReLU at all, would give the plain gradient,
+or a mixture, without a word; here it is refused.
+"""
+
+import copy
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+from fer_utils.emotions import nearest
+from fer_utils.errors import FerError
+from fer_utils.models.fusion import Parallel
+from fer_utils.models.layers import SpatialTransformer
+
+FLAT = 1e-6  # area of the crop, as a share of the picture
+
+RECTIFIERS = {
+    *(F.relu, F.relu6, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_),
+    *(F.leaky_relu, F.gelu, F.silu, F.elu, F.hardtanh),
+}
+
+
+def grad_cam(
+    net: nn.Module, picture: Tensor, target: int, layer: str | None = None
+) -> tuple[Tensor, dict[str, object]]:
+    """Return the map, (H, W) and nowhere below 0, and {"layer": the convolutions' names}.
+
+    The map of a layer is enlarged to the picture's size, as if the layer saw all of it evenly.
+
+    Args:
+        net: from pictures to logits, in evaluation mode.
+        picture: (1, C, H, W).
+        target: index of the class.
+        layer: name of a convolution in the net; None takes the last one (of each stream) whose
+            output has more than one position.
+
+    Raises:
+        FerError: no such layer or none that will do.
+    """
+    from captum.attr import LayerGradCam  # a second: only who asks for it waits
+
+    size = tuple(picture.shape[-2:])
+    total = picture.new_zeros(size)
+    names = _last_convolutions(net, picture) if layer is None else [layer]
+    modules = dict(net.named_modules())
+    for name in names:
+        if not isinstance(modules.get(name), nn.Conv2d):
+            convolutions = [n for n, m in modules.items() if isinstance(m, nn.Conv2d)]
+            raise FerError(f"layer={name!r} is no convolution.{nearest(name, convolutions)}")
+        coarse = LayerGradCam(net, modules[name]).attribute(picture, target=target)
+        heat = F.interpolate(coarse.detach(), size, mode="bilinear", align_corners=False)
+        total += _warped_back(net, picture, modules[name], heat)[0, 0]
+    return total.relu(), {"layer": ", ".join(names)}
+
+
+def _last_convolutions(net: nn.Module, picture: Tensor) -> list[str]:
+    """Return the name of the convolution that runs last in each stream."""
+    ran: list[nn.Module] = []
+
+    def note(module: nn.Module, inputs: tuple, output: Tensor) -> None:
+        if output.ndim == 4 and output.shape[-2:].numel() > 1:
+            ran.append(module)
+
+    run_hooked(net, picture, {m: note for m in net.modules() if isinstance(m, nn.Conv2d)})
+    names = {module: name for name, module in net.named_modules()}
+    last = []
+    for stream in _streams(net):
+        inside = set(stream.modules())
+        own = [module for module in ran if module in inside]
+        if not own:
+            raise FerError(
+                "grad_cam does not suit this net: it has no nn.Conv2d whose output has more than "
+                "one position. Take integrated_gradients or occlusion."
+            )
+        last.append(names[own[-1]])
+    return last
+
+
+def _streams(net: nn.Module) -> list[nn.Module]:
+    together = next((m for m in net.modules() if isinstance(m, Parallel)), None)
+    return [net] if together is None else list(together.streams.values())
+
+
+def _warped_back(net: nn.Module, picture: Tensor, layer: nn.Module, heat: Tensor) -> Tensor:
+    """Undo the warps that the spatial transformers before a layer have applied."""
+    reached: list[bool] = []
+    warps: list[Tensor] = []
+
+    def note_warp(module: SpatialTransformer, inputs: tuple, output: Tensor) -> None:
+        if not reached:
+            warps.append(module.theta(inputs[0]))
+
+    scope = next((stream for stream in _streams(net) if layer in set(stream.modules())), net)
+    hooks: dict[nn.Module, Callable] = {layer: lambda *_: reached.append(True)}
+    hooks |= {m: note_warp for m in scope.modules() if isinstance(m, SpatialTransformer)}
+    run_hooked(net, picture, hooks)
+    # Each warp asked, for a place of its output, where in its input to look: p -> turn p + shift.
+    # The map lies in the last output; to bring it back, ask the inverse, the last warp first.
+    for theta in reversed(warps):
+        turn, shift = theta[:, :, :2], theta[:, :, 2:]
+        if turn.det().abs() < FLAT:
+            raise FerError("grad_cam: the net's spatial transformer has squashed the picture flat.")
+        back = torch.linalg.inv(turn)
+        grid = F.affine_grid(
+            torch.cat((back, -back @ shift), 2), list(heat.shape), align_corners=False
+        )
+        heat = F.grid_sample(heat, grid, align_corners=False)
+    return heat
+
+
+def run_hooked(net: nn.Module, picture: Tensor, hooks: dict[nn.Module, Callable]) -> None:
+    """Run a net on a picture with forward hooks, and take them off whatever happens."""
+    handles = [module.register_forward_hook(hook) for module, hook in hooks.items()]
+    try:
+        with torch.no_grad():
+            net(picture)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class _Counting(TorchFunctionMode):
+    """Counts the calls of rectifying functions, those by modules included."""
+
+    calls = 0
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.calls += function in RECTIFIERS
+        return function(*args, **(kwargs or {}))
+
+
+def guided_copy(net: nn.Module, picture: Tensor) -> nn.Module:
+    """Return a copy of the net that captum's `GuidedBackprop` handles rightly.
+
+    ReLUs no longer work in place. A ReLU6 gets a ReLU before it, which changes no output.
+
+    Raises:
+        FerError: the net has no `nn.ReLU`, rectifies otherwise as well, or cannot be copied.
+    """
+    try:
+        copied = copy.deepcopy(net).requires_grad_(False)
+    except Exception as error:  # what a module may hold is without limit
+        raise FerError(f"guided_backprop needs a copy of the net: {error}") from error
+    for name, module in list(copied.named_modules()):
+        if isinstance(module, nn.ReLU):
+            module.inplace = False
+        elif isinstance(module, nn.ReLU6):
+            copied.set_submodule(name, nn.Sequential(nn.ReLU(), nn.ReLU6()))
+    _check_rectifiers(copied, picture)
+    return copied
+
+
+def _check_rectifiers(net: nn.Module, picture: Tensor) -> None:
+    used: list[int] = []
+    rectifiers = [module for module in net.modules() if isinstance(module, nn.ReLU | nn.ReLU6)]
+    # every rectifier is a function in the end: those that no module accounts for escape captum
+    with _Counting() as counting:
+        run_hooked(net, picture, dict.fromkeys(rectifiers, lambda *_: used.append(1)))
+    other = counting.calls - len(used)
+    if other:
+        raise FerError(
+            f"guided_backprop does not suit this net: {other} of its {counting.calls} rectifiers "
+            "are functions or of another kind (x.relu(), GELU, ...), and the method can change the "
+            "gradients of nn.ReLU only. Take gradient or integrated_gradients."
+        )
+    if not used:
+        raise FerError(
+            "guided_backprop does not suit this net: it has no nn.ReLU, whose gradients the "
+            "method changes. Take gradient or integrated_gradients."
+        )
