@@ -102,8 +102,9 @@ def test_a_run_kept_under_an_old_name_of_a_setting_is_found(small, done, monkeyp
 def test_interrupted_run_leaves_nothing_and_the_finished_ones_stay(small, monkeypatch, capsys):
     stops = replace(small, run=lambda *one: None if one == (ARMS[1], 0) else small.run(*one))
     assert call(stops, monkeypatch) == 130
-    expected = "interrupted; finished runs are kept. Go on with: python -m fer_lab.experiments.small\n"
-    assert capsys.readouterr().out == expected
+    assert capsys.readouterr().out == (
+        "interrupted; finished runs are kept. Go on with: python -m fer_lab.experiments.small\n"
+    )
     kept = [small.finished(arm, seed) is not None for seed in (0, 1) for arm in ARMS]
     assert kept == [True, False, False, False]
 

@@ -140,7 +140,7 @@ def explorer_data(view: View) -> dict:
         "note": note,
         "limits": [f"{limit:+.2g}".replace("-", "−") if limit else "0" for limit in limits],
         "face": _rgba(to_pixels(state.image)),
-        "paint": _rgba(to_pixels(baseline)),
+        "paint": _rgba(to_pixels(paint)),
         "map": _rgba(drawn),
         "palette": palette,
         "table": np.ascontiguousarray(omap.probabilities, np.float32).tobytes(),
