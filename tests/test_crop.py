@@ -6,9 +6,9 @@ from PIL import Image
 
 import faces3d
 from fer_utils.data import _face_crop as crop
-from fer_utils.data import _reading as reading
-from fer_utils.data._index import Listing
+from fer_utils.data._index import DatasetIndex
 from fer_utils.errors import FerError
+from tests import layouts
 
 
 @pytest.fixture(autouse=True)
@@ -38,13 +38,13 @@ def listing(tmp_path, scene):
     Image.new("RGB", (90, 60), (90, 90, 90)).save(tmp_path / "b_nobody.png")
     Image.linear_gradient("L").save(tmp_path / "c_sky.png")
     files = sorted(tmp_path.glob("*.png"))
-    return Listing(
+    return DatasetIndex(
         tmp_path, files, [0, 1, 1], ("angry", "happy"), ["train"] * 3, subjects=["a", "b", "c"]
     )
 
 
 def read(listing, **options):
-    return reading.read(listing, size=64, name="mine", progress=False, **options)
+    return layouts.read_index(listing, size=64, name="mine", progress=False, **options)
 
 
 def test_the_largest_face(scene, face):
@@ -99,10 +99,14 @@ def test_pictures_without_a_face_are_left_out_when_asked(listing, capsys):
 
 def test_pictures_that_come_with_the_labels(tmp_path, face):
     images = np.stack([face.transpose(2, 0, 1), np.full((3, 256, 256), 90, np.uint8)])
-    given = Listing(tmp_path, ["a.csv"], [0, 1], ("angry", "happy"), ["train"] * 2, images=images)
+    given = DatasetIndex(
+        tmp_path, ["a.csv"], [0, 1], ("angry", "happy"), ["train"] * 2, images=images
+    )
     assert read(given, crop="haar").columns["face_found"].tolist() == [True, False]
     faces = read(given, crop="haar", no_face="drop")
     assert len(faces) == 1 and faces.left_out == ("row 1: no face was found in it",)
-    nobody = Listing(tmp_path, ["a.csv"], [1], ("angry", "happy"), ["train"], images=images[1:])
+    nobody = DatasetIndex(
+        tmp_path, ["a.csv"], [1], ("angry", "happy"), ["train"], images=images[1:]
+    )
     with pytest.raises(FerError, match="no face was found in any picture"):
         read(nobody, crop="haar", no_face="drop")

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from fer_utils import data
-from fer_utils.data import FaceSet, duplicates
+from fer_utils.data import FaceSet
+from fer_utils.data import _duplicates as duplicates
 from fer_utils.errors import FerError
 from tests import layouts
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fer_utils import data
-from fer_utils.data.datasets import ferg, jaffe, kdef, protocols, rafd
+from fer_utils.data.datasets import ferg, jaffe, kdef, rafd
+from fer_utils.data.splits import draw
 from fer_utils.emotions import FER7, FER8
 from fer_utils.errors import FerError
 from tests import layouts
@@ -268,8 +269,8 @@ def test_pictures_of_another_set_are_refused(roots):
 
 def test_a_protocol_is_drawn_once_and_for_all():
     labels = np.repeat(np.arange(3), 20)
-    split = protocols.draw(labels, test=4, valid=6, per_class=True)
+    split = draw(labels, test=4, valid=6, per_class=True)
     assert np.bincount(labels[split == "test"]).tolist() == [4, 4, 4]
     assert (split == "valid").sum() == 6 and (split == "train").sum() == 42
-    assert (split == protocols.draw(labels, test=4, valid=6, per_class=True)).all()
-    assert (split != protocols.draw(labels, test=4, valid=6, per_class=True, seed=1)).any()
+    assert (split == draw(labels, test=4, valid=6, per_class=True)).all()
+    assert (split != draw(labels, test=4, valid=6, per_class=True, seed=1)).any()

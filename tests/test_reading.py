@@ -1,4 +1,4 @@
-"""From a Listing to a FaceSet: pictures of every kind, damaged ones, the cache, and memory."""
+"""From a DatasetIndex to a FaceSet: pictures of every kind, damaged ones, the cache, and memory."""
 
 import os
 import resource
@@ -15,9 +15,10 @@ from fer_utils import data, pictures
 from fer_utils.data import _cache as cache
 from fer_utils.data import _decoding as decoding
 from fer_utils.data import _reading as reading
-from fer_utils.data._index import Listing
+from fer_utils.data._index import DatasetIndex
 from fer_utils.emotions import FER7, FER8
 from fer_utils.errors import FerError
+from tests import layouts
 
 
 @pytest.fixture(autouse=True)
@@ -41,11 +42,11 @@ def listing(root, files=None, **changes):
         "classes": ("angry", "happy"),
         "split": np.full(n, "train"),
     }
-    return Listing(root=root, **(values | changes))
+    return DatasetIndex(root=root, **(values | changes))
 
 
 def read(root, size=4, files=None, **options):
-    return reading.read(listing(root, files), size=size, progress=False, **options)
+    return layouts.read_index(listing(root, files), size=size, progress=False, **options)
 
 
 def flat(root, count, size=(6, 6), first=0):
@@ -58,7 +59,7 @@ def values(faces):
     return faces.images[:, 0, 0, 0].tolist()
 
 
-# What a FaceSet gets from its Listing
+# What a FaceSet gets from its DatasetIndex
 
 
 def test_everything_known_is_carried_along(root):
@@ -71,7 +72,7 @@ def test_everything_known_is_carried_along(root):
         paper_split=["test", "", "train"],
         left_out=("a note",),
     )
-    faces = reading.read(given, size=4, name="mine", progress=False)
+    faces = layouts.read_index(given, size=4, name="mine", progress=False)
     assert faces.images.shape == (3, 1, 4, 4) and values(faces) == [0, 1, 2]
     assert faces.name == "mine" and faces.classes == ("angry", "happy")
     assert faces.labels.tolist() == [0, 1, 0]
@@ -87,7 +88,7 @@ def test_pictures_left_out_take_their_columns_with_them(root):
     flat(root, 4)
     (root / "001.png").write_bytes(b"")
     given = listing(root, columns={"number": np.arange(4)}, subjects=list("abcd"))
-    faces = reading.read(given, size=4, on_error="report", progress=False)
+    faces = layouts.read_index(given, size=4, on_error="report", progress=False)
     assert values(faces) == faces.columns["number"].tolist() == [0, 2, 3]
     assert faces.subjects.tolist() == ["a", "c", "d"] and faces.labels.tolist() == [0, 0, 1]
 
@@ -100,7 +101,7 @@ def test_many_pictures_keep_their_order(root):
 def test_pictures_that_come_with_the_labels(root):
     images = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 6, 6), np.uint8)
     given = listing(root, [root / "a.csv"] * 3, images=images, rows=np.array([5, 6, 7]))
-    faces = reading.read(given, size=3, color=True, progress=False)
+    faces = layouts.read_index(given, size=3, color=True, progress=False)
     assert faces.images.shape == (3, 3, 3, 3) and values(faces) == [0, 1, 2]
     assert faces.rows.tolist() == [5, 6, 7]
 
@@ -179,8 +180,9 @@ def test_names_that_are_not_ascii(root):
 def test_exact_size(root):
     flat(root, 1, size=(8, 6))
     with pytest.raises(FerError, match="000.png: the picture is 8x6, expected 6x6"):
-        reading.pictures(
-            sorted(root.iterdir()), root, decoding.Form(6, exact=True), name="x", progress=False
+        options = reading.ReadOptions(progress=False)
+        reading.read_pictures(
+            sorted(root.iterdir()), root, decoding.Form(6, exact=True), options, name="x"
         )
 
 
@@ -484,17 +486,17 @@ def test_frames_of_a_video(root):
     writer.release()
     moments = np.array([0.0, 0.5, 1.9, 1.0])
     given = listing(root, [file] * 4, seconds=moments)
-    faces = reading.read(given, size=8, color=True, progress=False)
+    faces = layouts.read_index(given, size=8, color=True, progress=False)
     np.testing.assert_allclose(values(faces), [0, 60, 228, 120], atol=3)
     assert faces.rows.tolist() == [f"a.avi at {second:.2f} s" for second in moments]
     given = listing(root, [file] * 3, seconds=np.array([0.0, 9.0, 0.1]))
     with pytest.raises(FerError, match="a.avi: the video ends after 2.00 s, before 9.00 s"):
-        reading.read(given, size=8, progress=False)
-    faces = reading.read(given, size=8, on_error="report", progress=False)
+        layouts.read_index(given, size=8, progress=False)
+    faces = layouts.read_index(given, size=8, on_error="report", progress=False)
     np.testing.assert_allclose(values(faces), [0, 12], atol=3)
     text(file)
     with pytest.raises(FerError, match="a.avi: not a readable video"):
-        reading.read(given, size=8, progress=False)
+        layouts.read_index(given, size=8, progress=False)
 
 
 # load

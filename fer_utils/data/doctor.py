@@ -4,26 +4,26 @@ Nothing is changed and nothing is written. What is found is counted and named; w
 (leave copies out of the test set? relabel them?) is for people to decide.
 """
 
-import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fer_utils import data
+from fer_utils.data import _duplicates as duplicates
 from fer_utils.data import _tree as tree
-from fer_utils.data import catalog, counting, duplicates, survey
-from fer_utils.data import datasets as layouts
+from fer_utils.data import catalog, report
 from fer_utils.data._index import SPLITS
-from fer_utils.data.datasets import fer2013
 from fer_utils.data.faceset import FaceSet
 from fer_utils.data.report import Finding, Report, finding
-from fer_utils.data.survey import Survey
-from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 
+if TYPE_CHECKING:
+    from fer_utils.data._survey import Survey
+
 # Words in the readers' sentences about what they left out.
-_TROUBLE = {
+_PROBLEMS = {
     "labels": ("the label is", "Usage is"),
     "size": ("the picture is ", "pixels, expected"),
     "unreadable": ("the row ", "pixel ", "not a readable picture", "is damaged", "not a picture"),
@@ -48,7 +48,7 @@ def doctor(
     - "exact": further copies of a picture; "disagree": groups of copies with different labels;
     - "valid in train", "test in train", "test in valid": pictures of one part that copy another's;
     - "near", "near disagree", "near across": pictures with a near copy, with another label, in
-      another part; exact copies are taken out before. See `fer_utils.data.duplicates`.
+      another part; exact copies are taken out before. See `fer_utils.data._duplicates`.
 
     Args:
         name: one of ``data.names()``, or a FaceSet that was read already.
@@ -61,15 +61,20 @@ def doctor(
     """
     if not 0 < near <= 1:
         raise FerError(f"near is a correlation above 0 and up to 1, not {near}")
+    # here, not above: what opens pictures is not loaded with the catalogue
+    from fer_utils.data import _survey
+
+    place: str | Path = "memory"
+    form, findings = "", list[Finding]()
     if isinstance(name, FaceSet):
-        seen, place, form, findings = survey.of_faces(name), "memory", "", []
+        seen = _survey.of_faces(name)
         name = name.name
     else:
         seen, place, form, findings = _open(name, root, progress)
     card = catalog.CARDS.get(name)
     expected = {} if card is None else card.forms[form] if form else card.expected
-    counted, stated = counting.found(seen), counting.stated(expected)
-    findings += [*counting.compare(counted, stated), *_files(seen, expected.get("size"))]
+    counted, stated = report.count(seen), report.expected_counts(expected)
+    findings += [*report.compare(counted, stated), *_files(seen, expected.get("size"))]
     findings += _pictures(seen, near, progress)
     return Report(
         name=name,
@@ -88,32 +93,35 @@ def doctor(
 
 def _open(
     name: str, root: str | Path | None, progress: bool
-) -> tuple[Survey, str | Path, str, list[Finding]]:
+) -> "tuple[Survey, str | Path, str, list[Finding]]":
     """Return the survey, the place, the form of the card, and why the layout was not understood."""
-    if name not in data.names():
-        raise FerError(f"There is no data set {name!r}.{nearest(name, data.names())}")
-    if name == "facs3d":
-        return survey.of_faces(data.load(name, root)), "the package", "", []
+    from fer_utils.data import _survey
+
+    dataset = catalog.get(name)
     place = data.find(name, root)
+    if dataset.card.embedded:
+        return _survey.of_faces(data.load(name)), "the package", "", []
     try:
-        if name in layouts.NAMES:
-            seen, source = _listed(name, place, progress)
+        if dataset.scan is not None:
+            seen, source = _indexed(dataset, place, progress)
         else:
-            seen = survey.of_faces(data.load(name, place, on_error="report", progress=progress))
-            source = fer2013.recognise(place) or place
-        return seen, source, _form(catalog.CARDS[name], source), []
+            seen = _survey.of_faces(data.load(name, place, on_error="report", progress=progress))
+            file = dataset.lies_in(place)
+            source = file if file is not None and file.is_file() else place
+        return seen, source, _form(dataset.card, source), []
     except (FerError, OSError, ValueError) as error:
-        trouble = Finding("not opened", f"the layout is not as it should be: {error}", 1)
-        return survey.of_folder(place, progress=progress), place, "", [trouble]
+        problem = Finding("not opened", f"the layout is not as it should be: {error}", 1)
+        return _survey.of_folder(place, progress=progress), place, "", [problem]
 
 
-def _listed(name: str, place: Path, progress: bool) -> tuple[Survey, Path]:
-    listing = importlib.import_module(f"fer_utils.data.datasets.{name}").scan(place)
-    if listing.images is None and listing.seconds is None:
-        return survey.of_listing(listing, progress=progress), listing.root
-    faces = data.load(name, place, on_error="report", progress=progress)
-    source = listing.root if listing.images is None else listing.files[0]
-    return survey.of_faces(faces), source
+def _indexed(dataset: catalog.Dataset, place: Path, progress: bool) -> "tuple[Survey, Path]":
+    from fer_utils.data import _survey
+
+    index = dataset.open(place)
+    if index.images is None and index.seconds is None:
+        return _survey.of_index(index, progress=progress), index.root
+    faces = data.load(dataset.name, place, on_error="report", progress=progress)
+    return _survey.of_faces(faces), index.root if index.images is None else index.files[0]
 
 
 def _form(card: catalog.Card, source: Path) -> str:
@@ -125,10 +133,10 @@ def _form(card: catalog.Card, source: Path) -> str:
     return next((key for key in card.forms if key in below), "")
 
 
-# Looking for trouble
+# Looking for problems
 
 
-def _files(seen: Survey, size: tuple[int, int] | None) -> list[Finding]:
+def _files(seen: "Survey", size: tuple[int, int] | None) -> list[Finding]:
     notes: dict[str, list[str]] = {"unreadable": [], "labels": [], "size": [], "left out": []}
     for sentence in seen.left_out:
         notes[_kind(sentence)].append(sentence)
@@ -151,11 +159,11 @@ def _files(seen: Survey, size: tuple[int, int] | None) -> list[Finding]:
 
 def _kind(sentence: str) -> str:
     """Return the finding to which a sentence about something left out belongs."""
-    kinds = (kind for kind, words in _TROUBLE.items() if any(word in sentence for word in words))
+    kinds = (kind for kind, words in _PROBLEMS.items() if any(word in sentence for word in words))
     return next(kinds, "left out")
 
 
-def _pictures(seen: Survey, near: float, progress: bool) -> list[Finding]:
+def _pictures(seen: "Survey", near: float, progress: bool) -> list[Finding]:
     flat = np.flatnonzero(seen.flat)
     black = int((seen.thumbnails[flat] == 0).all(axis=(1, 2)).sum())
     inside = f" ({black} of them black; {_per_split(seen, flat)})" if len(flat) else ""
@@ -172,7 +180,7 @@ def _pictures(seen: Survey, near: float, progress: bool) -> list[Finding]:
     ]
 
 
-def _across(seen: Survey, groups: Sequence[np.ndarray]) -> list[Finding]:
+def _across(seen: "Survey", groups: Sequence[np.ndarray]) -> list[Finding]:
     """Look for pictures of one split that copy a picture of an earlier one."""
     present = [split for split in SPLITS if (seen.split == split).any()]
     found = []
@@ -189,7 +197,9 @@ def _across(seen: Survey, groups: Sequence[np.ndarray]) -> list[Finding]:
     return found
 
 
-def _near(seen: Survey, groups: Sequence[np.ndarray], near: float, progress: bool) -> list[Finding]:
+def _near(
+    seen: "Survey", groups: Sequence[np.ndarray], near: float, progress: bool
+) -> list[Finding]:
     """Look for near copies among the pictures that are left when exact copies are taken out."""
     keep = np.ones(len(seen), bool)
     for group in groups:
@@ -225,27 +235,27 @@ def _pairs(one: np.ndarray, twin: np.ndarray) -> np.ndarray:
 
 
 def _cases(
-    seen: Survey,
+    seen: "Survey",
     kind: str,
     title: str,
-    groups: Sequence[Sequence[int]] | np.ndarray,
+    groups: Iterable[Sequence[int] | np.ndarray],
     count: int | None = None,
 ) -> Finding:
     examples = [" = ".join(_picture(seen, place) for place in group) for group in groups]
     return finding(kind, title, examples, groups, count)
 
 
-def _picture(seen: Survey, place: int) -> str:
+def _picture(seen: "Survey", place: int) -> str:
     label = seen.classes[seen.labels[place]] if seen.labels[place] >= 0 else "?"
     return f"{seen.names[place]} ({label}, {seen.split[place]})"
 
 
-def _per_split(seen: Survey, places: np.ndarray) -> str:
+def _per_split(seen: "Survey", places: np.ndarray) -> str:
     counts = {split: int((seen.split[places] == split).sum()) for split in SPLITS}
     return ", ".join(f"{split} {count}" for split, count in counts.items() if count)
 
 
-def _common_size(seen: Survey) -> tuple[int, int]:
+def _common_size(seen: "Survey") -> tuple[int, int]:
     if not len(seen):
         return 0, 0
     sizes, count = np.unique(seen.sizes, axis=0, return_counts=True)

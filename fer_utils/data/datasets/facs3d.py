@@ -15,16 +15,37 @@ import hashlib
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from PIL import Image
-from tqdm import tqdm
 
+from fer_utils.data.catalog import Card, Dataset, by_class
 from fer_utils.data.faceset import SPLITS, FaceSet
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES, nearest
 from fer_utils.errors import FerError
 from fer_utils.files import write
 from fer_utils.packed import read_checked
+
+CARD = Card(
+    name="facs3d",
+    title="Faces drawn by the kit itself: a 3-D head moved by facial action units",
+    papers=(),
+    citation="This kit; the head is from MakeHuman, the face units by Mika Suominen (CC0).",
+    licence="Free for everything: drawn from a CC0 head. Shows nobody. Scores on it are no "
+    "claims about people.",
+    get="Nothing to do: it comes with the kit.",
+    layout="one packed file inside the package",
+    embedded=True,
+    counts="6,981 faces of 48x48, 552 people, seven classes; the 909 test faces with part "
+    "labels and neutral twins.",
+    expected={
+        "faces": 6981,
+        "subjects": 552,
+        "classes": by_class(933, 238, 973, 1743, 1180, 774, 1140),
+        "splits": {"train": 5310, "valid": 762, "test": 909},
+        "size": (48, 48),
+    },
+)
 
 PACKED = Path(__file__).with_name("facs3d.npz")
 SHA256 = "9493c5aba2c68daf8e7468be86e1fd81a93cbe24c8654b250ff9b635b299ec11"
@@ -63,7 +84,7 @@ def load(split: str | None = None, *, contempt: bool = False, path: Path = PACKE
     if split is not None:
         keep &= everything["split"] == split
     return FaceSet(
-        name="facs3d",
+        name=CARD.name,
         images=everything["images"][keep],
         labels=everything["labels"][keep],
         classes=FER8 if contempt else FER7,
@@ -80,7 +101,7 @@ def load(split: str | None = None, *, contempt: bool = False, path: Path = PACKE
 
 
 @functools.lru_cache(maxsize=2)
-def _read(path: Path) -> dict[str, np.ndarray]:
+def _read(path: Path) -> dict[str, Any]:
     """All rows of the packed file, unpacked."""
     archive = np.load(io.BytesIO(read_checked(path, SHA256)), allow_pickle=False)
     count = len(archive["labels"])
@@ -106,6 +127,8 @@ def _read(path: Path) -> dict[str, np.ndarray]:
 
 def _sheet(tiles: np.ndarray) -> np.ndarray:
     """Tiles (n, 48, 48) as one losslessly compressed picture: its bytes as uint8 (m,)."""
+    from PIL import Image
+
     rows = -(-len(tiles) // SHEET_COLUMNS)
     padded = np.zeros((rows * SHEET_COLUMNS, SIZE, SIZE), np.uint8)
     padded[: len(tiles)] = tiles
@@ -119,6 +142,8 @@ def _sheet(tiles: np.ndarray) -> np.ndarray:
 
 def _tiles(data: np.ndarray, count: int) -> np.ndarray:
     """The tiles (count, 48, 48) of a compressed sheet."""
+    from PIL import Image
+
     sheet = np.asarray(Image.open(io.BytesIO(data.tobytes())).convert("L"))
     rows = sheet.shape[0] // SIZE
     tiles = sheet.reshape(rows, SIZE, SHEET_COLUMNS, SIZE).swapaxes(1, 2)
@@ -130,7 +155,7 @@ def _intensity(random: np.random.Generator) -> float:
     return float(0.20 + 0.95 * random.beta(2.3, 1.5))
 
 
-def _face(subject: int, number: int, seed: int, twin: bool) -> dict[str, np.ndarray | int]:
+def _face(subject: int, number: int, seed: int, twin: bool) -> dict[str, Any]:
     """One face of a subject, with its label, votes and (where asked for) twin and regions."""
     from faces3d import PARTS, identity, render, scene, taggers
 
@@ -170,6 +195,8 @@ def pack(out: str | Path, seed: int = 0, progress: bool = True) -> str:
     The same seed gives the same bytes on the same machine; another instruction set may round a
     grey level differently.
     """
+    from tqdm import tqdm
+
     from faces3d.parts import PARTS
 
     rows, first = [], 0
@@ -206,6 +233,9 @@ def _write(out: Path, arrays: dict[str, np.ndarray]) -> str:
             archive.writestr(info, entry.getvalue(), zipfile.ZIP_DEFLATED)
     write(out, packed.getvalue())
     return hashlib.sha256(packed.getvalue()).hexdigest()
+
+
+DATASET = Dataset(CARD, size=SIZE, load=load)
 
 
 def main() -> int:

@@ -11,7 +11,6 @@ pass 0.95 without being copies.
 import hashlib
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
@@ -40,12 +39,11 @@ def digest(picture: np.ndarray) -> int:
 
 def thumbnail(picture: np.ndarray) -> np.ndarray:
     """Return a picture uint8 (C, H, W) as a grey thumbnail uint8 (16, 16), averaging areas."""
-    gray = picture[0] if len(picture) == 1 else cv2.cvtColor(_last(picture), cv2.COLOR_RGB2GRAY)
+    import cv2
+
+    channels_last = np.ascontiguousarray(picture.transpose(1, 2, 0))
+    gray = picture[0] if len(picture) == 1 else cv2.cvtColor(channels_last, cv2.COLOR_RGB2GRAY)
     return cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-
-
-def _last(picture: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(picture.transpose(1, 2, 0))
 
 
 def exact(digests: np.ndarray) -> list[np.ndarray]:
