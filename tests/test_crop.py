@@ -1,5 +1,8 @@
 """Faces cut out of pictures on loading."""
 
+import importlib
+import threading
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -110,3 +113,17 @@ def test_pictures_that_come_with_the_labels(tmp_path, face):
     )
     with pytest.raises(FerError, match="no face was found in any picture"):
         read(nobody, crop="haar", no_face="drop")
+
+
+def test_opencv_without_cascades(listing, scene, monkeypatch):
+    """OpenCV 5 has none: all but crop="haar" works, and that says in one sentence what it needs."""
+    monkeypatch.delattr("cv2.CascadeClassifier")
+    monkeypatch.delattr("cv2.data", raising=False)
+    importlib.reload(crop)
+    monkeypatch.setattr(crop, "_OWN", threading.local())
+    assert len(read(listing)) == 3
+    with pytest.raises(FerError, match="no Haar cascades to find faces with: install") as error:
+        read(listing, crop="haar", on_error="report")
+    assert str(error.value).count(". ") == 0
+    with pytest.raises(FerError, match="no Haar cascades"):
+        crop.largest_face(scene[..., 0])

@@ -3,6 +3,8 @@
 import os
 import resource
 import signal
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -558,3 +560,18 @@ def test_ferplus_is_fer2013_with_the_votes_labels(tmp_path, monkeypatch, capsys)
     assert [faces.classes[label] for label in faces.labels] == ["contempt"]  # the other is a tie
     assert len(data.load("ferplus", rule="argmax", progress=False)) == 2
     assert data.load("fer2013", size=48, progress=False).classes == FER7
+
+
+def test_kept_rows_are_written_without_assertions(tmp_path):
+    """Python's -O leaves out assert statements with whatever work they do."""
+    code = (
+        "import sys; from pathlib import Path; import numpy as np\n"
+        "from fer_utils.data import _cache\n"
+        "rows = np.arange(20, dtype=np.uint8).reshape(5, 1, 2, 2)\n"
+        "file = _cache.rows_file('made', Path(sys.argv[1]), 'stamp')\n"
+        "print(_cache.map_rows([rows[:2], rows[2:]], (1, 2, 2), file).shape)\n"
+        "print(np.array_equal(_cache.read_rows(file), rows))\n"
+    )
+    arguments = [sys.executable, "-O", "-c", code, str(tmp_path)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["(5, 1, 2, 2)", "True"]
