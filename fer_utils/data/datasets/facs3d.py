@@ -1,6 +1,6 @@
 """facs3d: the embedded data set, faces drawn by ``faces3d`` from action units.
 
-``load`` reads the packed file beside this module. ``pack`` draws it again:
+``load`` reads the packed file beside this module. ``faces3d.dataset.pack`` draws it again:
 
     python -m fer_utils.data.datasets.facs3d --out facs3d.npz --seed 0
 
@@ -11,9 +11,7 @@ expressions are in it on purpose. These are drawings: scores on them are not cla
 
 import argparse
 import functools
-import hashlib
 import io
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +21,7 @@ from fer_utils.data.catalog import Card, Dataset, by_class
 from fer_utils.data.faceset import SPLITS, FaceSet
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES, nearest
 from fer_utils.errors import FerError
-from fer_utils.files import write
-from fer_utils.packed import read_checked
+from fer_utils.files import read_checked
 
 CARD = Card(
     name="facs3d",
@@ -50,14 +47,6 @@ CARD = Card(
 PACKED = Path(__file__).with_name("facs3d.npz")
 SHA256 = "9493c5aba2c68daf8e7468be86e1fd81a93cbe24c8654b250ff9b635b299ec11"
 SIZE = 48
-SUBJECTS = {"train": 420, "valid": 60, "test": 72}
-PER_SUBJECT = 13
-# Shares of FER8 among the faces: like FER2013's, disgust (1.5 % there) a little less rare.
-SHARES = np.array([0.138, 0.035, 0.140, 0.240, 0.165, 0.112, 0.170, 0.030])
-SHEET_COLUMNS = 64
-OVERSAMPLE = 3  # samples per pixel and axis
-LEVEL = 4  # grey levels are rounded to multiples of this, so that the packed file stays small
-MIXED = 0.10  # share of faces that show a second expression as well
 
 
 def load(split: str | None = None, *, contempt: bool = False, path: Path = PACKED) -> FaceSet:
@@ -125,114 +114,14 @@ def _read(path: Path) -> dict[str, Any]:
     }
 
 
-def _sheet(tiles: np.ndarray) -> np.ndarray:
-    """Tiles (n, 48, 48) as one losslessly compressed picture: its bytes as uint8 (m,)."""
-    from PIL import Image
-
-    rows = -(-len(tiles) // SHEET_COLUMNS)
-    padded = np.zeros((rows * SHEET_COLUMNS, SIZE, SIZE), np.uint8)
-    padded[: len(tiles)] = tiles
-    sheet = padded.reshape(rows, SHEET_COLUMNS, SIZE, SIZE).swapaxes(1, 2)
-    out = io.BytesIO()
-    Image.fromarray(sheet.reshape(rows * SIZE, SHEET_COLUMNS * SIZE)).save(
-        out, "PNG", optimize=True
-    )
-    return np.frombuffer(out.getvalue(), np.uint8)
-
-
 def _tiles(data: np.ndarray, count: int) -> np.ndarray:
     """The tiles (count, 48, 48) of a compressed sheet."""
     from PIL import Image
 
     sheet = np.asarray(Image.open(io.BytesIO(data.tobytes())).convert("L"))
-    rows = sheet.shape[0] // SIZE
-    tiles = sheet.reshape(rows, SIZE, SHEET_COLUMNS, SIZE).swapaxes(1, 2)
+    rows, columns = (side // SIZE for side in sheet.shape)
+    tiles = sheet.reshape(rows, SIZE, columns, SIZE).swapaxes(1, 2)
     return tiles.reshape(-1, SIZE, SIZE)[:count]
-
-
-def _intensity(random: np.random.Generator) -> float:
-    """Strength of a shown expression: mostly clear, sometimes so weak that taggers disagree."""
-    return float(0.20 + 0.95 * random.beta(2.3, 1.5))
-
-
-def _face(subject: int, number: int, seed: int, twin: bool) -> dict[str, Any]:
-    """One face of a subject, with its label, votes and (where asked for) twin and regions."""
-    from faces3d import PARTS, identity, render, scene, taggers
-
-    random = np.random.default_rng([seed, subject, number])
-    label = int(random.choice(len(FER8), p=SHARES / SHARES.sum()))
-    units = scene.sample_units(FER8[label], _intensity(random), random)
-    if random.random() < MIXED:
-        other = FER8[int(random.integers(len(FER8)))]
-        units = np.maximum(units, scene.sample_units(other, random.uniform(0.2, 0.5), random))
-    place = scene.sample_scene(random, SIZE, FER8[label])
-    person = identity.person(subject)
-    bright = scene.exposure(person, place.view)
-    color, cover, labels = render.render(person, units, place.view, SIZE, OVERSAMPLE)
-    row = {
-        "images": _rounded(scene.photograph(color, cover, place, bright)),
-        "labels": label,
-        "subjects": subject,
-        "votes": taggers.vote(units, random),
-    }
-    if twin:
-        color, cover, _ = render.render(person, np.zeros_like(units), place.view, SIZE, OVERSAMPLE)
-        row["twins"] = _rounded(scene.photograph(color, cover, place, bright))
-        if place.occluder is not None:
-            labels[place.occluder[0] > 0.5] = PARTS.index("occluder")
-        row["regions"] = labels
-    return row
-
-
-def _rounded(picture: np.ndarray) -> np.ndarray:
-    """The picture in 255 / LEVEL grey levels."""
-    return picture // LEVEL * LEVEL + LEVEL // 2
-
-
-def pack(out: str | Path, seed: int = 0, progress: bool = True) -> str:
-    """Draw the whole data set into a file and return its SHA-256.
-
-    The same seed gives the same bytes on the same machine; another instruction set may round a
-    grey level differently.
-    """
-    from tqdm import tqdm
-
-    from faces3d.parts import PARTS
-
-    rows, first = [], 0
-    total = sum(SUBJECTS.values())
-    with tqdm(total=total, desc="drawing subjects", disable=not progress) as bar:
-        for split, count in SUBJECTS.items():
-            for subject in range(first, first + count):
-                for number in range(PER_SUBJECT):
-                    row = _face(subject, number, seed, twin=split == "test")
-                    rows.append({**row, "split": SPLITS.index(split)})
-                bar.update()
-            first += count
-    arrays = {
-        "images": _sheet(np.stack([r["images"] for r in rows])),
-        "twin_steps": _sheet(np.stack([r["twins"] - r["images"] for r in rows if "twins" in r])),
-        "regions": _sheet(np.stack([r["regions"] for r in rows if "regions" in r])),
-        "votes": np.stack([r["votes"] for r in rows]),
-        "labels": np.array([r["labels"] for r in rows], np.uint8),
-        "split": np.array([r["split"] for r in rows], np.uint8),
-        "subjects": np.array([r["subjects"] for r in rows], np.uint16),
-        "region_names": np.array(PARTS),
-    }
-    return _write(Path(out), arrays)
-
-
-def _write(out: Path, arrays: dict[str, np.ndarray]) -> str:
-    """Save arrays as an npz without dates, in one step; return the SHA-256."""
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
-            entry = io.BytesIO()
-            np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
-            info = zipfile.ZipInfo(name + ".npy", date_time=(1980, 1, 1, 0, 0, 0))
-            archive.writestr(info, entry.getvalue(), zipfile.ZIP_DEFLATED)
-    write(out, packed.getvalue())
-    return hashlib.sha256(packed.getvalue()).hexdigest()
 
 
 DATASET = Dataset(CARD, size=SIZE, load=load)
@@ -240,6 +129,8 @@ DATASET = Dataset(CARD, size=SIZE, load=load)
 
 def main() -> int:
     """Draw the data set again (see the module's docstring)."""
+    from faces3d.dataset import pack
+
     parser = argparse.ArgumentParser(description="Draw the embedded data set facs3d again.")
     parser.add_argument("--out", type=Path, default=Path("facs3d.npz"))
     parser.add_argument("--seed", type=int, default=0)
