@@ -89,14 +89,14 @@ def twins(
         for start in range(0, total, _BLOCK):
             rows = unit[start : start + _BLOCK]
             likeness = rows @ unit[start:].T
-            one, other = np.nonzero(likeness >= least)
-            one, other = one[one < other], other[one < other]
-            value = likeness[one, other]
-            one, other = one + start, other + start
+            first, second = np.nonzero(likeness >= least)
+            first, second = first[first < second], second[first < second]
+            value = likeness[first, second]
+            first, second = first + start, second + start
             pairs += len(value)
-            anywhere.update(one, other, value)
-            apart = split[one] != split[other]
-            elsewhere.update(one[apart], other[apart], value[apart])
+            anywhere.update(first, second, value)
+            apart = split[first] != split[second]
+            elsewhere.update(first[apart], second[apart], value[apart])
             bar.update(len(rows))
     return Twins(anywhere.place, elsewhere.place, pairs)
 
@@ -108,9 +108,9 @@ class _Best:
         self.place = np.full(total, -1)
         self.value = np.zeros(total, np.float32)
 
-    def update(self, one: np.ndarray, other: np.ndarray, value: np.ndarray) -> None:
+    def update(self, first: np.ndarray, second: np.ndarray, value: np.ndarray) -> None:
         """Take in pairs of positions and how much alike they are."""
-        for here, there in ((one, other), (other, one)):
+        for here, there in ((first, second), (second, first)):
             better = np.flatnonzero(value > self.value[here])
             better = better[np.argsort(value[better], kind="stable")]  # the last one written stays
             self.place[here[better]] = there[better]

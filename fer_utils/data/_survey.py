@@ -16,7 +16,6 @@ from fer_utils.data._index import DatasetIndex
 from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER8, canonical
 from fer_utils.errors import FerError
-from fer_utils.pictures import read_picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +176,8 @@ def _open_all(
 
 def _open(file: Path) -> _Look | str:
     """Return the look of a picture file, or why there is none."""
+    from fer_utils.pictures import read_picture
+
     try:
         return _look(read_picture(file))
     except (FerError, OSError, MemoryError) as error:

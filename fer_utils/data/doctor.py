@@ -6,21 +6,18 @@ Nothing is changed and nothing is written. What is found is counted and named; w
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fer_utils import data
 from fer_utils.data import _duplicates as duplicates
+from fer_utils.data import _survey, catalog, report
 from fer_utils.data import _tree as tree
-from fer_utils.data import catalog, report
 from fer_utils.data._index import SPLITS
+from fer_utils.data._survey import Survey
 from fer_utils.data.faceset import FaceSet
 from fer_utils.data.report import Finding, Report, finding
 from fer_utils.errors import FerError
-
-if TYPE_CHECKING:
-    from fer_utils.data._survey import Survey
 
 # Words in the readers' sentences about what they left out.
 _PROBLEMS = {
@@ -61,9 +58,6 @@ def doctor(
     """
     if not 0 < near <= 1:
         raise FerError(f"near is a correlation above 0 and up to 1, not {near}")
-    # here, not above: what opens pictures is not loaded with the catalogue
-    from fer_utils.data import _survey
-
     place: str | Path = "memory"
     form, findings = "", list[Finding]()
     if isinstance(name, FaceSet):
@@ -93,10 +87,8 @@ def doctor(
 
 def _open(
     name: str, root: str | Path | None, progress: bool
-) -> "tuple[Survey, str | Path, str, list[Finding]]":
+) -> tuple[Survey, str | Path, str, list[Finding]]:
     """Return the survey, the place, the form of the card, and why the layout was not understood."""
-    from fer_utils.data import _survey
-
     dataset = catalog.get(name)
     place = data.find(name, root)
     if dataset.card.embedded:
@@ -114,9 +106,7 @@ def _open(
         return _survey.of_folder(place, progress=progress), place, "", [problem]
 
 
-def _indexed(dataset: catalog.Dataset, place: Path, progress: bool) -> "tuple[Survey, Path]":
-    from fer_utils.data import _survey
-
+def _indexed(dataset: catalog.Dataset, place: Path, progress: bool) -> tuple[Survey, Path]:
     index = dataset.open(place)
     if index.images is None and index.seconds is None:
         return _survey.of_index(index, progress=progress), index.root
@@ -136,7 +126,7 @@ def _form(card: catalog.Card, source: Path) -> str:
 # Looking for problems
 
 
-def _files(seen: "Survey", size: tuple[int, int] | None) -> list[Finding]:
+def _files(seen: Survey, size: tuple[int, int] | None) -> list[Finding]:
     notes: dict[str, list[str]] = {"unreadable": [], "labels": [], "size": [], "left out": []}
     for sentence in seen.left_out:
         notes[_kind(sentence)].append(sentence)
@@ -144,15 +134,12 @@ def _files(seen: "Survey", size: tuple[int, int] | None) -> list[Finding]:
     no_label = [f"{seen.names[i]}: its folder's name is no expression" for i in unknown]
     wrong = np.flatnonzero((seen.sizes != size).any(axis=1)) if size else np.array([], np.int64)
     other = [f"{seen.names[i]}: {seen.sizes[i, 0]}x{seen.sizes[i, 1]}" for i in wrong]
+    unreadable, sizes = [*seen.unreadable, *notes["unreadable"]], notes["size"] + other
     right = f"other than {size[0]}x{size[1]}" if size else "the card states no size"
     return [
-        finding(
-            "unreadable", "pictures that cannot be read", [*seen.unreadable, *notes["unreadable"]]
-        ),
+        finding("unreadable", "pictures that cannot be read", unreadable),
         finding("labels", "unknown labels", notes["labels"] + no_label, unknown[:, None]),
-        finding(
-            "size", f"pictures of a wrong size ({right})", notes["size"] + other, wrong[:, None]
-        ),
+        finding("size", f"pictures of a wrong size ({right})", sizes, wrong[:, None]),
         finding("left out", "other things that loading leaves out or notes", notes["left out"]),
     ]
 
@@ -163,7 +150,7 @@ def _kind(sentence: str) -> str:
     return next(kinds, "left out")
 
 
-def _pictures(seen: "Survey", near: float, progress: bool) -> list[Finding]:
+def _pictures(seen: Survey, near: float, progress: bool) -> list[Finding]:
     flat = np.flatnonzero(seen.flat)
     black = int((seen.thumbnails[flat] == 0).all(axis=(1, 2)).sum())
     inside = f" ({black} of them black; {_per_split(seen, flat)})" if len(flat) else ""
@@ -180,7 +167,7 @@ def _pictures(seen: "Survey", near: float, progress: bool) -> list[Finding]:
     ]
 
 
-def _across(seen: "Survey", groups: Sequence[np.ndarray]) -> list[Finding]:
+def _across(seen: Survey, groups: Sequence[np.ndarray]) -> list[Finding]:
     """Look for pictures of one split that copy a picture of an earlier one."""
     present = [split for split in SPLITS if (seen.split == split).any()]
     found = []
@@ -189,27 +176,25 @@ def _across(seen: "Survey", groups: Sequence[np.ndarray]) -> list[Finding]:
             pairs = []
             for group in groups:
                 here, there = (group[seen.split[group] == split] for split in (later, earlier))
-                pairs += [(one, there[0]) for one in here if len(there)]
-            flat = sum(bool(seen.flat[one]) for one, _ in pairs)
+                pairs += [(copy, there[0]) for copy in here if len(there)]
+            flat = sum(bool(seen.flat[copy]) for copy, _ in pairs)
             inside = f" ({flat} of them flat)" if flat else ""
             title = f"{later} pictures that are exact copies of a {earlier} picture{inside}"
             found.append(_cases(seen, f"{later} in {earlier}", title, sorted(pairs)))
     return found
 
 
-def _near(
-    seen: "Survey", groups: Sequence[np.ndarray], near: float, progress: bool
-) -> list[Finding]:
+def _near(seen: Survey, groups: Sequence[np.ndarray], near: float, progress: bool) -> list[Finding]:
     """Look for near copies among the pictures that are left when exact copies are taken out."""
     keep = np.ones(len(seen), bool)
     for group in groups:
         keep[group[1:]] = False
-    one = np.flatnonzero(keep)
-    found = duplicates.twins(seen.thumbnails[one], seen.split[one], least=near, progress=progress)
-    pairs = _pairs(one, found.nearest)
+    left = np.flatnonzero(keep)
+    twins = duplicates.twins(seen.thumbnails[left], seen.split[left], least=near, progress=progress)
+    pairs = _pairs(left, twins.nearest)
     title = f"other pictures with a near copy: thumbnails correlate at {near:g} or more"
-    title += f" ({found.pairs:,} pairs)" if found.pairs else ""
-    if seen.subjects is not None and found.pairs:
+    title += f" ({twins.pairs:,} pairs)" if twins.pairs else ""
+    if seen.subjects is not None and twins.pairs:
         same = int((seen.subjects[pairs[:, 0]] == seen.subjects[pairs[:, 1]]).sum())
         title += f"; {same:,} of them of the same person, who may look alike in all pictures"
     differing = pairs[seen.labels[pairs[:, 0]] != seen.labels[pairs[:, 1]]]
@@ -218,24 +203,24 @@ def _near(
         _cases(seen, "near disagree", "of these, labelled unlike their near copy", differing),
     ]
     if len(np.unique(seen.split)) > 1:
-        across = _pairs(one, found.elsewhere)
+        across = _pairs(left, twins.elsewhere)
         across = across[seen.split[across[:, 0]] != "train"]
         title = "of these, pictures outside train with a near copy in another split"
         results.append(_cases(seen, "near across", title, across))
     return results
 
 
-def _pairs(one: np.ndarray, twin: np.ndarray) -> np.ndarray:
+def _pairs(places: np.ndarray, twin: np.ndarray) -> np.ndarray:
     """Return int64 (M, 2): a picture and its twin, where there is one."""
     has = np.flatnonzero(twin >= 0)
-    return np.stack([one[has], one[twin[has]]], axis=1)
+    return np.stack([places[has], places[twin[has]]], axis=1)
 
 
 # Words
 
 
 def _cases(
-    seen: "Survey",
+    seen: Survey,
     kind: str,
     title: str,
     groups: Iterable[Sequence[int] | np.ndarray],
@@ -245,17 +230,17 @@ def _cases(
     return finding(kind, title, examples, groups, count)
 
 
-def _picture(seen: "Survey", place: int) -> str:
+def _picture(seen: Survey, place: int) -> str:
     label = seen.classes[seen.labels[place]] if seen.labels[place] >= 0 else "?"
     return f"{seen.names[place]} ({label}, {seen.split[place]})"
 
 
-def _per_split(seen: "Survey", places: np.ndarray) -> str:
+def _per_split(seen: Survey, places: np.ndarray) -> str:
     counts = {split: int((seen.split[places] == split).sum()) for split in SPLITS}
     return ", ".join(f"{split} {count}" for split, count in counts.items() if count)
 
 
-def _common_size(seen: "Survey") -> tuple[int, int]:
+def _common_size(seen: Survey) -> tuple[int, int]:
     if not len(seen):
         return 0, 0
     sizes, count = np.unique(seen.sizes, axis=0, return_counts=True)

@@ -71,9 +71,9 @@ def _fetch(library: ModuleType, source: Download, file: str) -> Path:
     try:
         found = Path(fetch(source.handle, path=file))
     except Exception as error:  # libraries raise what they like: no account, no network, no rules
-        said = str(error).strip().partition("\n")[0] or type(error).__name__
+        message = str(error).strip().partition("\n")[0] or type(error).__name__
         raise FerError(
-            f"{source.library} could not fetch {file}. It says: {said} What it needs: "
+            f"{source.library} could not fetch {file}. It says: {message} What it needs: "
             f"{source.before}"
         ) from error
     if found.is_dir():

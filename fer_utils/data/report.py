@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from fer_utils.data._index import SPLITS
+from fer_utils.data._survey import Survey
 from fer_utils.errors import FerError
-
-if TYPE_CHECKING:
-    from fer_utils.data._survey import Survey
 
 #: Columns of the report.
 WIDTH = 100
@@ -158,7 +156,7 @@ def _short(line: str) -> str:
 # Counts, and the card's
 
 
-def count(survey: "Survey") -> dict[Cell, int]:
+def count(survey: Survey) -> dict[Cell, int]:
     """Count the pictures by split and class, and the people."""
     counts: dict[Cell, int] = {}
     for split in (*SPLITS, "all"):

@@ -126,10 +126,10 @@ def _fits(folder: Path) -> bool:
 
 def _chosen(angle: str | Sequence[str]) -> tuple[str, ...]:
     chosen = [angle] if isinstance(angle, str) else list(angle)
-    for one in chosen:
-        if str(one).upper() not in ANGLES:
-            raise FerError(f"{one!r} is not an angle of KDEF.{nearest(one, ANGLES)}")
-    return tuple(one.upper() for one in chosen)
+    for word in chosen:
+        if str(word).upper() not in ANGLES:
+            raise FerError(f"{word!r} is not an angle of KDEF.{nearest(word, ANGLES)}")
+    return tuple(word.upper() for word in chosen)
 
 
 def _split(labels: np.ndarray, paper: str) -> np.ndarray:

@@ -71,7 +71,7 @@ def scan(root: Path, *, faces: str | None = None) -> DatasetIndex:
         raise FerError(f"faces={faces!r} is not possible.{nearest(faces, FACES)}")
     folder = tree.home(root, lambda place: bool(_parts(place)), _EXPECTED)
     parts = _parts(folder)
-    kinds = [kind for kind in FACES if any(kind == one for _, one in parts)]
+    kinds = [kind for kind in FACES if any(kind == part for _, part in parts)]
     kind = faces or kinds[0]
     if kind not in kinds:
         raise FerError(f"{folder} has no {kind} pictures, only {kinds[0]}; leave out faces=.")
