@@ -35,7 +35,7 @@ def scene(face):
 
 
 @pytest.fixture
-def listing(tmp_path, scene):
+def index(tmp_path, scene):
     """A face, nothing but grey, and a sky that grows darker."""
     Image.fromarray(scene).save(tmp_path / "a_face.png")
     Image.new("RGB", (90, 60), (90, 90, 90)).save(tmp_path / "b_nobody.png")
@@ -46,8 +46,8 @@ def listing(tmp_path, scene):
     )
 
 
-def read(listing, **options):
-    return layouts.read_index(listing, size=64, name="mine", progress=False, **options)
+def read(index, **options):
+    return layouts.read_index(index, size=64, name="mine", progress=False, **options)
 
 
 def test_the_largest_face(scene, face):
@@ -70,28 +70,28 @@ def test_cut_keeps_means_and_sizes():
     assert crop.cut(picture, (0, 0, 8), 16).shape == (16, 16)
 
 
-def test_pictures_without_a_face_are_kept_whole_and_told(listing, capsys):
-    faces = read(listing, crop="haar", color=True)
+def test_pictures_without_a_face_are_kept_whole_and_told(index, capsys):
+    faces = read(index, crop="haar", color=True)
     assert faces.columns["face_found"].tolist() == [True, False, False]
     assert faces.left_out == () and len(faces) == 3
     assert "no face found in 2 of 3 pictures" in (said := capsys.readouterr().out)
     assert "the first: b_nobody.png" in said
-    whole = read(listing, color=True)
+    whole = read(index, color=True)
     assert "face_found" not in whole.columns and capsys.readouterr().out == ""
     np.testing.assert_array_equal(faces.images[1:], whole.images[1:])
 
 
-def test_the_crop_shows_the_face(listing, scene):
+def test_the_crop_shows_the_face(index, scene):
     left, top, side = crop.largest_face(crop.gray(scene.transpose(2, 0, 1)))
     expected = Image.fromarray(scene[top : top + side, left : left + side])
     expected = np.asarray(expected.resize((64, 64), Image.Resampling.BOX)).astype(int)
-    found = read(listing, crop="haar", color=True).images[0].transpose(1, 2, 0)
+    found = read(index, crop="haar", color=True).images[0].transpose(1, 2, 0)
     assert np.abs(found - expected).mean() < 2
 
 
-def test_pictures_without_a_face_are_left_out_when_asked(listing, capsys):
+def test_pictures_without_a_face_are_left_out_when_asked(index, capsys):
     for _ in range(2):  # the second time from the cache
-        faces = read(listing, crop="haar", no_face="drop")
+        faces = read(index, crop="haar", no_face="drop")
         assert faces.subjects.tolist() == ["a"] and faces.columns["face_found"].all()
         assert faces.left_out == (
             "b_nobody.png: no face was found in it",
@@ -115,15 +115,15 @@ def test_pictures_that_come_with_the_labels(tmp_path, face):
         read(nobody, crop="haar", no_face="drop")
 
 
-def test_opencv_without_cascades(listing, scene, monkeypatch):
+def test_opencv_without_cascades(index, scene, monkeypatch):
     """OpenCV 5 has none: all but crop="haar" works, and that says in one sentence what it needs."""
     monkeypatch.delattr("cv2.CascadeClassifier")
     monkeypatch.delattr("cv2.data", raising=False)
     importlib.reload(crop)
     monkeypatch.setattr(crop, "_OWN", threading.local())
-    assert len(read(listing)) == 3
+    assert len(read(index)) == 3
     with pytest.raises(FerError, match="no Haar cascades to find faces with: install") as error:
-        read(listing, crop="haar", on_error="report")
+        read(index, crop="haar", on_error="report")
     assert str(error.value).count(". ") == 0
     with pytest.raises(FerError, match="no Haar cascades"):
         crop.largest_face(scene[..., 0])

@@ -35,7 +35,7 @@ def root(tmp_path):
     return folder
 
 
-def listing(root, files=None, **changes):
+def index(root, files=None, **changes):
     files = sorted(root.rglob("*.*")) if files is None else files
     n = len(files)
     values = {
@@ -48,7 +48,7 @@ def listing(root, files=None, **changes):
 
 
 def read(root, size=4, files=None, **options):
-    return layouts.read_index(listing(root, files), size=size, progress=False, **options)
+    return layouts.read_index(index(root, files), size=size, progress=False, **options)
 
 
 def flat(root, count, size=(6, 6), first=0):
@@ -66,7 +66,7 @@ def values(faces):
 
 def test_everything_known_is_carried_along(root):
     flat(root, 3)
-    given = listing(
+    given = index(
         root,
         subjects=["ann", "bob", "ann"],
         split=["train", "test", "train"],
@@ -89,7 +89,7 @@ def test_everything_known_is_carried_along(root):
 def test_pictures_left_out_take_their_columns_with_them(root):
     flat(root, 4)
     (root / "001.png").write_bytes(b"")
-    given = listing(root, columns={"number": np.arange(4)}, subjects=list("abcd"))
+    given = index(root, columns={"number": np.arange(4)}, subjects=list("abcd"))
     faces = layouts.read_index(given, size=4, on_error="report", progress=False)
     assert values(faces) == faces.columns["number"].tolist() == [0, 2, 3]
     assert faces.subjects.tolist() == ["a", "c", "d"] and faces.labels.tolist() == [0, 0, 1]
@@ -102,7 +102,7 @@ def test_many_pictures_keep_their_order(root):
 
 def test_pictures_that_come_with_the_labels(root):
     images = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 6, 6), np.uint8)
-    given = listing(root, [root / "a.csv"] * 3, images=images, rows=np.array([5, 6, 7]))
+    given = index(root, [root / "a.csv"] * 3, images=images, rows=np.array([5, 6, 7]))
     faces = layouts.read_index(given, size=3, color=True, progress=False)
     assert faces.images.shape == (3, 3, 3, 3) and values(faces) == [0, 1, 2]
     assert faces.rows.tolist() == [5, 6, 7]
@@ -123,7 +123,7 @@ def test_pictures_that_come_with_the_labels(root):
 def test_a_listing_that_does_not_fit_is_refused(root, change, message):
     flat(root, 3)
     with pytest.raises(FerError, match=message):
-        listing(root, **change)
+        index(root, **change)
 
 
 # The form
@@ -487,11 +487,11 @@ def test_frames_of_a_video(root):
         writer.write(np.full((32, 32, 3), 12 * number, np.uint8))
     writer.release()
     moments = np.array([0.0, 0.5, 1.9, 1.0])
-    given = listing(root, [file] * 4, seconds=moments)
+    given = index(root, [file] * 4, seconds=moments)
     faces = layouts.read_index(given, size=8, color=True, progress=False)
     np.testing.assert_allclose(values(faces), [0, 60, 228, 120], atol=3)
     assert faces.rows.tolist() == [f"a.avi at {second:.2f} s" for second in moments]
-    given = listing(root, [file] * 3, seconds=np.array([0.0, 9.0, 0.1]))
+    given = index(root, [file] * 3, seconds=np.array([0.0, 9.0, 0.1]))
     with pytest.raises(FerError, match="a.avi: the video ends after 2.00 s, before 9.00 s"):
         layouts.read_index(given, size=8, progress=False)
     faces = layouts.read_index(given, size=8, on_error="report", progress=False)

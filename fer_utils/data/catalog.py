@@ -15,7 +15,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from fer_utils.data.datasets import NAMES
 from fer_utils.emotions import FER7, nearest
@@ -223,7 +223,7 @@ def get(name: str) -> Dataset:
 _Kind = TypeVar("_Kind")
 
 
-class _OfEvery(Mapping[str, _Kind], Generic[_Kind]):
+class _OfEvery(Mapping[str, _Kind]):
     """Name -> something of the data set. A data set's module is imported when it is asked for."""
 
     def __init__(self, part: Callable[[Dataset], _Kind]) -> None:

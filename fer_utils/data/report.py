@@ -95,11 +95,6 @@ class Report:
     expected: Mapping[Cell, int]
     findings: tuple[Finding, ...]
 
-    @property
-    def ok(self) -> bool:
-        """True if nothing was found at all."""
-        return not any(finding.count for finding in self.findings)
-
     def finding(self, kind: str) -> Finding:
         """Return what was found of one kind.
 

@@ -139,7 +139,7 @@ def scan(root: Path, *, every: float = 1.0, threshold: float = 50.0) -> DatasetI
             else:
                 unused[expression] += 1
     left_out += [f"{count:,} moments: {why}" for why, count in sorted(unused.items())]
-    return _listing(folder, faces, left_out)
+    return _index(folder, faces, left_out)
 
 
 def expression_of(units: set[str]) -> str:
@@ -228,7 +228,7 @@ def _written(units: set[str]) -> str:
     return "+".join(sorted(shown, key=lambda unit: (int(unit.strip("LR")), unit)))
 
 
-def _listing(
+def _index(
     folder: Path, faces: list[tuple[Path, float, str, str]], left_out: list[str]
 ) -> DatasetIndex:
     if not faces:

@@ -201,7 +201,7 @@ def _folders(folder: Path, frames: str) -> DatasetIndex:
         keep = sorted(last.values())
     else:
         left_out += tree.missing(len(files), CARD.expected["faces"], "pictures")
-    return _listing(folder, [files[i] for i in keep], [labels[i] for i in keep], left_out)
+    return _index(folder, [files[i] for i in keep], [labels[i] for i in keep], left_out)
 
 
 def _label(folder: Path) -> int:
@@ -258,7 +258,7 @@ def _sequences(folder: Path, frames: str) -> DatasetIndex:
     words = [word for _, word in taken]
     classes = FER8 if "neutral" in words else _CLASSES
     labels = [classes.index(word) for word in words]
-    return _listing(folder, [file for file, _ in taken], labels, left_out, classes)
+    return _index(folder, [file for file, _ in taken], labels, left_out, classes)
 
 
 def _emotion_files(emotions: Path, root: Path) -> tuple[dict[str, str], list[str]]:
@@ -285,7 +285,7 @@ def _emotion_files(emotions: Path, root: Path) -> tuple[dict[str, str], list[str
     return known, notes
 
 
-def _listing(
+def _index(
     root: Path,
     files: Sequence[Path],
     labels: Sequence[int],

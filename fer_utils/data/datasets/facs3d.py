@@ -12,15 +12,14 @@ expressions are in it on purpose. These are drawings: scores on them are not cla
 import argparse
 import functools
 import io
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fer_utils.data.catalog import Card, Dataset, by_class
 from fer_utils.data.faceset import SPLITS, FaceSet
-from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES, nearest
-from fer_utils.errors import FerError
+from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES
 from fer_utils.files import read_checked
 
 CARD = Card(
@@ -64,34 +63,15 @@ def load(split: str | None = None, *, contempt: bool = False, path: Path = PACKE
     Raises:
         FerError: the packed file is missing or damaged, or there is no such split.
     """
-    if split is not None and split not in SPLITS:
-        raise FerError(f"{split!r} is not a split.{nearest(split, SPLITS)}")
-    everything = _read(Path(path))
-    keep = np.ones(len(everything["labels"]), bool)
-    if not contempt:
-        keep &= everything["labels"] < len(FER7)
-    if split is not None:
-        keep &= everything["split"] == split
-    return FaceSet(
-        name=CARD.name,
-        images=everything["images"][keep],
-        labels=everything["labels"][keep],
-        classes=FER8 if contempt else FER7,
-        split=everything["split"][keep],
-        votes=everything["votes"][keep],
-        vote_names=FERPLUS_VOTES,
-        subjects=everything["subjects"][keep],
-        rows=np.flatnonzero(keep),
-        regions=everything["regions"][keep],
-        region_names=everything["region_names"],
-        twins=everything["twins"][keep],
-        truth=everything["truth"][keep],
-    )
+    faces = _read(Path(path)).where(split=split)
+    if contempt:
+        return faces
+    return replace(faces.take(np.flatnonzero(faces.labels < len(FER7))), classes=FER7)
 
 
 @functools.lru_cache(maxsize=2)
-def _read(path: Path) -> dict[str, Any]:
-    """All rows of the packed file, unpacked."""
+def _read(path: Path) -> FaceSet:
+    """Return all rows of the packed file, unpacked."""
     archive = np.load(io.BytesIO(read_checked(path, SHA256)), allow_pickle=False)
     count = len(archive["labels"])
     with_truth = np.flatnonzero(archive["split"] == SPLITS.index("test"))
@@ -101,17 +81,21 @@ def _read(path: Path) -> dict[str, Any]:
     # A twin is stored as its difference (modulo 256) from the face: mostly zeros.
     twins[with_truth, 0] = images[with_truth, 0] + _tiles(archive["twin_steps"], len(with_truth))
     regions[with_truth] = _tiles(archive["regions"], len(with_truth))
-    return {
-        "images": images,
-        "labels": archive["labels"].astype(np.int64),
-        "split": np.array(SPLITS)[archive["split"]],
-        "votes": archive["votes"],
-        "subjects": archive["subjects"].astype(np.int64),
-        "twins": twins,
-        "regions": regions,
-        "region_names": tuple(str(name) for name in archive["region_names"]),
-        "truth": np.isin(np.arange(count), with_truth),
-    }
+    return FaceSet(
+        name=CARD.name,
+        images=images,
+        labels=archive["labels"].astype(np.int64),
+        classes=FER8,
+        split=np.array(SPLITS)[archive["split"]],
+        votes=archive["votes"],
+        vote_names=FERPLUS_VOTES,
+        subjects=archive["subjects"].astype(np.int64),
+        rows=np.arange(count),
+        regions=regions,
+        region_names=tuple(str(name) for name in archive["region_names"]),
+        twins=twins,
+        truth=np.isin(np.arange(count), with_truth),
+    )
 
 
 def _tiles(data: np.ndarray, count: int) -> np.ndarray:
