@@ -298,7 +298,7 @@ def undecoded(monkeypatch):
     def refuse(path):
         raise FerError(f"{path} was decoded again")
 
-    return lambda: monkeypatch.setattr(decoding, "read_picture", refuse)
+    return lambda: monkeypatch.setattr(pictures, "read_picture", refuse)
 
 
 def test_the_second_time_nothing_is_decoded(root, undecoded):
@@ -384,14 +384,14 @@ def test_a_full_disk_is_said_in_words_and_leaves_nothing(root, keep):
 
 def test_ctrl_c_leaves_nothing_half_written(root, monkeypatch):
     flat(root, 250)
-    real = decoding.read_picture
+    real = pictures.read_picture
 
     def interrupted(path):
         if path.name == "100.png":
             signal.raise_signal(signal.SIGINT)
         return real(path)
 
-    monkeypatch.setattr(decoding, "read_picture", interrupted)
+    monkeypatch.setattr(pictures, "read_picture", interrupted)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job may ignore it
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -399,7 +399,7 @@ def test_ctrl_c_leaves_nothing_half_written(root, monkeypatch):
     finally:
         signal.signal(signal.SIGINT, before)
     assert kept_files() == []
-    monkeypatch.setattr(decoding, "read_picture", real)
+    monkeypatch.setattr(pictures, "read_picture", real)
     assert values(read(root)) == list(range(250))
 
 

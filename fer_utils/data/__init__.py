@@ -6,6 +6,7 @@ from typing import Any
 
 from fer_utils.data import catalog
 from fer_utils.data._index import SPLITS
+from fer_utils.data._reading import Form, ReadOptions, read
 from fer_utils.data.catalog import names, register
 from fer_utils.data.datasets import EMBEDDED
 from fer_utils.data.doctor import doctor
@@ -79,8 +80,6 @@ def load(
         options |= {key: value for key, value in common.items() if key in dataset.options}
         faces = dataset.open(place, **options)
     else:
-        from fer_utils.data._reading import Form, ReadOptions, read
-
         side = dataset.size if size is None else size
         form = Form(side, bool(color), crop, options.pop("no_face", "keep"))
         reading = {key: options.pop(key) for key in ("on_error", "cache") if key in options}

@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import UnidentifiedImageError
 from tqdm.auto import tqdm
 
 from fer_utils.data import _face_crop
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
-from fer_utils.pictures import read_picture
 
 CROPS = (None, "haar")
 NO_FACE = ("keep", "drop")
@@ -143,6 +141,8 @@ class Reader:
 
     def _open(self, places: range) -> Iterator[tuple[int, Callable[[], np.ndarray]]]:
         if self.seconds is None:
+            from fer_utils.pictures import read_picture
+
             for place in places:
                 yield place, functools.partial(read_picture, self.files[place])
         else:
@@ -203,6 +203,8 @@ def _in_threads(
 
 def _problem(file: Path, error: Exception) -> str:
     """Say what is wrong with a file, without its path."""
+    from PIL import UnidentifiedImageError
+
     if file.is_symlink() and not file.exists():
         return "a symbolic link that leads in a circle or to nothing, expected a picture"
     if not file.is_file():

@@ -6,21 +6,18 @@ learning contests" (ICONIP 2013); FERPlus: see `fer_utils.data.datasets.ferplus`
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fer_utils.data import _cache
 from fer_utils.data import _tree as tree
+from fer_utils.data._reading import Form, ReadOptions, read_pictures
 from fer_utils.data.catalog import Card, Dataset, Download, by_class, from_splits
 from fer_utils.data.datasets import _fer2013_csv as fer2013_csv
 from fer_utils.data.datasets import ferplus
 from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES, canonical
 from fer_utils.errors import FerError
-
-if TYPE_CHECKING:
-    from fer_utils.data._reading import ReadOptions
 
 # angry, disgust, fear, happy, sad, surprise, neutral
 _FER2013 = {
@@ -115,9 +112,6 @@ def load(
     Raises:
         FerError: nothing known lies there, or it is damaged; the message names file and line.
     """
-    # here, not above: what opens pictures is not loaded with the card
-    from fer_utils.data._reading import ReadOptions
-
     if on_error not in ("raise", "report"):
         raise FerError(f'on_error must be "raise" or "report", not {on_error!r}')
     source = recognize(Path(root))
@@ -164,7 +158,7 @@ def _nothing_there(root: Path) -> str:
     return f"No FER2013 in {root}: expected {expected}; found {found}{more}."
 
 
-def _from_csv(path: Path, options: "ReadOptions") -> FaceSet:
+def _from_csv(path: Path, options: ReadOptions) -> FaceSet:
     votes_file = path.parent / ferplus.VOTES_FILE
     sources = [path] + ([votes_file] if votes_file.is_file() else [])
     stamp = _cache.fingerprint(sources) + options.on_error
@@ -181,14 +175,14 @@ def _from_csv(path: Path, options: "ReadOptions") -> FaceSet:
     return _face_set(arrays, votes=arrays.get("votes"), left_out=left_out)
 
 
-def _from_class_folders(root: Path, options: "ReadOptions") -> FaceSet:
+def _from_class_folders(root: Path, options: ReadOptions) -> FaceSet:
     files, labels, split = _by_class(root, FER7)
     arrays = _read_tree(root, files, options)
     arrays |= {"labels": labels[arrays["kept"]], "split": split[arrays["kept"]]}
     return _face_set(arrays, left_out=arrays["left_out"].tolist())
 
 
-def _from_ferplus(root: Path, rule: str, options: "ReadOptions") -> FaceSet:
+def _from_ferplus(root: Path, rule: str, options: ReadOptions) -> FaceSet:
     files, votes, split, repeated = ferplus.read_labels(root)
     arrays = _read_tree(root, files, options)
     here = arrays["kept"]
@@ -199,9 +193,7 @@ def _from_ferplus(root: Path, rule: str, options: "ReadOptions") -> FaceSet:
     return faces.relabel(rule)
 
 
-def _read_tree(root: Path, files: list[Path], options: "ReadOptions") -> dict[str, np.ndarray]:
-    from fer_utils.data._reading import Form, read_pictures
-
+def _read_tree(root: Path, files: list[Path], options: ReadOptions) -> dict[str, np.ndarray]:
     form = Form(fer2013_csv.SIDE, exact=True)
     found = read_pictures(files, root, form, options, name=CARD.name)
     paths = np.array(tree.names_below(root, files))
