@@ -98,8 +98,8 @@ def _open(
             seen, source = _indexed(dataset, place, progress)
         else:
             seen = _survey.of_faces(data.load(name, place, on_error="report", progress=progress))
-            file = dataset.lies_in(place)
-            source = file if file is not None and file.is_file() else place
+            # The pictures lie with the data set whose folder this one shares.
+            source = catalog.DATASETS.get(dataset.folder, dataset).lies_in(place) or place
         return seen, source, _form(dataset.card, source), []
     except (FerError, OSError, ValueError) as error:
         problem = Finding("not opened", f"the layout is not as it should be: {error}", 1)
