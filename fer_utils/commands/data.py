@@ -8,8 +8,8 @@ from textwrap import fill, indent, wrap
 
 from fer_utils import data
 from fer_utils.data import catalog
+from fer_utils.data._download import download
 from fer_utils.data.catalog import CARDS, Card
-from fer_utils.data.download import download
 from fer_utils.errors import FerError
 
 _WIDTH = 100

@@ -11,12 +11,12 @@ import numpy as np
 
 from fer_utils import data
 from fer_utils.data import _duplicates as duplicates
-from fer_utils.data import _survey, catalog, report
+from fer_utils.data import _report, _survey, catalog
 from fer_utils.data import _tree as tree
 from fer_utils.data._index import SPLITS
+from fer_utils.data._report import Finding, Report, finding
 from fer_utils.data._survey import Survey
 from fer_utils.data.faceset import FaceSet
-from fer_utils.data.report import Finding, Report, finding
 from fer_utils.errors import FerError
 
 # Words in the readers' sentences about what they left out.
@@ -67,8 +67,8 @@ def doctor(
         seen, place, form, findings = _open(name, root, progress)
     card = catalog.CARDS.get(name)
     expected = {} if card is None else card.forms[form] if form else card.expected
-    counted, stated = report.count(seen), report.expected_counts(expected)
-    findings += [*report.compare(counted, stated), *_files(seen, expected.get("size"))]
+    counted, stated = _report.count(seen), _report.expected_counts(expected)
+    findings += [*_report.compare(counted, stated), *_files(seen, expected.get("size"))]
     findings += _pictures(seen, near, progress)
     return Report(
         name=name,
