@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_utils.packed import read_checked
+from fer_utils.files import read_checked
 
 HEAD_FILE = Path(__file__).with_name("head.npz")
 HEAD_SHA256 = "9e5d594978ecced693e714b8bd2a47b1885aa7b8ea9441b29859b49768f39b84"

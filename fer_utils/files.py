@@ -1,7 +1,10 @@
-"""Writing files so that none is ever half there."""
+"""Files that are whole: written in one step, and read only as they were released."""
 
+import hashlib
 import os
 from pathlib import Path
+
+from fer_utils.errors import FerError
 
 
 def write(path: str | Path, content: bytes | str) -> Path:
@@ -18,3 +21,21 @@ def write(path: str | Path, content: bytes | str) -> Path:
     finally:
         part.unlink(missing_ok=True)
     return path
+
+
+def read_checked(path: Path, sha256: str) -> bytes:
+    """Return the bytes of a file that comes with the kit, checked against its released SHA-256.
+
+    Raises:
+        FerError: the file is missing, or is not the file that was released.
+    """
+    if not path.is_file():
+        raise FerError(f"{path} is missing: reinstall fer_utils, or check the file out again.")
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != sha256:
+        raise FerError(
+            f"{path} is damaged: its SHA-256 is {digest[:12]}..., expected {sha256[:12]}...; "
+            "check the file out again."
+        )
+    return data

@@ -13,6 +13,9 @@ from PIL import Image
 
 from fer_utils import data
 from fer_utils.data import FaceSet
+from fer_utils.data._decoding import Form
+from fer_utils.data._index import DatasetIndex
+from fer_utils.data._reading import ReadOptions, read
 
 #: CK+48: folder -> number of labelled sequences.
 CK_SEQUENCES = {
@@ -43,6 +46,12 @@ def faces() -> FaceSet:
 @functools.cache
 def _of(expression: str) -> np.ndarray:
     return np.flatnonzero(faces().labels == faces().class_index(expression))
+
+
+def read_index(index: DatasetIndex, size: int, name: str = "", **options) -> FaceSet:
+    """Read an index with the words of `data.load`."""
+    reading = {key: options.pop(key) for key in ("on_error", "cache", "progress") if key in options}
+    return read(index, Form(size, **options), ReadOptions(**reading), name)
 
 
 def face(word: str, number: int) -> np.ndarray:

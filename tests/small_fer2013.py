@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer_utils.data.datasets.fer2013 import VOTES_FILE
+from fer_utils.data.datasets.ferplus import VOTES_FILE
 
 NAMES = "neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"
 COLUMN = (4, 5, 6, 1, 3, 2, 0, 7)  # of each class of FER8 among the votes

@@ -1,14 +1,17 @@
 """Faces cut out of pictures on loading."""
 
+import importlib
+import threading
+
 import numpy as np
 import pytest
 from PIL import Image
 
 import faces3d
 from fer_utils.data import _face_crop as crop
-from fer_utils.data import _reading as reading
-from fer_utils.data._index import Listing
+from fer_utils.data._index import DatasetIndex
 from fer_utils.errors import FerError
+from tests import layouts
 
 
 @pytest.fixture(autouse=True)
@@ -32,19 +35,19 @@ def scene(face):
 
 
 @pytest.fixture
-def listing(tmp_path, scene):
+def index(tmp_path, scene):
     """A face, nothing but grey, and a sky that grows darker."""
     Image.fromarray(scene).save(tmp_path / "a_face.png")
     Image.new("RGB", (90, 60), (90, 90, 90)).save(tmp_path / "b_nobody.png")
     Image.linear_gradient("L").save(tmp_path / "c_sky.png")
     files = sorted(tmp_path.glob("*.png"))
-    return Listing(
+    return DatasetIndex(
         tmp_path, files, [0, 1, 1], ("angry", "happy"), ["train"] * 3, subjects=["a", "b", "c"]
     )
 
 
-def read(listing, **options):
-    return reading.read(listing, size=64, name="mine", progress=False, **options)
+def read(index, **options):
+    return layouts.read_index(index, size=64, name="mine", progress=False, **options)
 
 
 def test_the_largest_face(scene, face):
@@ -67,28 +70,28 @@ def test_cut_keeps_means_and_sizes():
     assert crop.cut(picture, (0, 0, 8), 16).shape == (16, 16)
 
 
-def test_pictures_without_a_face_are_kept_whole_and_told(listing, capsys):
-    faces = read(listing, crop="haar", color=True)
+def test_pictures_without_a_face_are_kept_whole_and_told(index, capsys):
+    faces = read(index, crop="haar", color=True)
     assert faces.columns["face_found"].tolist() == [True, False, False]
     assert faces.left_out == () and len(faces) == 3
     assert "no face found in 2 of 3 pictures" in (said := capsys.readouterr().out)
     assert "the first: b_nobody.png" in said
-    whole = read(listing, color=True)
+    whole = read(index, color=True)
     assert "face_found" not in whole.columns and capsys.readouterr().out == ""
     np.testing.assert_array_equal(faces.images[1:], whole.images[1:])
 
 
-def test_the_crop_shows_the_face(listing, scene):
+def test_the_crop_shows_the_face(index, scene):
     left, top, side = crop.largest_face(crop.gray(scene.transpose(2, 0, 1)))
     expected = Image.fromarray(scene[top : top + side, left : left + side])
     expected = np.asarray(expected.resize((64, 64), Image.Resampling.BOX)).astype(int)
-    found = read(listing, crop="haar", color=True).images[0].transpose(1, 2, 0)
+    found = read(index, crop="haar", color=True).images[0].transpose(1, 2, 0)
     assert np.abs(found - expected).mean() < 2
 
 
-def test_pictures_without_a_face_are_left_out_when_asked(listing, capsys):
+def test_pictures_without_a_face_are_left_out_when_asked(index, capsys):
     for _ in range(2):  # the second time from the cache
-        faces = read(listing, crop="haar", no_face="drop")
+        faces = read(index, crop="haar", no_face="drop")
         assert faces.subjects.tolist() == ["a"] and faces.columns["face_found"].all()
         assert faces.left_out == (
             "b_nobody.png: no face was found in it",
@@ -99,10 +102,28 @@ def test_pictures_without_a_face_are_left_out_when_asked(listing, capsys):
 
 def test_pictures_that_come_with_the_labels(tmp_path, face):
     images = np.stack([face.transpose(2, 0, 1), np.full((3, 256, 256), 90, np.uint8)])
-    given = Listing(tmp_path, ["a.csv"], [0, 1], ("angry", "happy"), ["train"] * 2, images=images)
+    given = DatasetIndex(
+        tmp_path, ["a.csv"], [0, 1], ("angry", "happy"), ["train"] * 2, images=images
+    )
     assert read(given, crop="haar").columns["face_found"].tolist() == [True, False]
     faces = read(given, crop="haar", no_face="drop")
     assert len(faces) == 1 and faces.left_out == ("row 1: no face was found in it",)
-    nobody = Listing(tmp_path, ["a.csv"], [1], ("angry", "happy"), ["train"], images=images[1:])
+    nobody = DatasetIndex(
+        tmp_path, ["a.csv"], [1], ("angry", "happy"), ["train"], images=images[1:]
+    )
     with pytest.raises(FerError, match="no face was found in any picture"):
         read(nobody, crop="haar", no_face="drop")
+
+
+def test_opencv_without_cascades(index, scene, monkeypatch):
+    """OpenCV 5 has none: all but crop="haar" works, and that says in one sentence what it needs."""
+    monkeypatch.delattr("cv2.CascadeClassifier")
+    monkeypatch.delattr("cv2.data", raising=False)
+    importlib.reload(crop)
+    monkeypatch.setattr(crop, "_OWN", threading.local())
+    assert len(read(index)) == 3
+    with pytest.raises(FerError, match="no Haar cascades to find faces with: install") as error:
+        read(index, crop="haar", on_error="report")
+    assert str(error.value).count(". ") == 0
+    with pytest.raises(FerError, match="no Haar cascades"):
+        crop.largest_face(scene[..., 0])

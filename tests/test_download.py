@@ -11,9 +11,9 @@ import pytest
 
 from fer_utils import data
 from fer_utils.commands import data as command
-from fer_utils.data import download as downloading
+from fer_utils.data import _download as downloading
+from fer_utils.data._download import download
 from fer_utils.data.catalog import CARDS
-from fer_utils.data.download import download
 from fer_utils.errors import FerError
 
 FILE = "icml_face_data.csv"

@@ -10,7 +10,7 @@ import faces3d
 from faces3d import action_units, face_shape, head, identity, scene, taggers, wrinkles
 from fer_utils.emotions import FER8
 from fer_utils.errors import FerError
-from fer_utils.packed import read_checked
+from fer_utils.files import read_checked
 
 SIZE = 96
 

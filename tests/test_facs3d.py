@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from faces3d import dataset
 from fer_utils import data
 from fer_utils.data.datasets import facs3d
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES
@@ -98,15 +99,15 @@ def test_bad_split_damaged_and_missing_file(tmp_path):
 @pytest.mark.parametrize("count", [1, 64, 100])
 def test_sheets_keep_every_pixel(count):
     tiles = np.random.default_rng(0).integers(0, 256, (count, 48, 48), dtype=np.uint8)
-    assert np.array_equal(facs3d._tiles(facs3d._sheet(tiles), count), tiles)
+    assert np.array_equal(facs3d._tiles(dataset._sheet(tiles), count), tiles)
 
 
 def test_packing_is_repeatable(tmp_path, monkeypatch):
-    monkeypatch.setattr(facs3d, "SUBJECTS", {"train": 1, "valid": 1, "test": 1})
-    monkeypatch.setattr(facs3d, "PER_SUBJECT", 2)
-    first = facs3d.pack(tmp_path / "a.npz", 0, progress=False)
-    again = facs3d.pack(tmp_path / "b.npz", 0, progress=False)
-    other = facs3d.pack(tmp_path / "c.npz", 1, progress=False)
+    monkeypatch.setattr(dataset, "SUBJECTS", {"train": 1, "valid": 1, "test": 1})
+    monkeypatch.setattr(dataset, "PER_SUBJECT", 2)
+    first = dataset.pack(tmp_path / "a.npz", 0, progress=False)
+    again = dataset.pack(tmp_path / "b.npz", 0, progress=False)
+    other = dataset.pack(tmp_path / "c.npz", 1, progress=False)
     assert first == again != other
     monkeypatch.setattr(facs3d, "SHA256", first)
     small = facs3d.load(contempt=True, path=tmp_path / "a.npz")
@@ -118,8 +119,8 @@ def test_a_packed_face_can_be_drawn_again(faces):
     """Another instruction set may round a few grey levels differently, no more."""
     test = faces.where(split="test").take(slice(0, 3))
     for i in range(len(test)):
-        number = int(test.rows[i]) % facs3d.PER_SUBJECT
-        row = facs3d._face(int(test.subjects[i]), number, 0, twin=True)
+        number = int(test.rows[i]) % dataset.PER_SUBJECT
+        row = dataset._face(int(test.subjects[i]), number, 0, twin=True)
         assert row["labels"] == test.labels[i]
         assert np.array_equal(row["votes"], test.votes[i])
         for found, stored in ((row["images"], test.images), (row["twins"], test.twins)):

@@ -14,7 +14,6 @@ from PIL import Image
 from fer_utils import data
 from fer_utils.data import _cache as cache
 from fer_utils.data.datasets import _fer2013_csv as fer2013_csv
-from fer_utils.data.datasets._pixels import parse
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES
 from fer_utils.errors import FerError
 
@@ -532,6 +531,7 @@ def test_load_one_split(root):
 def test_parse_gives_back_what_was_written(values):
     text = np.frombuffer(" ".join(map(str, values)).encode(), np.uint8)
     out = np.empty(len(values), np.uint8)
+    parse = fer2013_csv.compiled_parse()
     assert parse(text, out)
     np.testing.assert_array_equal(out, values)
     assert not parse(text, np.empty(len(values) + 1, np.uint8))
@@ -546,6 +546,7 @@ def test_parse_accepts_exactly_whole_numbers_up_to_255(text, count):
     words = [word for word in text.split(" ") if word]
     right = len(words) == count and all(w.isdigit() and int(w) <= 255 for w in words)
     out = np.empty(count, np.uint8)
+    parse = fer2013_csv.compiled_parse()
     assert parse(np.frombuffer(text.encode(), np.uint8), out) == right
     if right:
         assert out.tolist() == [int(word) for word in words]

@@ -55,14 +55,14 @@ def test_rules_alone_show_their_expression():
 
 
 def test_moments_have_the_labels_that_hold_then(videos):
-    listing = amfed.scan(videos)
+    index = amfed.scan(videos)
     found = [
-        (str(video), float(moment), listing.classes[label], str(units))
+        (str(video), float(moment), index.classes[label], str(units))
         for video, moment, label, units in zip(
-            listing.columns["video"],
-            listing.seconds,
-            listing.labels,
-            listing.columns["action_units"],
+            index.columns["video"],
+            index.seconds,
+            index.labels,
+            index.columns["action_units"],
             strict=True,
         )
     ]
@@ -73,8 +73,8 @@ def test_moments_have_the_labels_that_hold_then(videos):
         ("73d8-9f", 0.0, "contempt", "L12"),
         ("73d8-9f", 1.0, "contempt", "L12"),
     ]
-    assert listing.subjects.tolist() == listing.columns["video"].tolist()
-    assert listing.left_out == (
+    assert index.subjects.tolist() == index.columns["video"].tolist()
+    assert index.left_out == (
         "1 moments: no rule for an expression fits",
         "1 moments: several rules for expressions fit",
     )
@@ -83,8 +83,8 @@ def test_moments_have_the_labels_that_hold_then(videos):
 def test_every_half_second_and_a_higher_threshold(videos):
     assert len(amfed.scan(videos, every=0.5)) == 10
     # 50 % of the coders saw the jaw drop, 66 % the smile beside the wrinkled nose.
-    listing = amfed.scan(videos, threshold=70)
-    words = [listing.classes[label] for label in listing.labels]
+    index = amfed.scan(videos, threshold=70)
+    words = [index.classes[label] for label in index.labels]
     assert words == ["neutral", "happy", "disgust", "contempt", "contempt"]
 
 

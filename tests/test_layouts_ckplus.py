@@ -34,15 +34,15 @@ def sequences(tmp_path):
 
 
 def test_ck48_opens_with_981_faces_of_118_people_and_seven_classes(whole):
-    listing = ckplus.scan(whole)
-    assert len(listing) == 981
-    assert listing.classes == SEVEN
-    assert len(set(listing.subjects)) == 118
-    assert len(set(listing.columns["sequence"])) == 327
-    counts = np.bincount(listing.labels, minlength=7).tolist()
+    index = ckplus.scan(whole)
+    assert len(index) == 981
+    assert index.classes == SEVEN
+    assert len(set(index.subjects)) == 118
+    assert len(set(index.columns["sequence"])) == 327
+    counts = np.bincount(index.labels, minlength=7).tolist()
     assert counts == [135, 177, 75, 207, 84, 249, 54]
-    assert listing.left_out == ()
-    assert set(listing.split) == {"train"}
+    assert index.left_out == ()
+    assert set(index.split) == {"train"}
 
 
 def test_ck48_loads_as_faces_with_their_columns(whole):
@@ -67,12 +67,12 @@ def test_ck48_is_split_with_nobody_on_both_sides(whole):
 
 
 def test_labels_subjects_and_columns_are_those_of_the_names(small):
-    listing = ckplus.scan(small)
+    index = ckplus.scan(small)
     for file, label, subject, sequence, frame in zip(
-        listing.files, listing.labels, listing.subjects, *listing.columns.values(), strict=True
+        index.files, index.labels, index.subjects, *index.columns.values(), strict=True
     ):
         folder = {"anger": "angry", "sadness": "sad"}.get(file.parent.name, file.parent.name)
-        assert listing.classes[label] == folder
+        assert index.classes[label] == folder
         assert file.name == f"{sequence}_{frame:08}.png"
         assert sequence.startswith(f"{subject}_")
 
@@ -95,8 +95,8 @@ def test_minaees_split_has_its_shares_and_is_always_the_same(whole):
 
 
 def test_the_papers_split_has_the_same_people_on_both_sides(whole):
-    listing = ckplus.scan(whole)
-    people = [set(listing.subjects[listing.paper_split == part]) for part in ("train", "test")]
+    index = ckplus.scan(whole)
+    people = [set(index.subjects[index.paper_split == part]) for part in ("train", "test")]
     assert people[0] & people[1]
 
 
@@ -120,9 +120,9 @@ def test_missing_class_is_reported(small):
 
 def test_stray_picture_is_named_and_left_out(small):
     shutil.copy(next((small / "happy").iterdir()), small / "happy" / "me.png")
-    listing = ckplus.scan(small)
-    assert len(listing) == 21
-    assert listing.left_out[0].startswith("happy/me.png: the name does not tell")
+    index = ckplus.scan(small)
+    assert len(index) == 21
+    assert index.left_out[0].startswith("happy/me.png: the name does not tell")
 
 
 def test_one_picture_under_two_labels_is_refused(small):
@@ -143,12 +143,12 @@ def test_capitals_do_not_count(small):
 @pytest.mark.parametrize(("newline", "quote"), [("\n", ""), ("\r\n", ""), ("\n", '"')])
 def test_csv_is_read_with_labels_and_published_split(tmp_path, newline, quote):
     layouts.ckextended(tmp_path, newline=newline, quote=quote)
-    listing = ckplus.scan(tmp_path)
-    assert listing.classes == FER8
-    assert listing.labels.tolist() == [label for label in range(8) for _ in range(3)]
-    assert listing.split.tolist() == ["train", "valid", "test"] * 8
-    assert (listing.images[21, 0] == layouts.face("contempt", 0)).all()
-    assert listing.subjects is None
+    index = ckplus.scan(tmp_path)
+    assert index.classes == FER8
+    assert index.labels.tolist() == [label for label in range(8) for _ in range(3)]
+    assert index.split.tolist() == ["train", "valid", "test"] * 8
+    assert (index.images[21, 0] == layouts.face("contempt", 0)).all()
+    assert index.subjects is None
 
 
 def test_csv_file_may_have_any_name(tmp_path):
@@ -177,27 +177,27 @@ def test_csv_does_not_tell_frames(tmp_path):
 
 
 def test_sequences_give_the_last_three_frames_of_those_with_a_label(sequences):
-    listing = ckplus.scan(sequences)
-    assert len(listing) == 12
-    frames = [(s, f) for s, f in zip(*listing.columns.values(), strict=True) if s == "S005_001"]
+    index = ckplus.scan(sequences)
+    assert len(index) == 12
+    frames = [(s, f) for s, f in zip(*index.columns.values(), strict=True) if s == "S005_001"]
     assert frames == [("S005_001", 9), ("S005_001", 10), ("S005_001", 11)]
-    words = {s: listing.classes[x] for s, x in zip(listing.subjects, listing.labels, strict=True)}
+    words = {s: index.classes[x] for s, x in zip(index.subjects, index.labels, strict=True)}
     assert words == {"S005": "disgust", "S010": "angry", "S011": "happy"}
-    assert listing.classes == SEVEN
-    assert "1 of 5 sequences have no label" in listing.left_out
+    assert index.classes == SEVEN
+    assert "1 of 5 sequences have no label" in index.left_out
 
 
 @pytest.mark.parametrize(
     ("frames", "each"), [("peak", 1), ("neutral+peak", 2), ("neutral+last3", 4)]
 )
 def test_frames_of_sequences(sequences, frames, each):
-    listing = ckplus.scan(sequences, frames=frames)
-    assert len(listing) == 4 * each
-    neutral = listing.columns["frame"] == 1
+    index = ckplus.scan(sequences, frames=frames)
+    assert len(index) == 4 * each
+    neutral = index.columns["frame"] == 1
     assert neutral.sum() == (4 if frames.startswith("neutral") else 0)
     if neutral.any():
-        assert listing.classes == FER8
-        assert {listing.classes[label] for label in listing.labels[neutral]} == {"neutral"}
+        assert index.classes == FER8
+        assert {index.classes[label] for label in index.labels[neutral]} == {"neutral"}
 
 
 def test_sequences_and_labels_may_lie_in_the_folders_of_their_zip_files(sequences):
@@ -224,9 +224,9 @@ def test_label_that_is_no_number_names_the_file(sequences):
 
 def test_labelled_sequence_without_pictures_is_reported(sequences):
     shutil.rmtree(sequences / "cohn-kanade-images/S005")
-    listing = ckplus.scan(sequences)
-    assert "S005_001 has a label, but no pictures: half unpacked?" in listing.left_out
-    assert len(listing) == 9
+    index = ckplus.scan(sequences)
+    assert "S005_001 has a label, but no pictures: half unpacked?" in index.left_out
+    assert len(index) == 9
 
 
 def test_unknown_frames_name_the_nearest(small):

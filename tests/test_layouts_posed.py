@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fer_utils import data
-from fer_utils.data.datasets import ferg, jaffe, kdef, protocols, rafd
+from fer_utils.data.datasets import ferg, jaffe, kdef, rafd
+from fer_utils.data.splits import draw
 from fer_utils.emotions import FER7, FER8
 from fer_utils.errors import FerError
 from tests import layouts
@@ -32,9 +33,9 @@ def copied(roots, tmp_path):
     return copy
 
 
-def by_name(listing):
-    """Return file name -> place in the listing."""
-    return {file.name: place for place, file in enumerate(listing.files)}
+def by_name(index):
+    """Return file name -> place in the index."""
+    return {file.name: place for place, file in enumerate(index.files)}
 
 
 @pytest.mark.parametrize(
@@ -43,13 +44,13 @@ def by_name(listing):
 @pytest.mark.parametrize("above", [0, 1])
 def test_opens_from_its_folder_and_from_the_one_above(roots, name, count, above):
     root = roots[name].parent if above else roots[name]
-    listing = MODULES[name].scan(root)
-    assert len(listing) == count
+    index = MODULES[name].scan(root)
+    assert len(index) == count
     faces = data.load(name, root, size=24, cache=False, progress=False)
     assert faces.images.shape == (count, 1, 24, 24)
-    assert faces.classes == listing.classes
+    assert faces.classes == index.classes
     assert sorted(faces.columns) == sorted(
-        [*listing.columns, *(["paper_split"] if listing.paper_split is not None else [])]
+        [*index.columns, *(["paper_split"] if index.paper_split is not None else [])]
     )
 
 
@@ -85,11 +86,11 @@ def test_opens_from_its_folder_and_from_the_one_above(roots, name, count, above)
     ],
 )
 def test_names_tell_label_subject_and_columns(roots, name, file, label, subject, columns):
-    listing = MODULES[name].scan(roots[name])
-    place = by_name(listing)[file]
-    assert listing.classes[listing.labels[place]] == label
-    assert listing.subjects[place] == subject
-    assert {key: value[place] for key, value in listing.columns.items()} == columns
+    index = MODULES[name].scan(roots[name])
+    place = by_name(index)[file]
+    assert index.classes[index.labels[place]] == label
+    assert index.subjects[place] == subject
+    assert {key: value[place] for key, value in index.columns.items()} == columns
 
 
 @pytest.mark.parametrize(("name", "people"), [("jaffe", 10), ("kdef", 2), ("ferg", 6), ("rafd", 3)])
@@ -104,18 +105,18 @@ def test_classes(roots):
 
 
 def test_minaees_jaffe_is_120_23_70_with_ten_test_pictures_of_each_expression(roots):
-    listing = jaffe.scan(roots["jaffe"])
-    split = listing.paper_split
+    index = jaffe.scan(roots["jaffe"])
+    split = index.paper_split
     assert [int((split == name).sum()) for name in data.SPLITS] == [120, 23, 70]
-    assert np.bincount(listing.labels[split == "test"]).tolist() == [10] * 7
+    assert np.bincount(index.labels[split == "test"]).tolist() == [10] * 7
 
 
 def test_a_part_of_jaffe_has_no_paper_split(copied):
     root = copied("jaffe")
     (root / "KA.AN1.1.tiff").unlink()
-    listing = jaffe.scan(root)
-    assert listing.paper_split is None
-    assert listing.left_out == (
+    index = jaffe.scan(root)
+    assert index.paper_split is None
+    assert index.left_out == (
         "212 pictures, the whole set has 213: half unpacked, or a part of it?",
     )
 
@@ -128,8 +129,8 @@ def test_minaees_ferg_is_34767_14000_7000():
 
 
 def test_pandeys_kdef_tests_on_a_fifth(roots):
-    listing = kdef.scan(roots["kdef"])
-    split = listing.paper_split
+    index = kdef.scan(roots["kdef"])
+    split = index.paper_split
     assert [int((split == name).sum()) for name in data.SPLITS] == [112, 0, 28]
     # Of the whole set these are 980 pictures, of which every value of Table I is a whole number.
     for value in (83.16, 84.08, 84.39, 85.10, 85.51, 88.16):
@@ -139,16 +140,16 @@ def test_pandeys_kdef_tests_on_a_fifth(roots):
 
 
 def test_borgallis_kdef_leaves_neutral_out(roots):
-    listing = kdef.scan(roots["kdef"], paper="borgalli2022")
-    neutral = listing.labels == FER7.index("neutral")
-    assert (listing.paper_split[neutral] == "").all()
-    assert (listing.paper_split[~neutral] != "").all()
-    assert (listing.paper_split == "test").sum() == round(120 * 800 / 4200)
+    index = kdef.scan(roots["kdef"], paper="borgalli2022")
+    neutral = index.labels == FER7.index("neutral")
+    assert (index.paper_split[neutral] == "").all()
+    assert (index.paper_split[~neutral] != "").all()
+    assert (index.paper_split == "test").sum() == round(120 * 800 / 4200)
 
 
 def test_borgallis_rafd_tests_on_a_fifth(roots):
-    listing = rafd.scan(roots["rafd"])
-    assert (listing.paper_split == "test").sum() == round(0.2 * 144)
+    index = rafd.scan(roots["rafd"])
+    assert (index.paper_split == "test").sum() == round(0.2 * 144)
     assert round(0.2 * 8040) == 1608
 
 
@@ -208,9 +209,9 @@ def test_unknown_labels_name_the_file(copied, name, old, new, message):
 def test_kdefs_cut_off_names_are_left_out_and_named(copied):
     root = copied("kdef")
     (root / "KDEF/AM01/AM01SUHR.JPG").rename(root / "KDEF/AM01/AM01H.JPG")
-    listing = kdef.scan(root)
-    assert len(listing) == 139
-    assert listing.left_out[0].startswith("AM01/AM01H.JPG: the name does not tell")
+    index = kdef.scan(root)
+    assert len(index) == 139
+    assert index.left_out[0].startswith("AM01/AM01H.JPG: the name does not tell")
 
 
 def test_akdefs_averaged_faces_are_not_taken(roots):
@@ -268,8 +269,8 @@ def test_pictures_of_another_set_are_refused(roots):
 
 def test_a_protocol_is_drawn_once_and_for_all():
     labels = np.repeat(np.arange(3), 20)
-    split = protocols.draw(labels, test=4, valid=6, per_class=True)
+    split = draw(labels, test=4, valid=6, per_class=True)
     assert np.bincount(labels[split == "test"]).tolist() == [4, 4, 4]
     assert (split == "valid").sum() == 6 and (split == "train").sum() == 42
-    assert (split == protocols.draw(labels, test=4, valid=6, per_class=True)).all()
-    assert (split != protocols.draw(labels, test=4, valid=6, per_class=True, seed=1)).any()
+    assert (split == draw(labels, test=4, valid=6, per_class=True)).all()
+    assert (split != draw(labels, test=4, valid=6, per_class=True, seed=1)).any()

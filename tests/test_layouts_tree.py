@@ -167,6 +167,6 @@ def test_labels_name_the_first_unknown_word():
 def test_a_data_set_with_a_loop_opens_and_reports_it(tmp_path):
     root = layouts.jaffe(tmp_path, {"AN": 2, "NE": 2})
     (root / "loop").symlink_to(root)
-    listing = jaffe.scan(root)
-    assert len(listing) == 4
-    assert listing.left_out[0].startswith("loop: a link back to")
+    index = jaffe.scan(root)
+    assert len(index) == 4
+    assert index.left_out[0].startswith("loop: a link back to")

@@ -30,15 +30,15 @@ def own(tmp_path):
 
 
 def test_rafdb_has_the_published_labels_and_split(raf):
-    listing = rafdb.scan(raf)
-    assert len(listing) == 21 and listing.classes == FER7
-    words = [listing.classes[label] for label in listing.labels[:7]]
+    index = rafdb.scan(raf)
+    assert len(index) == 21 and index.classes == FER7
+    words = [index.classes[label] for label in index.labels[:7]]
     assert words == ["surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"]
-    assert listing.split.tolist() == ["train"] * 14 + ["test"] * 7
-    assert listing.paper_split.tolist() == listing.split.tolist()
-    assert listing.files[0] == raf / "Image/aligned/train_00001_aligned.jpg"
-    assert listing.files[-1] == raf / "Image/aligned/test_0007_aligned.jpg"
-    assert listing.subjects is None
+    assert index.split.tolist() == ["train"] * 14 + ["test"] * 7
+    assert index.paper_split.tolist() == index.split.tolist()
+    assert index.files[0] == raf / "Image/aligned/train_00001_aligned.jpg"
+    assert index.files[-1] == raf / "Image/aligned/test_0007_aligned.jpg"
+    assert index.subjects is None
 
 
 def test_rafdb_loads_and_is_found_below_its_parent(raf):
@@ -100,14 +100,14 @@ def test_rafdb_half_unpacked(raf):
     for number in (2, 3):
         (raf / f"Image/aligned/train_{number:05}_aligned.jpg").unlink()
     shutil.copy(raf / "Image/aligned/train_00001_aligned.jpg", raf / "Image/aligned/extra.jpg")
-    listing = rafdb.scan(raf)
-    assert len(listing) == 19
-    assert listing.labels[1] == FER7.index("happy")  # train_00004, not train_00002
-    assert listing.left_out[0] == (
+    index = rafdb.scan(raf)
+    assert len(index) == 19
+    assert index.labels[1] == FER7.index("happy")  # train_00004, not train_00002
+    assert index.left_out[0] == (
         "2 of the 21 pictures in list_patition_label.txt are not in Image/aligned: half unpacked? "
         "The first is train_00002_aligned.jpg"
     )
-    assert "1 pictures in Image/aligned have no label" in listing.left_out[1]
+    assert "1 pictures in Image/aligned have no label" in index.left_out[1]
 
 
 @pytest.mark.parametrize(
@@ -146,22 +146,20 @@ def test_rafdbs_folders_in_other_capitals(raf):
 
 
 def test_sfew_takes_aligned_faces_unless_frames_are_asked_for(films):
-    listing = sfew.scan(films)
-    assert len(listing) == 28 and listing.classes == FER7
-    assert all("Aligned" in file.parent.parent.name for file in listing.files)
+    index = sfew.scan(films)
+    assert len(index) == 28 and index.classes == FER7
+    assert all("Aligned" in file.parent.parent.name for file in index.files)
     frames = sfew.scan(films, faces="frames")
     assert {file.parent.parent.name for file in frames.files} == {"Train", "Val"}
-    assert listing.split.tolist() == ["train"] * 21 + ["valid"] * 7
+    assert index.split.tolist() == ["train"] * 21 + ["valid"] * 7
 
 
 def test_sfew_tells_labels_and_films(films):
-    listing = sfew.scan(films)
-    for file, label, film in zip(
-        listing.files, listing.labels, listing.columns["film"], strict=True
-    ):
-        assert listing.classes[label] == file.parent.name.lower()
+    index = sfew.scan(films)
+    for file, label, film in zip(index.files, index.labels, index.columns["film"], strict=True):
+        assert index.classes[label] == file.parent.name.lower()
         assert file.name.startswith(f"{film}_0")
-    assert set(listing.columns["film"]) == {"Airheads", "AboutABoy", "Gandhi_II"}
+    assert set(index.columns["film"]) == {"Airheads", "AboutABoy", "Gandhi_II"}
 
 
 def test_sfews_test_part_is_left_out_and_counted(films):
@@ -176,8 +174,8 @@ def test_sfews_aligned_faces_inside_train(tmp_path):
         (films / part).mkdir()
         (films / f"{part}_Aligned_Faces").rename(films / part / f"{part}_Aligned_Faces")
     (films / "Val/Val_Aligned_Faces").rename(films / "Val/Val_Aligned_Faces_new")
-    listing = sfew.scan(tmp_path)
-    assert len(listing) == 28
+    index = sfew.scan(tmp_path)
+    assert len(index) == 28
     with pytest.raises(FerError, match="has no frames pictures, only aligned"):
         sfew.scan(tmp_path, faces="frames")
 
@@ -190,9 +188,9 @@ def test_sfew_loads(films):
 def test_sfew_without_val_says_so(tmp_path):
     films = layouts.sfew(tmp_path, aligned=False)
     shutil.rmtree(films / "Val")
-    listing = sfew.scan(films)
-    assert len(listing) == 21
-    assert "there is no valid part of the frames pictures: half unpacked?" in listing.left_out
+    index = sfew.scan(films)
+    assert len(index) == 21
+    assert "there is no valid part of the frames pictures: half unpacked?" in index.left_out
 
 
 def test_sfews_unknown_expression_is_named(films):
@@ -210,11 +208,11 @@ def test_borgallis_sfew_draws_179_test_pictures_of_the_training_part():
 
 
 def test_photos_in_folders_of_any_spelling(own):
-    listing = folder.scan(own)
-    assert listing.classes == FER7
-    words = [listing.classes[label] for label in listing.labels]
+    index = folder.scan(own)
+    assert index.classes == FER7
+    words = [index.classes[label] for label in index.labels]
     assert sorted(words) == ["happy"] * 4 + ["sad"] * 2 + ["surprise"] * 2
-    assert set(listing.split) == {"train"} and listing.subjects is None
+    assert set(index.split) == {"train"} and index.subjects is None
 
 
 def test_photos_load_with_names_of_any_alphabet(own):
@@ -226,8 +224,8 @@ def test_photos_load_with_names_of_any_alphabet(own):
 def test_photos_in_folders_of_splits(own):
     for part in ("train", "Val", "test"):
         shutil.copytree(own, own.parent / "photos" / part)
-    listing = folder.scan(own.parent / "photos")
-    assert [int((listing.split == part).sum()) for part in data.SPLITS] == [8, 8, 8]
+    index = folder.scan(own.parent / "photos")
+    assert [int((index.split == part).sum()) for part in data.SPLITS] == [8, 8, 8]
     shutil.copytree(own / "Happy", own.parent / "photos" / "Happy")
     with pytest.raises(FerError, match="Happy lies beside"):
         folder.scan(own.parent / "photos")
@@ -237,8 +235,8 @@ def test_photos_labelled_by_their_own_names(tmp_path):
     names = ["happy_1.jpg", "Happy-2.jpg", "joy 3.png", "anna_SAD.jpg", "surprise.bmp"]
     for number, name in enumerate(names):
         layouts.save(tmp_path / name, "happy", number)
-    listing = folder.scan(tmp_path)
-    words = {f.name: FER7[label] for f, label in zip(listing.files, listing.labels, strict=True)}
+    index = folder.scan(tmp_path)
+    words = {f.name: FER7[label] for f, label in zip(index.files, index.labels, strict=True)}
     assert words == dict(zip(names, ["happy", "happy", "happy", "sad", "surprise"], strict=True))
 
 
@@ -270,8 +268,8 @@ def test_photo_without_an_expression_in_its_name(tmp_path):
 def test_what_is_no_photo_is_named(own):
     (own / "Happy" / "notes.txt").write_text("hello")
     (own / "angry").mkdir()
-    listing = folder.scan(own)
-    assert set(listing.left_out) == {
+    index = folder.scan(own)
+    assert set(index.left_out) == {
         "Happy/notes.txt: not a picture file",
         "angry: no photos in it",
     }

@@ -1,8 +1,10 @@
-"""From a Listing to a FaceSet: pictures of every kind, damaged ones, the cache, and memory."""
+"""From a DatasetIndex to a FaceSet: pictures of every kind, damaged ones, the cache, and memory."""
 
 import os
 import resource
 import signal
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -15,9 +17,10 @@ from fer_utils import data, pictures
 from fer_utils.data import _cache as cache
 from fer_utils.data import _decoding as decoding
 from fer_utils.data import _reading as reading
-from fer_utils.data._index import Listing
+from fer_utils.data._index import DatasetIndex
 from fer_utils.emotions import FER7, FER8
 from fer_utils.errors import FerError
+from tests import layouts
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +35,7 @@ def root(tmp_path):
     return folder
 
 
-def listing(root, files=None, **changes):
+def index(root, files=None, **changes):
     files = sorted(root.rglob("*.*")) if files is None else files
     n = len(files)
     values = {
@@ -41,11 +44,11 @@ def listing(root, files=None, **changes):
         "classes": ("angry", "happy"),
         "split": np.full(n, "train"),
     }
-    return Listing(root=root, **(values | changes))
+    return DatasetIndex(root=root, **(values | changes))
 
 
 def read(root, size=4, files=None, **options):
-    return reading.read(listing(root, files), size=size, progress=False, **options)
+    return layouts.read_index(index(root, files), size=size, progress=False, **options)
 
 
 def flat(root, count, size=(6, 6), first=0):
@@ -58,12 +61,12 @@ def values(faces):
     return faces.images[:, 0, 0, 0].tolist()
 
 
-# What a FaceSet gets from its Listing
+# What a FaceSet gets from its DatasetIndex
 
 
 def test_everything_known_is_carried_along(root):
     flat(root, 3)
-    given = listing(
+    given = index(
         root,
         subjects=["ann", "bob", "ann"],
         split=["train", "test", "train"],
@@ -71,7 +74,7 @@ def test_everything_known_is_carried_along(root):
         paper_split=["test", "", "train"],
         left_out=("a note",),
     )
-    faces = reading.read(given, size=4, name="mine", progress=False)
+    faces = layouts.read_index(given, size=4, name="mine", progress=False)
     assert faces.images.shape == (3, 1, 4, 4) and values(faces) == [0, 1, 2]
     assert faces.name == "mine" and faces.classes == ("angry", "happy")
     assert faces.labels.tolist() == [0, 1, 0]
@@ -86,8 +89,8 @@ def test_everything_known_is_carried_along(root):
 def test_pictures_left_out_take_their_columns_with_them(root):
     flat(root, 4)
     (root / "001.png").write_bytes(b"")
-    given = listing(root, columns={"number": np.arange(4)}, subjects=list("abcd"))
-    faces = reading.read(given, size=4, on_error="report", progress=False)
+    given = index(root, columns={"number": np.arange(4)}, subjects=list("abcd"))
+    faces = layouts.read_index(given, size=4, on_error="report", progress=False)
     assert values(faces) == faces.columns["number"].tolist() == [0, 2, 3]
     assert faces.subjects.tolist() == ["a", "c", "d"] and faces.labels.tolist() == [0, 0, 1]
 
@@ -99,8 +102,8 @@ def test_many_pictures_keep_their_order(root):
 
 def test_pictures_that_come_with_the_labels(root):
     images = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 6, 6), np.uint8)
-    given = listing(root, [root / "a.csv"] * 3, images=images, rows=np.array([5, 6, 7]))
-    faces = reading.read(given, size=3, color=True, progress=False)
+    given = index(root, [root / "a.csv"] * 3, images=images, rows=np.array([5, 6, 7]))
+    faces = layouts.read_index(given, size=3, color=True, progress=False)
     assert faces.images.shape == (3, 3, 3, 3) and values(faces) == [0, 1, 2]
     assert faces.rows.tolist() == [5, 6, 7]
 
@@ -120,7 +123,7 @@ def test_pictures_that_come_with_the_labels(root):
 def test_a_listing_that_does_not_fit_is_refused(root, change, message):
     flat(root, 3)
     with pytest.raises(FerError, match=message):
-        listing(root, **change)
+        index(root, **change)
 
 
 # The form
@@ -179,8 +182,9 @@ def test_names_that_are_not_ascii(root):
 def test_exact_size(root):
     flat(root, 1, size=(8, 6))
     with pytest.raises(FerError, match="000.png: the picture is 8x6, expected 6x6"):
-        reading.pictures(
-            sorted(root.iterdir()), root, decoding.Form(6, exact=True), name="x", progress=False
+        options = reading.ReadOptions(progress=False)
+        reading.read_pictures(
+            sorted(root.iterdir()), root, decoding.Form(6, exact=True), options, name="x"
         )
 
 
@@ -294,7 +298,7 @@ def undecoded(monkeypatch):
     def refuse(path):
         raise FerError(f"{path} was decoded again")
 
-    return lambda: monkeypatch.setattr(decoding, "read_picture", refuse)
+    return lambda: monkeypatch.setattr(pictures, "read_picture", refuse)
 
 
 def test_the_second_time_nothing_is_decoded(root, undecoded):
@@ -380,14 +384,14 @@ def test_a_full_disk_is_said_in_words_and_leaves_nothing(root, keep):
 
 def test_ctrl_c_leaves_nothing_half_written(root, monkeypatch):
     flat(root, 250)
-    real = decoding.read_picture
+    real = pictures.read_picture
 
     def interrupted(path):
         if path.name == "100.png":
             signal.raise_signal(signal.SIGINT)
         return real(path)
 
-    monkeypatch.setattr(decoding, "read_picture", interrupted)
+    monkeypatch.setattr(pictures, "read_picture", interrupted)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job may ignore it
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -395,7 +399,7 @@ def test_ctrl_c_leaves_nothing_half_written(root, monkeypatch):
     finally:
         signal.signal(signal.SIGINT, before)
     assert kept_files() == []
-    monkeypatch.setattr(decoding, "read_picture", real)
+    monkeypatch.setattr(pictures, "read_picture", real)
     assert values(read(root)) == list(range(250))
 
 
@@ -483,18 +487,18 @@ def test_frames_of_a_video(root):
         writer.write(np.full((32, 32, 3), 12 * number, np.uint8))
     writer.release()
     moments = np.array([0.0, 0.5, 1.9, 1.0])
-    given = listing(root, [file] * 4, seconds=moments)
-    faces = reading.read(given, size=8, color=True, progress=False)
+    given = index(root, [file] * 4, seconds=moments)
+    faces = layouts.read_index(given, size=8, color=True, progress=False)
     np.testing.assert_allclose(values(faces), [0, 60, 228, 120], atol=3)
     assert faces.rows.tolist() == [f"a.avi at {second:.2f} s" for second in moments]
-    given = listing(root, [file] * 3, seconds=np.array([0.0, 9.0, 0.1]))
+    given = index(root, [file] * 3, seconds=np.array([0.0, 9.0, 0.1]))
     with pytest.raises(FerError, match="a.avi: the video ends after 2.00 s, before 9.00 s"):
-        reading.read(given, size=8, progress=False)
-    faces = reading.read(given, size=8, on_error="report", progress=False)
+        layouts.read_index(given, size=8, progress=False)
+    faces = layouts.read_index(given, size=8, on_error="report", progress=False)
     np.testing.assert_allclose(values(faces), [0, 12], atol=3)
     text(file)
     with pytest.raises(FerError, match="a.avi: not a readable video"):
-        reading.read(given, size=8, progress=False)
+        layouts.read_index(given, size=8, progress=False)
 
 
 # load
@@ -556,3 +560,18 @@ def test_ferplus_is_fer2013_with_the_votes_labels(tmp_path, monkeypatch, capsys)
     assert [faces.classes[label] for label in faces.labels] == ["contempt"]  # the other is a tie
     assert len(data.load("ferplus", rule="argmax", progress=False)) == 2
     assert data.load("fer2013", size=48, progress=False).classes == FER7
+
+
+def test_kept_rows_are_written_without_assertions(tmp_path):
+    """Python's -O leaves out assert statements with whatever work they do."""
+    code = (
+        "import sys; from pathlib import Path; import numpy as np\n"
+        "from fer_utils.data import _cache\n"
+        "rows = np.arange(20, dtype=np.uint8).reshape(5, 1, 2, 2)\n"
+        "file = _cache.rows_file('made', Path(sys.argv[1]), 'stamp')\n"
+        "print(_cache.map_rows([rows[:2], rows[2:]], (1, 2, 2), file).shape)\n"
+        "print(np.array_equal(_cache.read_rows(file), rows))\n"
+    )
+    arguments = [sys.executable, "-O", "-c", code, str(tmp_path)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[:2] == ["(5, 1, 2, 2)", "True"]

@@ -2,29 +2,22 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fer_lab.reproduce.jobs import label_rule
 from fer_utils import data
+from fer_utils.data import catalog
 from fer_utils.data._index import SPLITS
-from fer_utils.data.catalog import CARDS
-from fer_utils.data.datasets import fer2013, ferplus
 from fer_utils.data.faceset import FaceSet
 from fer_utils.data.splits import split
 from fer_utils.errors import FerError
 from fer_utils.models.facenet import FaceNet
 from fer_utils.papers import Claim
 
-_FER2013 = ("fer2013", "ferplus")
-
 #: Who divided the faces; see `divide`.
 PUBLISHED, PAPER, SUBJECT, RANDOM = "published", "paper", "subject", "random"
-
-
-def folder_name(dataset: str) -> str:
-    """Return the name of a data set's folder: FERPlus's votes lie with FER2013's faces."""
-    return "fer2013" if dataset == "ferplus" else dataset
 
 
 def locate(dataset: str, root: Path | None = None) -> Path | None:
@@ -40,18 +33,14 @@ def locate(dataset: str, root: Path | None = None) -> Path | None:
 
 
 def _tried(dataset: str, root: Path | None) -> list[Path]:
-    return data.places(dataset) if root is None else [root / folder_name(dataset), root]
+    return data.places(dataset) if root is None else [root / catalog.get(dataset).home, root]
 
 
 def _holds(dataset: str, place: Path) -> bool:
-    if dataset not in _FER2013:
-        named = folder_name(dataset) in place.name.lower()
-        return named and place.is_dir() and any(place.iterdir())
-    found = fer2013.recognise(place)
-    if found is None or dataset == "fer2013":
-        return found is not None
-    votes = found.parent / fer2013.VOTES_FILE
-    return votes.is_file() or any((found / name).is_dir() for name in ferplus.FOLDERS)
+    entry = catalog.get(dataset)
+    # A folder of many data sets is no data set: it counts by its name where nothing else tells.
+    known = entry.recognize is not None or (place.is_dir() and entry.home in place.name.lower())
+    return known and entry.lies_in(place) is not None
 
 
 def missing(dataset: str, root: Path | None = None) -> str:
@@ -59,7 +48,7 @@ def missing(dataset: str, root: Path | None = None) -> str:
     if dataset not in data.names():
         return f"{dataset} is not among the data sets that can be opened: {', '.join(data.names())}"
     tried = ", ".join(map(str, _tried(dataset, root)))
-    return f"{dataset} is not in {tried}. How to get it: {CARDS[dataset].get}"
+    return f"{dataset} is not in {tried}. How to get it: {catalog.get(dataset).card.get}"
 
 
 def load(
@@ -83,10 +72,11 @@ def load(
     place = locate(claim.dataset, root)
     if place is None:
         raise FerError(missing(claim.dataset, root))
-    options = {"rule": label_rule(claim)} if label_rule(claim) else {}
-    if claim.dataset not in _FER2013:
+    options: dict[str, Any] = {"rule": label_rule(claim)} if label_rule(claim) else {}
+    entry = catalog.get(claim.dataset)
+    if entry.scan is not None:
         options |= {"size": net.input_size, "color": net.color_channels == 3}
-    if claim.dataset == "kdef":  # two papers divided it, each in its own way
+    if "paper" in entry.options:  # several papers divided it, each in its own way
         options |= {"paper": claim.paper}
     everyone = data.load(claim.dataset, place, progress=progress, **options)
     known = np.isin(np.array(everyone.classes)[everyone.labels], net.classes)

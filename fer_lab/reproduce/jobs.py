@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_utils import models, papers, train
+from fer_utils.data import catalog
 from fer_utils.errors import FerError
 from fer_utils.papers import Claim
 
@@ -87,7 +88,8 @@ def recipe_of(claim: Claim) -> str:
 
 def label_rule(claim: Claim) -> str:
     """Return the rule that makes a row's labels from votes; "" takes labels as published."""
-    return claim.label_rule or ("majority" if claim.dataset == "ferplus" else "")
+    entry = catalog.DATASETS.get(claim.dataset)
+    return claim.label_rule or (entry.label_rule if entry else "")
 
 
 def trained_once(claim: Claim) -> Claim:

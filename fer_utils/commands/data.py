@@ -7,11 +7,9 @@ from pathlib import Path
 from textwrap import fill, indent, wrap
 
 from fer_utils import data
+from fer_utils.data import catalog
+from fer_utils.data._download import download
 from fer_utils.data.catalog import CARDS, Card
-from fer_utils.data.datasets import fer2013, ferplus
-from fer_utils.data.doctor import doctor
-from fer_utils.data.download import download
-from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 
 _WIDTH = 100
@@ -45,21 +43,19 @@ def run(args: argparse.Namespace) -> int:
         if args.doctor or args.download or args.root:
             raise FerError("Say which data set: python -m fer_utils data NAME --doctor")
         print(table())
-    elif args.name not in CARDS:
-        raise FerError(f"There is no data set {args.name!r}.{nearest(args.name, CARDS)}")
     elif args.doctor:
-        print(doctor(args.name, args.root))
+        print(data.doctor(args.name, args.root))
     elif args.download:
-        print(fill(f"Licence: {CARDS[args.name].licence}", _WIDTH))
+        print(fill(f"Licence: {catalog.get(args.name).card.licence}", _WIDTH))
         print(f"{args.name} lies in {download(args.name, args.root)}")
     else:
-        print(card(CARDS[args.name], args.root))
+        print(card(catalog.get(args.name).card, args.root))
     return 0
 
 
 def table() -> str:
     """Return a table of all data sets, 100 columns wide."""
-    lines = _row(_COLUMNS) + _row(["-" * width for width in _COLUMNS.values()])
+    lines = _row([*_COLUMNS]) + _row(["-" * width for width in _COLUMNS.values()])
     for item in CARDS.values():
         lines += _row([item.name, _here(item), item.licence, item.get])
     lines += ["", "Looked in, in this order:"]
@@ -73,7 +69,7 @@ def table() -> str:
 
 def card(item: Card, root: Path | None = None) -> str:
     """Return all that is known about one data set, 100 columns wide."""
-    looked = ", ".join(map(str, [root] if root else _places(item.name)))
+    looked = ", ".join(map(str, [root] if root else _places(item)))
     place = where(item.name, root)
     facts = {
         "used by": ", ".join(item.papers) or "the lessons of this kit",
@@ -96,35 +92,23 @@ def card(item: Card, root: Path | None = None) -> str:
 
 def where(name: str, root: Path | None = None) -> Path | None:
     """Return where a data set lies, or None; a folder with nothing known in it does not count."""
-    if name == "facs3d":
-        return Path(data.__file__).parent
-    for place in [root] if root else _places(name):
-        if name == "fer2013":
-            found = fer2013.recognise(place)
-        elif name == "ferplus":
-            found = _ferplus_in(place)
-        elif place.is_dir():
-            found = place if any(place.iterdir()) else None
-        else:
-            found = place if place.exists() else None
-        if found:
-            return found
-    return None
+    dataset = catalog.get(name)
+    if dataset.card.embedded:
+        return data.find(name)
+    places = [root] if root else _places(dataset.card)
+    return next((found for place in places if (found := dataset.lies_in(place))), None)
 
 
-def _places(name: str) -> list[Path]:
+def _places(item: Card) -> list[Path]:
     # One's own photos lie where one says.
-    return [] if name == "folder" else data.places(name)
-
-
-def _ferplus_in(place: Path) -> Path | None:
-    names = (fer2013.VOTES_FILE, *ferplus.FOLDERS)
-    return next((place / name for name in names if (place / name).exists()), None)
+    return [] if item.own else data.places(item.name)
 
 
 def _here(item: Card) -> str:
-    if item.name in ("facs3d", "folder"):
-        return {"facs3d": "built in", "folder": "yours"}[item.name]
+    if item.embedded:
+        return "built in"
+    if item.own:
+        return "yours"
     return "found" if where(item.name) else "not found"
 
 

@@ -85,7 +85,7 @@ def picture(
         image = read_picture(args.image)
         height, width = image.shape[1:]
         return image, f"picture: {height} x {width} pixels, taken whole as the face", None, {}
-    faces = data.load("facs3d", split="test")
+    faces = data.load(data.EMBEDDED, split="test")
     if not 0 <= args.face < len(faces):
         raise FerError(f"facs3d has test faces 0 to {len(faces) - 1}, not {args.face}.")
     truth = scores.truth(faces, args.face)

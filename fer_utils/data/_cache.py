@@ -19,7 +19,7 @@ import time
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -85,7 +85,7 @@ def write(name: str, source: Path, stamp: str, arrays: dict[str, np.ndarray]) ->
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".part", delete=False) as out:
             temporary = Path(out.name)
-            np.savez(out, about=about, **arrays)
+            np.savez(out, about=about, **arrays)  # type: ignore[arg-type]  # not "allow_pickle"
         os.replace(temporary, target)
     except OSError:
         pass
@@ -132,10 +132,12 @@ def map_rows(
     Raises:
         FerError: the disk is full.
     """
-    part = _part(file) if file else None
-    place = file.parent if part else "the folder of temporary files"
+    place: object = "the folder of temporary files"
     try:
-        return _map_kept(part, file, chunks, shape) if part else _map_temporary(chunks, shape)
+        if file is not None and (part := _part(file)) is not None:
+            place = file.parent
+            return _map_kept(part, file, chunks, shape)
+        return _map_temporary(chunks, shape)
     except OSError as error:
         raise FerError(
             f"The pictures do not fit into {place}: {error}. Make room, set FER_UTILS_CACHE to a "
@@ -146,12 +148,13 @@ def map_rows(
 def forget(rows: np.ndarray) -> None:
     """Let go of the memory into which parts of a mapped array were read; the file has them."""
     # Not where someone has mapped a file in order to write: what is written would be lost.
-    if getattr(rows, "mode", "") == "r" and hasattr(mmap, "MADV_DONTNEED"):
-        rows._mmap.madvise(mmap.MADV_DONTNEED)
+    mapped = getattr(rows, "_mmap", None)
+    if mapped is not None and getattr(rows, "mode", "") == "r" and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _map_kept(
-    part: BinaryIO, file: Path, chunks: Iterable[np.ndarray], shape: tuple[int, ...]
+    part: IO[bytes], file: Path, chunks: Iterable[np.ndarray], shape: tuple[int, ...]
 ) -> np.ndarray:
     try:
         with part:
@@ -169,7 +172,7 @@ def _map_temporary(chunks: Iterable[np.ndarray], shape: tuple[int, ...]) -> np.n
         return np.memmap(out, np.uint8, "r", offset=start, shape=(count, *shape))
 
 
-def _temporary() -> BinaryIO:
+def _temporary() -> IO[bytes]:
     # Elsewhere, temporary files often lie in memory.
     try:
         return tempfile.TemporaryFile(dir=folder())
@@ -177,7 +180,7 @@ def _temporary() -> BinaryIO:
         return tempfile.TemporaryFile()
 
 
-def _part(file: Path) -> BinaryIO | None:
+def _part(file: Path) -> IO[bytes] | None:
     """Open the file under its temporary name; None where the folder cannot be written."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +192,7 @@ def _part(file: Path) -> BinaryIO | None:
 
 
 def _write_rows(
-    out: BinaryIO, chunks: Iterable[np.ndarray], shape: tuple[int, ...]
+    out: IO[bytes], chunks: Iterable[np.ndarray], shape: tuple[int, ...]
 ) -> tuple[int, int]:
     """Write header and rows; return where the rows start, and how many there are."""
     count = 0
@@ -199,12 +202,14 @@ def _write_rows(
         count += len(chunk)
     out.seek(0)
     # numpy leaves room for the number of rows, so that the header can be written again
-    assert _write_header(out, (count, *shape)) == start
+    end = _write_header(out, (count, *shape))
+    if end != start:
+        raise RuntimeError(f"numpy's header of {count} rows ends at byte {end}, not at {start}")
     out.flush()
     return start, count
 
 
-def _write_header(out: BinaryIO, shape: tuple[int, ...]) -> int:
+def _write_header(out: IO[bytes], shape: tuple[int, ...]) -> int:
     about = {"descr": "|u1", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(out, about)
     return out.tell()

@@ -1,23 +1,21 @@
-"""Picture files, decoded in several threads and brought into one form."""
+"""Picture files and single frames of videos, decoded in several threads, brought into one form."""
 
+import functools
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import UnidentifiedImageError
 from tqdm.auto import tqdm
 
-from fer_utils.data import _face_crop as cropping
-from fer_utils.data import _video as video
+from fer_utils.data import _face_crop
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
-from fer_utils.pictures import read_picture
 
 CROPS = (None, "haar")
 NO_FACE = ("keep", "drop")
@@ -28,6 +26,9 @@ _MOST_THREADS = 16
 
 _Job = TypeVar("_Job")
 _Result = TypeVar("_Result")
+
+# Place among the files, the picture or None, was a face found, what is wrong.
+_Outcome = tuple[int, np.ndarray | None, bool, str]
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class Form:
             raise FerError(f"size is a number of pixels from 1 to 4096, not {self.side!r}")
         one_of("crop", self.crop, CROPS)
         one_of("no_face", self.no_face, NO_FACE)
+        if self.crop:
+            _face_crop.detector()  # before thousands of pictures are opened
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -72,13 +75,13 @@ class Form:
         height, width = picture.shape[1:]
         if self.exact and (height, width) != (self.side, self.side):
             raise FerError(f"the picture is {width}x{height}, expected {self.side}x{self.side}")
-        face = cropping.largest_face(cropping.gray(picture)) if self.crop else None
+        face = _face_crop.largest_face(_face_crop.gray(picture)) if self.crop else None
         if face is None and self.crop and self.no_face == "drop":
             return None, False
-        box = face or cropping.middle(height, width)
+        box = face or _face_crop.middle(height, width)
         if not self.color:
-            return cropping.cut(cropping.gray(picture), box, self.side)[None], face is not None
-        square = cropping.cut(picture.transpose(1, 2, 0), box, self.side)
+            return _face_crop.cut(_face_crop.gray(picture), box, self.side)[None], face is not None
+        square = _face_crop.cut(picture.transpose(1, 2, 0), box, self.side)
         square = square.reshape(self.side, self.side, len(picture)).transpose(2, 0, 1)
         return np.broadcast_to(square, self.shape), face is not None
 
@@ -124,36 +127,38 @@ class Reader:
                 f"{root} holds no picture that can be used. Unpack the data set again.{first}"
             )
 
-    def _decode(self, places: range) -> list[tuple[int, np.ndarray | None, bool, str]]:
-        """Return for every place: itself, the picture or None, was a face found, what is wrong."""
+    def _decode(self, places: range) -> list[_Outcome]:
+        """Return what came of every place."""
         outcome = []
         for place, picture in self._open(places):
-            image, found, trouble = None, False, ""
+            image, found, problem = None, False, ""
             try:
                 image, found = self.form.of(picture())
             except Exception as error:  # FerError, or anything: Pillow's ways to say "damaged"
-                trouble = _trouble(self.files[place], error)
-            outcome.append((place, image, found, trouble))
+                problem = _problem(self.files[place], error)
+            outcome.append((place, image, found, problem))
         return outcome
 
     def _open(self, places: range) -> Iterator[tuple[int, Callable[[], np.ndarray]]]:
         if self.seconds is None:
+            from fer_utils.pictures import read_picture
+
             for place in places:
-                yield place, lambda place=place: read_picture(self.files[place])
+                yield place, functools.partial(read_picture, self.files[place])
         else:
             moments = self.seconds[places.start : places.stop]
-            yield from zip(places, video.frames(self.files[places.start], moments), strict=True)
+            yield from zip(places, frames(self.files[places.start], moments), strict=True)
 
-    def _sort(self, outcome: Iterable[tuple[int, np.ndarray | None, bool, str]]) -> np.ndarray:
+    def _sort(self, outcome: Iterable[_Outcome]) -> np.ndarray:
         images = [np.empty((0, *self.form.shape), np.uint8)]
-        for place, image, found, trouble in outcome:
-            if trouble and self.on_error == "raise":
+        for place, image, found, problem in outcome:
+            if problem and self.on_error == "raise":
                 raise FerError(
-                    f"{self.files[place]}: {trouble}. Unpack the data set again, or read the other "
+                    f"{self.files[place]}: {problem}. Unpack the data set again, or read the other "
                     'pictures with on_error="report".'
                 )
             if image is None:
-                self.left_out.append(f"{self.names[place]}: {trouble or 'no face was found in it'}")
+                self.left_out.append(f"{self.names[place]}: {problem or 'no face was found in it'}")
             else:
                 images.append(image[None])
                 self.kept.append(place)
@@ -175,14 +180,16 @@ def _runs(files: Sequence[Path]) -> Iterator[range]:
             start = place
 
 
-def _in_threads(work: Callable[[_Job], _Result], jobs: Iterable[_Job]) -> Iterator[_Result]:
+def _in_threads(
+    work: Callable[[_Job], _Result], jobs: Iterable[_Job]
+) -> Generator[_Result, None, None]:
     """Yield work(job) for every job, in their order; few results wait in memory.
 
     Pillow and OpenCV let other threads run while they decode and resize.
     """
     threads = min(os.cpu_count() or 1, _MOST_THREADS)
     pool = ThreadPoolExecutor(threads)
-    waiting = deque()
+    waiting: deque[Future[_Result]] = deque()
     try:
         for job in jobs:
             waiting.append(pool.submit(work, job))
@@ -194,8 +201,10 @@ def _in_threads(work: Callable[[_Job], _Result], jobs: Iterable[_Job]) -> Iterat
         pool.shutdown(cancel_futures=True)
 
 
-def _trouble(file: Path, error: Exception) -> str:
+def _problem(file: Path, error: Exception) -> str:
     """Say what is wrong with a file, without its path."""
+    from PIL import UnidentifiedImageError
+
     if file.is_symlink() and not file.exists():
         return "a symbolic link that leads in a circle or to nothing, expected a picture"
     if not file.is_file():
@@ -215,3 +224,57 @@ def one_of(what: str, word: object, known: Sequence[object]) -> None:
     """Raise a FerError unless an option is one of the known words."""
     if word not in known:
         raise FerError(f"{what}={word!r} is not possible.{nearest(word, known)}")
+
+
+def frames(file: Path, seconds: np.ndarray) -> Iterator[Callable[[], np.ndarray]]:
+    """Yield for each moment a function that returns the frame shown then: uint8 (3, H, W), RGB.
+
+    Call each before asking for the next. The video is decoded from its beginning, for jumps in
+    compressed videos are not exact; so moments in rising order are read in one go.
+
+    Raises:
+        FerError: (the function) the file is no video, or ends before the moment.
+    """
+    video = _Video(file)
+    try:
+        for moment in seconds:
+            yield functools.partial(video.frame, float(moment))
+    finally:
+        video.close()
+
+
+class _Video:
+    """A video file that is read forwards, and opened again where an earlier frame is wanted."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.open()
+
+    def open(self) -> None:
+        import cv2
+
+        self.capture = cv2.VideoCapture(str(self.file))
+        self.number = -1  # of the frame that was grabbed last
+
+    def close(self) -> None:
+        self.capture.release()
+
+    def frame(self, moment: float) -> np.ndarray:
+        import cv2
+
+        rate = self.capture.get(cv2.CAP_PROP_FPS)
+        if not self.capture.isOpened() or not rate > 0:
+            raise FerError("not a readable video")
+        wanted = max(0, round(moment * rate))
+        if wanted < self.number:
+            self.close()
+            self.open()
+        while self.number < wanted:
+            if not self.capture.grab():
+                last = (self.number + 1) / rate
+                raise FerError(f"the video ends after {last:.2f} s, before {moment:.2f} s")
+            self.number += 1
+        found, picture = self.capture.retrieve()
+        if not found:
+            raise FerError(f"the frame at {moment:.2f} s cannot be decoded")
+        return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).transpose(2, 0, 1)

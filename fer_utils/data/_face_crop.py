@@ -5,9 +5,11 @@ borgalli2022, alessi2019 and mazen2021. It finds faces that look at the camera, 
 """
 
 import threading
+from typing import Any
 
-import cv2
 import numpy as np
+
+from fer_utils.errors import FerError
 
 #: Left, top and side of a square, in pixels.
 Box = tuple[int, int, int]
@@ -22,16 +24,25 @@ def gray(picture: np.ndarray) -> np.ndarray:
     """Return a picture uint8 (1 or 3, H, W) as intensities (H, W) (ITU-R 601 luma)."""
     if len(picture) == 1:
         return picture[0]
+    import cv2
+
     return cv2.cvtColor(picture.transpose(1, 2, 0), cv2.COLOR_RGB2GRAY)
 
 
 def largest_face(gray: np.ndarray) -> Box | None:
-    """Return (left, top, side) of the largest face in a grey picture uint8 (H, W), or None."""
+    """Return (left, top, side) of the largest face in a grey picture uint8 (H, W), or None.
+
+    Raises:
+        FerError: the OpenCV that is installed has no such detector.
+    """
+    import cv2
+
+    cascade = detector()
     height, width = gray.shape
     scale = min(max(1.0, SMALLEST_LOOK / max(gray.shape)), LARGEST_LOOK / max(gray.shape))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     seen = cv2.equalizeHist(cv2.resize(gray, size, interpolation=_resampling(scale < 1)))
-    found = _detector().detectMultiScale(seen, 1.1, 5, minSize=(40, 40))
+    found = cascade.detectMultiScale(seen, 1.1, 5, minSize=(40, 40))
     if len(found) == 0:
         return None
     left, top, side, _ = max(found, key=lambda box: box[2])
@@ -56,15 +67,27 @@ def cut(picture: np.ndarray, box: Box, side: int) -> np.ndarray:
     square = picture[top : top + before, left : left + before]
     if before == side:
         return square
+    import cv2
+
     return cv2.resize(square, (side, side), interpolation=_resampling(side < before))
 
 
 def _resampling(smaller: bool) -> int:
+    import cv2
+
     return cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
 
 
-def _detector() -> cv2.CascadeClassifier:
+def detector() -> Any:
+    """Return this thread's cascade (a ``cv2.CascadeClassifier``, which OpenCV 5 does not have)."""
     if not hasattr(_OWN, "detector"):
-        file = f"{cv2.data.haarcascades}haarcascade_frontalface_default.xml"
-        _OWN.detector = cv2.CascadeClassifier(file)
+        import cv2
+
+        classifier, files = getattr(cv2, "CascadeClassifier", None), getattr(cv2, "data", None)
+        if classifier is None or files is None:
+            raise FerError(
+                f"OpenCV {cv2.__version__} has no Haar cascades to find faces with: install "
+                "opencv-python below 5, or go without cropping."
+            )
+        _OWN.detector = classifier(f"{files.haarcascades}haarcascade_frontalface_default.xml")
     return _OWN.detector

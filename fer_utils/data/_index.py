@@ -1,10 +1,10 @@
-"""Listing: what a data set on disk holds, before a single picture is opened.
+"""DatasetIndex: what a data set on disk holds, before a single picture is opened.
 
-Every module of `fer_utils.data.datasets` turns names and label files into a Listing;
-`fer_utils.data._reading` turns a Listing into a FaceSet.
+Every module of `fer_utils.data.datasets` turns names and label files into a DatasetIndex;
+`fer_utils.data._reading` turns it into a FaceSet.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ SPLITS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True, eq=False)
-class Listing:
+class DatasetIndex:
     """N faces on disk, with all that their names and label files tell; arrays are read-only.
 
     Attributes:
@@ -58,19 +58,21 @@ class Listing:
         Raises:
             FerError: naming the field that does not fit.
         """
-        put = lambda name, value: object.__setattr__(self, name, value)  # noqa: E731
-        put("root", Path(self.root))
-        put("files", tuple(f if isinstance(f, Path) else Path(f) for f in self.files))
-        put("classes", tuple(self.classes))
-        put("left_out", tuple(self.left_out))
-        put("labels", _frozen(np.asarray(self.labels, np.int64)))
-        put("columns", {name: _frozen(np.asarray(v)) for name, v in self.columns.items()})
-        for name in ("split", "subjects", "paper_split"):
-            if getattr(self, name) is not None:
-                put(name, _frozen(np.asarray(getattr(self, name), np.str_)))
-        for name in ("images", "rows", "seconds"):
-            if getattr(self, name) is not None:
-                put(name, _frozen(np.asarray(getattr(self, name))))
+        per_face = {name: getattr(self, name) for name in _PER_FACE}
+        made = {name: np.asarray(v) for name, v in per_face.items() if v is not None}
+        for name in _TEXTS & made.keys():
+            made[name] = np.asarray(made[name], np.str_)
+        values = {
+            "root": Path(self.root),
+            "files": tuple(f if isinstance(f, Path) else Path(f) for f in self.files),
+            "classes": tuple(self.classes),
+            "left_out": tuple(self.left_out),
+            "labels": _frozen(np.asarray(self.labels, np.int64)),
+            "columns": {name: _frozen(np.asarray(v)) for name, v in self.columns.items()},
+            **{name: _frozen(array) for name, array in made.items()},
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)  # the dataclass is frozen
         self._check()
 
     def __len__(self) -> int:
@@ -80,7 +82,7 @@ class Listing:
     def _check(self) -> None:
         if not len(self):
             raise FerError(f"{self.root} holds no labelled pictures. Unpack the data set again.")
-        per_face = {f.name: getattr(self, f.name) for f in fields(self) if f.name in _PER_FACE}
+        per_face = {name: getattr(self, name) for name in _PER_FACE}
         if self.images is None:
             per_face["files"] = self.files
         for name, value in (per_face | self.columns).items():
@@ -103,6 +105,7 @@ class Listing:
 
 
 _PER_FACE = ("split", "subjects", "paper_split", "images", "rows", "seconds")
+_TEXTS = {"split", "subjects", "paper_split"}
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""From a Listing to a FaceSet: pictures are decoded, made square, resized, and kept.
+"""From a DatasetIndex to a FaceSet: pictures are decoded, made square, resized, and kept.
 
 What comes out is the same for every data set: uint8, square, grey or RGB. A picture that is not
 square loses its longer sides (of KDEF's 562x762, the middle 562x562), so that no face is squashed.
@@ -15,10 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_utils.data import _cache as kept
+from fer_utils.data import _cache
 from fer_utils.data._decoding import Form, Reader, one_of
-from fer_utils.data._index import Listing
-from fer_utils.data.datasets._folders import names_below
+from fer_utils.data._index import DatasetIndex
+from fer_utils.data._tree import names_below
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 
@@ -26,7 +26,23 @@ ON_ERROR = ("raise", "report")
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ReadOptions:
+    """How files are read.
+
+    Attributes:
+        on_error: "raise" stops at the first picture that cannot be read; "report" leaves such
+            pictures out and names them in `left_out`.
+        cache: keep what was read in the user's cache folder, so that the next time is fast.
+        progress: show a progress bar.
+    """
+
+    on_error: str = "raise"
+    cache: bool = True
+    progress: bool = True
+
+
+@dataclass(frozen=True)
+class DecodedPictures:
     """What came of N' files: the N pictures that can be used.
 
     Attributes:
@@ -43,164 +59,147 @@ class Pictures:
 
 
 def read(
-    listing: Listing,
-    *,
-    size: int,
-    name: str = "",
-    color: bool = False,
-    crop: str | None = None,
-    no_face: str = "keep",
-    on_error: str = "raise",
-    cache: bool = True,
-    progress: bool = True,
+    index: DatasetIndex, form: Form, options: ReadOptions | None = None, name: str = ""
 ) -> FaceSet:
-    """Read the pictures of a Listing.
+    """Read the pictures of an index.
+
+    With `Form.crop`, `Form.no_face` says what happens where no face is found. "keep" takes the
+    middle instead: faces that a detector misses are the difficult ones, and a score without them
+    is another score. "drop" leaves these pictures out and names them in `left_out`. With "keep"
+    the FaceSet's column "face_found" tells them.
 
     Args:
-        listing: the files with their labels.
-        size: height and width of the faces in pixels.
+        index: the files with their labels.
+        form: what to make of every picture. What is transparent becomes white.
+        options: how to read; None for the defaults.
         name: of the data set; "" for the name of its folder.
-        color: RGB; else grey (ITU-R 601 luma). What is transparent becomes white.
-        crop: None takes the largest square in the middle of each picture; "haar" takes the
-            largest frontal face that OpenCV's cascade finds.
-        no_face: what happens with `crop` where no face is found. "keep" takes the middle instead:
-            faces that a detector misses are the difficult ones, and a score without them is
-            another score. "drop" leaves these pictures out and names them in `left_out`. With
-            "keep" the FaceSet's column "face_found" tells them.
-        on_error: "raise" stops at the first picture that cannot be read; "report" leaves such
-            pictures out and names them in `left_out`.
-        cache: keep what was read in the user's cache folder, so that the next time is fast.
-        progress: show a progress bar.
 
     Returns:
-        FaceSet whose images are mapped into memory. Its columns are the listing's, with
-        "paper_split" where the listing has one, and "face_found" with `crop`.
+        FaceSet whose images are mapped into memory. Its columns are the index's, with
+        "paper_split" where the index has one, and "face_found" with `crop`.
 
     Raises:
         FerError: a picture cannot be read, or none is left.
     """
-    form = Form(size, bool(color), crop, no_face)
-    name = name or listing.root.name
-    if listing.images is None:
-        found = pictures(
-            listing.files,
-            listing.root,
-            form,
-            seconds=listing.seconds,
-            name=name,
-            on_error=on_error,
-            cache=cache,
-            progress=progress,
+    name = name or index.root.name
+    if index.images is None:
+        options = options or ReadOptions()
+        found = read_pictures(
+            index.files, index.root, form, options, name=name, seconds=index.seconds
         )
-        rows = names_below(listing.root, listing.files)
-        if listing.seconds is not None:
-            moments = listing.seconds.tolist()
-            rows = [f"{row} at {second:.2f} s" for row, second in zip(rows, moments, strict=True)]
     else:
-        found = _from_images(listing.images, form, listing.root)
-        rows = range(len(listing))
-    rows = np.array(rows) if listing.rows is None else listing.rows
-    faces = _face_set(name, listing, rows, found, bool(crop))
-    _say(faces, crop)
+        found = _from_images(index.images, form, index.root)
+    faces = _face_set(name, index, found, bool(form.crop))
+    _say(faces)
     return faces
 
 
-def pictures(
+def _rows(index: DatasetIndex) -> np.ndarray:
+    """Return where each face came from: its row, or its file, with the moment of a video."""
+    if index.rows is not None:
+        return index.rows
+    if index.images is not None:
+        return np.arange(len(index))
+    names = names_below(index.root, index.files)
+    if index.seconds is None:
+        return np.array(names)
+    moments = zip(names, index.seconds.tolist(), strict=True)
+    return np.array([f"{name} at {second:.2f} s" for name, second in moments])
+
+
+def read_pictures(
     files: Sequence[Path],
     root: Path,
     form: Form,
+    options: ReadOptions,
     *,
     name: str,
     seconds: np.ndarray | None = None,
-    on_error: str = "raise",
-    cache: bool = True,
-    progress: bool = True,
-) -> Pictures:
+) -> DecodedPictures:
     """Read picture files, from the cache where they are there unchanged.
 
     Args:
         files: the picture files.
         root: what `left_out` names files relative to.
         form: what to make of them.
+        options: how to read them.
         name: of the data set: the files in the cache folder start with it.
         seconds: float64 (N',), the moments to take where the files are videos, else None.
-        on_error: "raise" stops at the first file that cannot be read; "report" leaves it out.
-        cache: keep what was read.
-        progress: show a progress bar.
 
     Raises:
         FerError: a file cannot be read, or no picture is left.
     """
-    one_of("on_error", on_error, ON_ERROR)
+    one_of("on_error", options.on_error, ON_ERROR)
     names = names_below(root, files)
+    reader = Reader(files, names, form, seconds, options.on_error)
+    chunks = reader.chunks(root, name, options.progress)
+    if not options.cache:
+        images = _cache.map_rows(chunks, form.shape)
+        return DecodedPictures(images, **_about(reader), left_out=tuple(reader.left_out))
     key = "-".join([name, str(form.side), *(["rgb"] if form.color else []), form.crop or "whole"])
-    file = stamp = None
-    if cache:
-        moments = [] if seconds is None else seconds.tolist()
-        stamp = f"{kept.fingerprint(files, names)} {form} {on_error} {moments}"
-        file = kept.rows_file(key, root, stamp)
-        about, images = kept.read(key, root, stamp), kept.read_rows(file)
-        if about and images is not None and images.shape == (len(about["kept"]), *form.shape):
-            return Pictures(
-                images, about["kept"], about["found"], tuple(about["left_out"].tolist())
-            )
-    reader = Reader(files, names, form, seconds, on_error)
-    images = kept.map_rows(reader.chunks(root, name, progress), form.shape, file)
-    about = {
-        "kept": np.array(reader.kept, np.int64),
-        "found": np.array(reader.found, bool),
-        "left_out": np.array(reader.left_out, np.str_),
-    }
-    if cache:
-        kept.write(key, root, stamp, about)
-    return Pictures(images, about["kept"], about["found"], tuple(reader.left_out))
+    moments = [] if seconds is None else seconds.tolist()
+    stamp = f"{_cache.fingerprint(files, names)} {form} {options.on_error} {moments}"
+    file = _cache.rows_file(key, root, stamp)
+    about, rows = _cache.read(key, root, stamp), _cache.read_rows(file)
+    if about and rows is not None and rows.shape == (len(about["kept"]), *form.shape):
+        left_out = tuple(about["left_out"].tolist())
+        return DecodedPictures(rows, about["kept"], about["found"], left_out)
+    images = _cache.map_rows(chunks, form.shape, file)
+    about = _about(reader)
+    _cache.write(key, root, stamp, {**about, "left_out": np.array(reader.left_out, np.str_)})
+    return DecodedPictures(images, **about, left_out=tuple(reader.left_out))
 
 
-def _from_images(images: np.ndarray, form: Form, root: Path) -> Pictures:
+def _about(reader: Reader) -> dict[str, np.ndarray]:
+    return {"kept": np.array(reader.kept, np.int64), "found": np.array(reader.found, bool)}
+
+
+def _from_images(images: np.ndarray, form: Form, root: Path) -> DecodedPictures:
     """Bring pictures that came with the labels into a form."""
     formed = [form.of(image) for image in images]
-    kept = [place for place, (image, _) in enumerate(formed) if image is not None]
-    if not kept:
+    usable = [
+        (place, image, found) for place, (image, found) in enumerate(formed) if image is not None
+    ]
+    if not usable:
         raise FerError(f"{root}: no face was found in any picture. Load it without crop.")
+    kept, used, found = zip(*usable, strict=True)
     missed = sorted(set(range(len(images))) - set(kept))
-    return Pictures(
-        np.stack([formed[place][0] for place in kept]),
+    return DecodedPictures(
+        np.stack(used),
         np.array(kept, np.int64),
-        np.array([formed[place][1] for place in kept]),
+        np.array(found),
         tuple(f"row {place}: no face was found in it" for place in missed),
     )
 
 
-def _face_set(
-    name: str, listing: Listing, rows: np.ndarray, found: Pictures, cropped: bool
-) -> FaceSet:
-    columns = dict(listing.columns)
-    if listing.paper_split is not None:
-        columns["paper_split"] = listing.paper_split
-    columns = {title: column[found.kept] for title, column in columns.items()}
+def _face_set(name: str, index: DatasetIndex, pictures: DecodedPictures, cropped: bool) -> FaceSet:
+    columns = dict(index.columns)
+    if index.paper_split is not None:
+        columns["paper_split"] = index.paper_split
+    columns = {title: column[pictures.kept] for title, column in columns.items()}
     if cropped:
-        columns["face_found"] = found.found
-    subjects = listing.subjects
+        columns["face_found"] = pictures.found
     return FaceSet(
         name=name,
-        images=found.images,
-        labels=listing.labels[found.kept],
-        classes=listing.classes,
-        split=listing.split[found.kept],
-        subjects=None if subjects is None else subjects[found.kept],
-        rows=rows[found.kept],
-        left_out=listing.left_out + found.left_out,
+        images=pictures.images,
+        labels=index.labels[pictures.kept],
+        classes=index.classes,
+        split=index.split[pictures.kept],
+        subjects=None if index.subjects is None else index.subjects[pictures.kept],
+        rows=_rows(index)[pictures.kept],
+        left_out=index.left_out + pictures.left_out,
         columns=columns,
     )
 
 
-def _say(faces: FaceSet, crop: str | None) -> None:
+def _say(faces: FaceSet) -> None:
     """Print what the user has to know about pictures that are missing or whole."""
     if faces.left_out:
         print(f"{faces.name}: {len(faces.left_out)} left out; the first: {faces.left_out[0]}")
-    missed = np.flatnonzero(~faces.columns["face_found"]) if crop else []
+    missed = np.flatnonzero(~faces.columns.get("face_found", np.ones(0, bool)))
     if len(missed):
+        first = missed[0] if faces.rows is None else faces.rows[missed[0]]
         print(
             f"{faces.name}: no face found in {len(missed)} of {len(faces)} pictures; their middle "
-            f'is taken (column "face_found" tells them); the first: {faces.rows[missed[0]]}'
+            f'is taken (column "face_found" tells them); the first: {first}'
         )

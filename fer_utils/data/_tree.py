@@ -7,13 +7,26 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_utils.data.datasets._folders import is_clutter
-from fer_utils.data.datasets._folders import listing as entries
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 
 #: Endings of picture files, in small letters.
-PICTURES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".webp")
+PICTURE_ENDINGS = (
+    ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".webp",
+)  # fmt: skip
+
+#: Names that folders of the splits go by.
+SPLIT_FOLDERS = {
+    "train": "train",
+    "training": "train",
+    "valid": "valid",
+    "val": "valid",
+    "validation": "valid",
+    "test": "test",
+}
+
+# Left behind by operating systems and archivers; never pictures.
+_CLUTTER = ("thumbs.db", "desktop.ini", "__macosx")
 
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".tgz", ".gz")
 
@@ -21,9 +34,19 @@ _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".tgz", ".gz")
 _DEPTH = 3
 
 
+def is_clutter(name: str) -> bool:
+    """Return whether a name is a hidden file's, or left behind by an archiver."""
+    return name.startswith(".") or name.lower() in _CLUTTER
+
+
+def entries(folder: Path) -> list[Path]:
+    """Return what a folder holds, sorted by name, without hidden files and clutter."""
+    return sorted(path for path in folder.iterdir() if not is_clutter(path.name))
+
+
 def is_picture(path: Path) -> bool:
     """Return whether a file's name ends like a picture's; capitals do not count."""
-    return path.suffix.lower() in PICTURES
+    return path.suffix.lower() in PICTURE_ENDINGS
 
 
 def stem(path: Path) -> str:
@@ -33,7 +56,7 @@ def stem(path: Path) -> str:
 
 def _stem(name: str) -> str:
     start, _, ending = name.rpartition(".")
-    return _stem(start) if start and f".{ending.lower()}" in PICTURES else name
+    return _stem(start) if start and f".{ending.lower()}" in PICTURE_ENDINGS else name
 
 
 def subfolders(folder: Path) -> list[Path]:
@@ -120,7 +143,7 @@ def walk(root: Path) -> tuple[list[Path], list[str]]:
 def pictures(root: Path) -> tuple[list[Path], list[str]]:
     """Return the picture files below a folder, and the notes of `walk`."""
     names, notes = _walk(str(root))
-    return [Path(name) for name in names if name.lower().endswith(PICTURES)], notes
+    return [Path(name) for name in names if name.lower().endswith(PICTURE_ENDINGS)], notes
 
 
 def _walk(root: str) -> tuple[list[str], list[str]]:
@@ -140,7 +163,7 @@ def _walk(root: str) -> tuple[list[str], list[str]]:
                 notes.append(f"{_below(root, folder)}: a link back to {target}, not followed again")
                 continue
             seen.add((status.st_dev, status.st_ino))
-            found = [one for one in os.scandir(folder) if not is_clutter(one.name)]
+            found = [entry for entry in os.scandir(folder) if not is_clutter(entry.name)]
         except OSError as error:
             notes.append(f"{_below(root, folder)}: cannot be opened ({error.strerror})")
             continue
@@ -188,10 +211,10 @@ def named(
         FerError: no picture has such a name, or two have the same.
     """
     names, left_out = _walk(str(folder))
-    names = [one for one in names if one.lower().endswith(PICTURES)]
-    matches = [name.fullmatch(_stem(one[one.rindex(os.sep) + 1 :])) for one in names]
-    taken = [Path(one) for one, match in zip(names, matches, strict=True) if match]
-    other = [Path(one) for one, match in zip(names, matches, strict=True) if not match]
+    paths = [path for path in names if path.lower().endswith(PICTURE_ENDINGS)]
+    matches = [name.fullmatch(_stem(path[path.rindex(os.sep) + 1 :])) for path in paths]
+    taken = [Path(path) for path, match in zip(paths, matches, strict=True) if match]
+    other = [Path(path) for path, match in zip(paths, matches, strict=True) if not match]
     left_out += strays(other, bool(taken), folder, form)
     parts = [tuple(map(case, match.groups())) for match in matches if match]
     unique(taken, parts, folder)
@@ -253,3 +276,21 @@ def strays(files: Sequence[Path], others: bool, root: Path, form: str) -> list[s
         f"expected {form}"
         for file in files
     ]
+
+
+def split_folders(root: Path) -> dict[Path, str]:
+    """Return the folders named like a split (train, test, ...) that hold folders."""
+    return {
+        folder: SPLIT_FOLDERS[folder.name.lower()]
+        for folder in entries(root)
+        if folder.is_dir()
+        and folder.name.lower() in SPLIT_FOLDERS
+        and any(item.is_dir() for item in entries(folder))
+    }
+
+
+def names_below(root: Path, files: Sequence[Path]) -> list[str]:
+    """Return the paths of files relative to a folder, with "/"; whole where they lie elsewhere."""
+    start = os.path.join(root, "")  # as text: ten thousands of paths take no time
+    names = [name.removeprefix(start) for name in map(os.fspath, files)]
+    return names if os.sep == "/" else [name.replace(os.sep, "/") for name in names]

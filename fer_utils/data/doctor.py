@@ -4,26 +4,23 @@ Nothing is changed and nothing is written. What is found is counted and named; w
 (leave copies out of the test set? relabel them?) is for people to decide.
 """
 
-import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from fer_utils import data
+from fer_utils.data import _duplicates as duplicates
+from fer_utils.data import _report, _survey, catalog
 from fer_utils.data import _tree as tree
-from fer_utils.data import catalog, counting, duplicates, survey
-from fer_utils.data import datasets as layouts
 from fer_utils.data._index import SPLITS
-from fer_utils.data.datasets import fer2013
+from fer_utils.data._report import Finding, Report, finding
+from fer_utils.data._survey import Survey
 from fer_utils.data.faceset import FaceSet
-from fer_utils.data.report import Finding, Report, finding
-from fer_utils.data.survey import Survey
-from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 
 # Words in the readers' sentences about what they left out.
-_TROUBLE = {
+_PROBLEMS = {
     "labels": ("the label is", "Usage is"),
     "size": ("the picture is ", "pixels, expected"),
     "unreadable": ("the row ", "pixel ", "not a readable picture", "is damaged", "not a picture"),
@@ -48,7 +45,7 @@ def doctor(
     - "exact": further copies of a picture; "disagree": groups of copies with different labels;
     - "valid in train", "test in train", "test in valid": pictures of one part that copy another's;
     - "near", "near disagree", "near across": pictures with a near copy, with another label, in
-      another part; exact copies are taken out before. See `fer_utils.data.duplicates`.
+      another part; exact copies are taken out before. See `fer_utils.data._duplicates`.
 
     Args:
         name: one of ``data.names()``, or a FaceSet that was read already.
@@ -61,15 +58,17 @@ def doctor(
     """
     if not 0 < near <= 1:
         raise FerError(f"near is a correlation above 0 and up to 1, not {near}")
+    place: str | Path = "memory"
+    form, findings = "", list[Finding]()
     if isinstance(name, FaceSet):
-        seen, place, form, findings = survey.of_faces(name), "memory", "", []
+        seen = _survey.of_faces(name)
         name = name.name
     else:
         seen, place, form, findings = _open(name, root, progress)
     card = catalog.CARDS.get(name)
     expected = {} if card is None else card.forms[form] if form else card.expected
-    counted, stated = counting.found(seen), counting.stated(expected)
-    findings += [*counting.compare(counted, stated), *_files(seen, expected.get("size"))]
+    counted, stated = _report.count(seen), _report.expected_counts(expected)
+    findings += [*_report.compare(counted, stated), *_files(seen, expected.get("size"))]
     findings += _pictures(seen, near, progress)
     return Report(
         name=name,
@@ -90,30 +89,29 @@ def _open(
     name: str, root: str | Path | None, progress: bool
 ) -> tuple[Survey, str | Path, str, list[Finding]]:
     """Return the survey, the place, the form of the card, and why the layout was not understood."""
-    if name not in data.names():
-        raise FerError(f"There is no data set {name!r}.{nearest(name, data.names())}")
-    if name == "facs3d":
-        return survey.of_faces(data.load(name, root)), "the package", "", []
+    dataset = catalog.get(name)
     place = data.find(name, root)
+    if dataset.card.embedded:
+        return _survey.of_faces(data.load(name)), "the package", "", []
     try:
-        if name in layouts.NAMES:
-            seen, source = _listed(name, place, progress)
+        if dataset.scan is not None:
+            seen, source = _indexed(dataset, place, progress)
         else:
-            seen = survey.of_faces(data.load(name, place, on_error="report", progress=progress))
-            source = fer2013.recognise(place) or place
-        return seen, source, _form(catalog.CARDS[name], source), []
+            seen = _survey.of_faces(data.load(name, place, on_error="report", progress=progress))
+            # The pictures lie with the data set whose folder this one shares.
+            source = catalog.DATASETS.get(dataset.folder, dataset).lies_in(place) or place
+        return seen, source, _form(dataset.card, source), []
     except (FerError, OSError, ValueError) as error:
-        trouble = Finding("not opened", f"the layout is not as it should be: {error}", 1)
-        return survey.of_folder(place, progress=progress), place, "", [trouble]
+        problem = Finding("not opened", f"the layout is not as it should be: {error}", 1)
+        return _survey.of_folder(place, progress=progress), place, "", [problem]
 
 
-def _listed(name: str, place: Path, progress: bool) -> tuple[Survey, Path]:
-    listing = importlib.import_module(f"fer_utils.data.datasets.{name}").scan(place)
-    if listing.images is None and listing.seconds is None:
-        return survey.of_listing(listing, progress=progress), listing.root
-    faces = data.load(name, place, on_error="report", progress=progress)
-    source = listing.root if listing.images is None else listing.files[0]
-    return survey.of_faces(faces), source
+def _indexed(dataset: catalog.Dataset, place: Path, progress: bool) -> tuple[Survey, Path]:
+    index = dataset.open(place)
+    if index.images is None and index.seconds is None:
+        return _survey.of_index(index, progress=progress), index.root
+    faces = data.load(dataset.name, place, on_error="report", progress=progress)
+    return _survey.of_faces(faces), index.root if index.images is None else index.files[0]
 
 
 def _form(card: catalog.Card, source: Path) -> str:
@@ -125,7 +123,7 @@ def _form(card: catalog.Card, source: Path) -> str:
     return next((key for key in card.forms if key in below), "")
 
 
-# Looking for trouble
+# Looking for problems
 
 
 def _files(seen: Survey, size: tuple[int, int] | None) -> list[Finding]:
@@ -136,22 +134,19 @@ def _files(seen: Survey, size: tuple[int, int] | None) -> list[Finding]:
     no_label = [f"{seen.names[i]}: its folder's name is no expression" for i in unknown]
     wrong = np.flatnonzero((seen.sizes != size).any(axis=1)) if size else np.array([], np.int64)
     other = [f"{seen.names[i]}: {seen.sizes[i, 0]}x{seen.sizes[i, 1]}" for i in wrong]
+    unreadable, sizes = [*seen.unreadable, *notes["unreadable"]], notes["size"] + other
     right = f"other than {size[0]}x{size[1]}" if size else "the card states no size"
     return [
-        finding(
-            "unreadable", "pictures that cannot be read", [*seen.unreadable, *notes["unreadable"]]
-        ),
+        finding("unreadable", "pictures that cannot be read", unreadable),
         finding("labels", "unknown labels", notes["labels"] + no_label, unknown[:, None]),
-        finding(
-            "size", f"pictures of a wrong size ({right})", notes["size"] + other, wrong[:, None]
-        ),
+        finding("size", f"pictures of a wrong size ({right})", sizes, wrong[:, None]),
         finding("left out", "other things that loading leaves out or notes", notes["left out"]),
     ]
 
 
 def _kind(sentence: str) -> str:
     """Return the finding to which a sentence about something left out belongs."""
-    kinds = (kind for kind, words in _TROUBLE.items() if any(word in sentence for word in words))
+    kinds = (kind for kind, words in _PROBLEMS.items() if any(word in sentence for word in words))
     return next(kinds, "left out")
 
 
@@ -181,8 +176,8 @@ def _across(seen: Survey, groups: Sequence[np.ndarray]) -> list[Finding]:
             pairs = []
             for group in groups:
                 here, there = (group[seen.split[group] == split] for split in (later, earlier))
-                pairs += [(one, there[0]) for one in here if len(there)]
-            flat = sum(bool(seen.flat[one]) for one, _ in pairs)
+                pairs += [(copy, there[0]) for copy in here if len(there)]
+            flat = sum(bool(seen.flat[copy]) for copy, _ in pairs)
             inside = f" ({flat} of them flat)" if flat else ""
             title = f"{later} pictures that are exact copies of a {earlier} picture{inside}"
             found.append(_cases(seen, f"{later} in {earlier}", title, sorted(pairs)))
@@ -194,12 +189,12 @@ def _near(seen: Survey, groups: Sequence[np.ndarray], near: float, progress: boo
     keep = np.ones(len(seen), bool)
     for group in groups:
         keep[group[1:]] = False
-    one = np.flatnonzero(keep)
-    found = duplicates.twins(seen.thumbnails[one], seen.split[one], least=near, progress=progress)
-    pairs = _pairs(one, found.nearest)
+    left = np.flatnonzero(keep)
+    twins = duplicates.twins(seen.thumbnails[left], seen.split[left], least=near, progress=progress)
+    pairs = _pairs(left, twins.nearest)
     title = f"other pictures with a near copy: thumbnails correlate at {near:g} or more"
-    title += f" ({found.pairs:,} pairs)" if found.pairs else ""
-    if seen.subjects is not None and found.pairs:
+    title += f" ({twins.pairs:,} pairs)" if twins.pairs else ""
+    if seen.subjects is not None and twins.pairs:
         same = int((seen.subjects[pairs[:, 0]] == seen.subjects[pairs[:, 1]]).sum())
         title += f"; {same:,} of them of the same person, who may look alike in all pictures"
     differing = pairs[seen.labels[pairs[:, 0]] != seen.labels[pairs[:, 1]]]
@@ -208,17 +203,17 @@ def _near(seen: Survey, groups: Sequence[np.ndarray], near: float, progress: boo
         _cases(seen, "near disagree", "of these, labelled unlike their near copy", differing),
     ]
     if len(np.unique(seen.split)) > 1:
-        across = _pairs(one, found.elsewhere)
+        across = _pairs(left, twins.elsewhere)
         across = across[seen.split[across[:, 0]] != "train"]
         title = "of these, pictures outside train with a near copy in another split"
         results.append(_cases(seen, "near across", title, across))
     return results
 
 
-def _pairs(one: np.ndarray, twin: np.ndarray) -> np.ndarray:
+def _pairs(places: np.ndarray, twin: np.ndarray) -> np.ndarray:
     """Return int64 (M, 2): a picture and its twin, where there is one."""
     has = np.flatnonzero(twin >= 0)
-    return np.stack([one[has], one[twin[has]]], axis=1)
+    return np.stack([places[has], places[twin[has]]], axis=1)
 
 
 # Words
@@ -228,7 +223,7 @@ def _cases(
     seen: Survey,
     kind: str,
     title: str,
-    groups: Sequence[Sequence[int]] | np.ndarray,
+    groups: Iterable[Sequence[int] | np.ndarray],
     count: int | None = None,
 ) -> Finding:
     examples = [" = ".join(_picture(seen, place) for place in group) for group in groups]

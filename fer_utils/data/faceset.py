@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from fer_utils.data import _cache as cache
-from fer_utils.data import relabel
+from fer_utils.data import _cache, relabel
 from fer_utils.data._index import SPLITS
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
+
+if TYPE_CHECKING:
+    import torch
 
 _PER_FACE = ("images", "labels", "split", "votes", "subjects", "rows", "regions", "twins", "truth")
 
@@ -61,12 +63,12 @@ class FaceSet:
 
     def __post_init__(self) -> None:
         """Check that the arrays fit together, and make them read-only."""
-        for one in fields(self):
-            value = getattr(self, one.name)
+        for item in fields(self):
+            value = getattr(self, item.name)
             if isinstance(value, np.ndarray):
-                object.__setattr__(self, one.name, _read_only(value))
+                object.__setattr__(self, item.name, _read_only(value))
             elif isinstance(value, list):
-                object.__setattr__(self, one.name, tuple(value))
+                object.__setattr__(self, item.name, tuple(value))
         columns = {name: _read_only(np.asarray(column)) for name, column in self.columns.items()}
         object.__setattr__(self, "columns", columns)
         self._check()
@@ -235,11 +237,13 @@ class FaceSet:
         """
         return relabel.distribution(self._need_votes(), self.vote_names, rule)
 
-    def pictures(self, device: str | torch.device | None = None) -> torch.Tensor:
+    def pictures(self, device: "str | torch.device | None" = None) -> "torch.Tensor":
         """Return the images as a float32 tensor (N, C, H, W) with values in [0, 1].
 
         That is four bytes for every byte of `images`, all in memory: of a large set, take a part.
         """
+        import torch
+
         return torch.tensor(self.images).to(device).float().div_(255)
 
     def _need_votes(self) -> np.ndarray:
@@ -267,13 +271,13 @@ def _read_only(array: np.ndarray) -> np.ndarray:
 
 def _pick(images: np.ndarray, which: np.ndarray | slice) -> np.ndarray:
     """Return images at these positions; in a temporary file where they would fill the memory."""
-    if isinstance(which, slice) or len(which) * images[:1].nbytes <= cache.MOST_IN_MEMORY:
+    if isinstance(which, slice) or len(which) * images[:1].nbytes <= _cache.MOST_IN_MEMORY:
         return images[which]
-    return cache.map_rows(_in_chunks(images, which), images.shape[1:])
+    return _cache.map_rows(_in_chunks(images, which), images.shape[1:])
 
 
 def _in_chunks(images: np.ndarray, which: np.ndarray) -> Iterator[np.ndarray]:
-    step = max(1, cache.CHUNK_BYTES // images[:1].nbytes)
+    step = max(1, _cache.CHUNK_BYTES // images[:1].nbytes)
     for start in range(0, len(which), step):
         yield images[which[start : start + step]]
-        cache.forget(images)
+        _cache.forget(images)

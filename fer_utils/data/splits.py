@@ -50,9 +50,9 @@ def split(
         raise FerError(f"by={by!r} is not a way to split.{nearest(by, WAYS)}")
     if by == "paper":
         return _paper(faces)
-    shares = _checked(shares)
+    portions = _checked(shares)
     if by == "random":
-        divided = replace(faces, split=_random(faces.labels, shares, seed))
+        divided = replace(faces, split=_random(faces.labels, portions, seed))
         _warn(divided)
         return divided
     if faces.subjects is None:
@@ -60,7 +60,7 @@ def split(
             f'{faces.name} does not say who is shown, so by="subject" is not possible. '
             'by="random" draws pictures; the same people may then be on both sides.'
         )
-    return replace(faces, split=_by_subject(faces, shares, seed))
+    return replace(faces, split=_by_subject(faces, faces.subjects, portions, seed))
 
 
 def _checked(shares: Sequence[float]) -> np.ndarray:
@@ -113,8 +113,8 @@ def _warn(divided: FaceSet) -> None:
         )
 
 
-def _by_subject(faces: FaceSet, shares: np.ndarray, seed: int) -> np.ndarray:
-    people, who = np.unique(faces.subjects, return_inverse=True)
+def _by_subject(faces: FaceSet, subjects: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
+    people, who = np.unique(subjects, return_inverse=True)
     wanted = np.flatnonzero(shares)
     if len(people) < len(wanted):
         raise FerError(
@@ -143,7 +143,7 @@ def _assign(counts: np.ndarray, shares: np.ndarray, random: np.random.Generator)
     for person in order:
         side[person] = _cheapest(have, portion[person], shares, parts)
         have[side[person]] += portion[person]
-    for part in parts:
+    for part in parts.tolist():
         if not (side == part).any():
             _fill(side, have, portion, shares, part)
     for _ in range(_PASSES):
@@ -158,10 +158,12 @@ def _assign(counts: np.ndarray, shares: np.ndarray, random: np.random.Generator)
     return side
 
 
-def _cheapest(have: np.ndarray, one: np.ndarray, shares: np.ndarray, parts: np.ndarray) -> np.int64:
+def _cheapest(
+    have: np.ndarray, person: np.ndarray, shares: np.ndarray, parts: np.ndarray
+) -> np.int64:
     """Return the part in which one more person costs least."""
     wanted = shares[parts, None]
-    grown = ((have[parts] + one - wanted) ** 2).sum(axis=1)
+    grown = ((have[parts] + person - wanted) ** 2).sum(axis=1)
     return parts[np.argmin(grown - ((have[parts] - wanted) ** 2).sum(axis=1))]
 
 
@@ -178,3 +180,31 @@ def _fill(
     have[side[person]] -= portion[person]
     have[part] += portion[person]
     side[person] = part
+
+
+def draw(
+    labels: np.ndarray, *, test: int, valid: int = 0, per_class: bool = False, seed: int = 0
+) -> np.ndarray:
+    """Return a random split: str (N,), "test", "valid" and, for the rest, "train".
+
+    The papers give the sizes of their splits, never lists, so which pictures a paper tested on is
+    not known. What is drawn here has a paper's sizes and its way of drawing (pictures, not people),
+    with a fixed seed, so that everybody gets the same. People are on both sides, as in the papers.
+
+    Args:
+        labels: int64 (N,).
+        test: how many test pictures; with `per_class`, of every class.
+        valid: how many validation pictures, in all.
+        per_class: draw `test` pictures of every class.
+        seed: of the random numbers.
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    if per_class:
+        parts = [order[labels[order] == label][:test] for label in np.unique(labels)]
+        chosen = np.concatenate(parts)
+        order = np.concatenate([chosen, order[~np.isin(order, chosen)]])
+        test = len(chosen)
+    split = np.full(len(labels), "train")
+    split[order[:test]] = "test"
+    split[order[test : test + valid]] = "valid"
+    return split

@@ -1,9 +1,17 @@
-"""How the files of each data set lie on disk: one module per data set.
+"""The data sets, one module each: its card, how its files lie on disk, how it is opened.
 
-Each module has ``scan(root, **options) -> Listing``, which reads names and label files and opens no
-picture, and ``SIZE``, the side in pixels to which pictures are resized unless another is asked for.
-What two modules need stands in `tree` (folders and names) and `protocols` (the papers' splits).
+A module ends with its ``DATASET`` (a `fer_utils.data.catalog.Dataset`). Most of them have
+``scan(root, **options) -> DatasetIndex``, which reads names and label files and opens no picture;
+those whose faces have one form only have ``load(root, **options) -> FaceSet``. What several need
+stands in `fer_utils.data._tree` (folders and names) and `fer_utils.data.splits.draw` (the papers'
+splits). To add a data set, write its module and put its name here.
 """
 
-#: The data sets that are read through a Listing.
-NAMES = ("ckplus", "jaffe", "kdef", "ferg", "rafdb", "rafd", "sfew", "amfed", "folder")
+#: The data set that comes with the kit.
+EMBEDDED = "facs3d"
+
+#: All of them, in the order in which they are shown.
+NAMES = (
+    EMBEDDED, "fer2013", "ferplus", "ckplus", "jaffe", "kdef", "ferg", "rafdb", "rafd", "sfew",
+    "amfed", "folder",
+)  # fmt: skip

@@ -1,6 +1,7 @@
 """The rows of FER2013's csv files, each of them checked."""
 
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +16,8 @@ PIXELS = SIDE * SIDE
 
 #: FER2013's words for the splits, and ours.
 USAGE = {"Training": "train", "PublicTest": "valid", "PrivateTest": "test"}
+
+_ZERO, _SPACE = ord("0"), ord(" ")
 
 _USAGE = {usage.encode(): split for usage, split in USAGE.items()}
 
@@ -46,14 +49,14 @@ def read(
     Raises:
         FerError: naming the file, the line (the header is line 1), what was found and expected.
     """
-    from fer_utils.data.datasets._pixels import (
-        parse,  # compiled code, not needed when the cache is fresh
-    )
-
+    parse = compiled_parse()
     size = path.stat().st_size
     # Every pixel takes two bytes at least. Memory that is never written to is not used.
     images = np.empty((size // (2 * PIXELS) + 1, PIXELS), np.uint8)
-    labels, splits, rows, left_out = [], [], [], []
+    labels: list[int] = []
+    splits: list[str] = []
+    rows: list[int] = []
+    left_out: list[str] = []
     total = 0
     bar = tqdm(total=size, unit="B", unit_scale=True, desc=path.name, disable=not progress)
     with path.open("rb") as file, bar:
@@ -66,14 +69,14 @@ def read(
                 split = _split(fields["usage"]) if "usage" in fields else "train"
                 text = fields["pixels"].strip(b' "')
                 if not parse(np.frombuffer(text, np.uint8), images[len(rows)]):
-                    raise _BadRow(_pixel_trouble(text))
-            except _BadRow as trouble:
+                    raise _BadRow(_pixel_problem(text))
+            except _BadRow as problem:
                 if on_error == "raise":
                     raise FerError(
-                        f"{path}, line {number}: {trouble}. Get the file again, or read the other "
+                        f"{path}, line {number}: {problem}. Get the file again, or read the other "
                         'rows with on_error="report".'
                     ) from None
-                left_out.append(f"{path.name}, line {number}: {trouble}")
+                left_out.append(f"{path.name}, line {number}: {problem}")
             else:
                 labels.append(label)
                 splits.append(split)
@@ -115,7 +118,8 @@ def _header(path: Path, line: bytes) -> dict[str, int]:
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Yield line number and line; blank lines only if something follows them."""
-    number, blank = 1, []
+    number = 1
+    blank: list[tuple[int, bytes]] = []
     while line := file.readline(_LONGEST):
         number += 1
         whole = line
@@ -155,7 +159,7 @@ def _split(field: bytes) -> str:
     return split
 
 
-def _pixel_trouble(text: bytes) -> str:
+def _pixel_problem(text: bytes) -> str:
     """Say what is wrong with pixels that the fast parser refused."""
     values = [value for value in text.split(b" ") if value]
     for place, value in enumerate(values, start=1):
@@ -167,3 +171,44 @@ def _pixel_trouble(text: bytes) -> str:
 def _short(text: bytes | str, longest: int = 40) -> str:
     text = text.decode("utf-8", errors="replace") if isinstance(text, bytes) else text
     return repr(text if len(text) <= longest else text[:longest] + "...")
+
+
+def parse(text: np.ndarray, out: np.ndarray) -> bool:
+    """Read numbers from 0 to 255, separated by spaces, into `out`.
+
+    FER2013 has 83 million of them, so this loop is compiled: see `compiled_parse`.
+
+    Args:
+        text: uint8 (any length), the characters.
+        out: uint8 (n,), filled from the left.
+
+    Returns:
+        True if the text holds exactly n such numbers and nothing else; `out` is undefined if not.
+    """
+    value: int | np.signedinteger = 0
+    count, digits = 0, 0
+    for position in range(text.size + 1):
+        # One more space than there is ends the last number.
+        character = text[position] if position < text.size else np.uint8(_SPACE)
+        digit = np.int64(character) - _ZERO
+        if 0 <= digit <= 9:
+            value = 10 * value + digit
+            digits += 1
+            if value > 255:
+                return False
+        elif character != _SPACE:
+            return False
+        elif digits:
+            if count == out.size:
+                return False
+            out[count] = value
+            count, value, digits = count + 1, 0, 0
+    return count == out.size
+
+
+@functools.cache
+def compiled_parse() -> Callable[[np.ndarray, np.ndarray], bool]:
+    """Return `parse`, compiled: numba is loaded only where no cache spares the reading."""
+    from numba import njit
+
+    return njit(cache=True, nogil=True)(parse)

@@ -21,11 +21,30 @@ from pathlib import Path
 import numpy as np
 
 from fer_utils.data import _tree as tree
-from fer_utils.data._index import Listing
+from fer_utils.data._index import DatasetIndex
+from fer_utils.data.catalog import Card, Dataset
 from fer_utils.emotions import FER8
 from fer_utils.errors import FerError
 
-SIZE = 224
+CARD = Card(
+    name="amfed",
+    title="AM-FED+: webcam videos of people watching commercials, with action units",
+    papers=("borgalli2022",),
+    citation="McDuff, Amr and el Kaliouby, AM-FED+: an extended dataset of naturalistic facial "
+    "expressions collected in everyday settings, IEEE Transactions on Affective Computing "
+    "10(1), 2019.",
+    licence="Under an agreement that users sign; do not pass it on.",
+    get="Ask Affectiva (now part of Smart Eye) for the agreement.",
+    layout="""\
+AMFEDPLUS_Distribution/
+├── Videos - FLV (labeled)/
+│   └── ID.flv
+└── AU Labels/
+    └── ID-label.csv       Time,AU02,AU04,...,Smile: who saw it, in per cent""",
+    counts="1,044 videos. It has no expressions; how the papers make them of the action units "
+    "is not stated, so the rules here are our own, and no count of pictures can be expected.",
+)
+
 
 #: Endings of video files.
 VIDEOS = (".flv", ".avi", ".mp4", ".mov", ".wmv")
@@ -70,7 +89,7 @@ _EXPECTED = "the folders AU Labels and Videos - FLV (labeled)"
 _UNIT = re.compile(r"(?:Unilateral_([LR]))?AU0*(\d+)", re.IGNORECASE)
 
 
-def scan(root: Path, *, every: float = 1.0, threshold: float = 50.0) -> Listing:
+def scan(root: Path, *, every: float = 1.0, threshold: float = 50.0) -> DatasetIndex:
     """List moments of the videos whose action units show one expression.
 
     Args:
@@ -79,8 +98,8 @@ def scan(root: Path, *, every: float = 1.0, threshold: float = 50.0) -> Listing:
         threshold: per cent of the coders that must have seen an action unit.
 
     Returns:
-        Listing with `seconds`; one subject for each video (its ID: the names do not tell whether
-        two videos show the same person); columns "video" and "action_units" ("2+5+26").
+        DatasetIndex with `seconds`; one subject for each video (its ID: the names do not tell
+        whether two videos show the same person); columns "video" and "action_units" ("2+5+26").
 
     Raises:
         FerError: labels or videos are missing, or a label file cannot be read.
@@ -91,7 +110,7 @@ def scan(root: Path, *, every: float = 1.0, threshold: float = 50.0) -> Listing:
             "and per cent from above 0 to 100."
         )
     folder = tree.home(root, lambda place: tree.child(place, "AU Labels") is not None, _EXPECTED)
-    tables, left_out = tree.walk(tree.child(folder, "AU Labels"))
+    tables, left_out = tree.walk(tree.child(folder, "AU Labels") or folder)
     tables = [path for path in tables if path.name.lower().endswith("-label.csv")]
     if not tables:
         raise FerError(f"{folder / 'AU Labels'} holds no files like ID-label.csv. Unpack it again.")
@@ -120,7 +139,7 @@ def scan(root: Path, *, every: float = 1.0, threshold: float = 50.0) -> Listing:
             else:
                 unused[expression] += 1
     left_out += [f"{count:,} moments: {why}" for why, count in sorted(unused.items())]
-    return _listing(folder, faces, left_out)
+    return _index(folder, faces, left_out)
 
 
 def expression_of(units: set[str]) -> str:
@@ -209,13 +228,13 @@ def _written(units: set[str]) -> str:
     return "+".join(sorted(shown, key=lambda unit: (int(unit.strip("LR")), unit)))
 
 
-def _listing(
+def _index(
     folder: Path, faces: list[tuple[Path, float, str, str]], left_out: list[str]
-) -> Listing:
+) -> DatasetIndex:
     if not faces:
         raise FerError(f"{folder}: no moment shows an expression. {'; '.join(left_out)}")
     names = np.array([video.stem for video, *_ in faces], np.str_)
-    return Listing(
+    return DatasetIndex(
         root=folder,
         files=tuple(video for video, *_ in faces),
         labels=np.array([FER8.index(expression) for _, _, expression, _ in faces], np.int64),
@@ -229,3 +248,6 @@ def _listing(
         left_out=tuple(left_out),
         seconds=np.array([moment for _, moment, _, _ in faces], np.float64),
     )
+
+
+DATASET = Dataset(CARD, size=224, scan=scan)

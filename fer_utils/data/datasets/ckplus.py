@@ -23,13 +23,61 @@ from pathlib import Path
 import numpy as np
 
 from fer_utils.data import _tree as tree
-from fer_utils.data._index import Listing
+from fer_utils.data._index import DatasetIndex
+from fer_utils.data.catalog import Card, Dataset, by_class
 from fer_utils.data.datasets import _fer2013_csv as fer2013_csv
-from fer_utils.data.datasets import protocols
+from fer_utils.data.splits import draw
 from fer_utils.emotions import FER8, canonical, nearest
 from fer_utils.errors import FerError
 
-SIZE = 48
+# angry, disgust, fear, happy, sad, surprise, neutral, contempt: labelled sequences of CK+
+_SEQUENCES = (45, 59, 25, 69, 28, 83, 0, 18)
+_LAST_THREE = by_class(*(3 * count for count in _SEQUENCES), classes=FER8)
+
+CARD = Card(
+    name="ckplus",
+    title="Extended Cohn-Kanade (CK+): posed sequences from neutral to the peak",
+    papers=("minaee2019",),
+    citation="Lucey et al., The extended Cohn-Kanade dataset (CK+): a complete dataset for "
+    "action unit and emotion-specified expression, CVPR Workshops 2010.",
+    licence="Research only, after signing an agreement; only some of the people may be shown "
+    "in print.",
+    get="Ask Jeffrey Cohn's group at the University of Pittsburgh, who send the agreement. "
+    "CK+48 and ckextended.csv were cut from it by others, who uploaded them to Kaggle; that "
+    "does not replace the agreement.",
+    layout="""\
+ckplus/
+├── CK+48/                 the last three frames of each sequence
+│   ├── anger/
+│   │   └── S010_004_00000017.png        subject_sequence_frame
+│   └── contempt/ disgust/ fear/ happy/ sadness/ surprise/
+├── ckextended.csv         or: emotion,pixels,Usage as in FER2013; 7 is contempt
+├── cohn-kanade-images/    or: the original sequences
+│   └── S005/001/S005_001_00000001.png
+└── Emotion/               with their labels
+    └── S005/001/S005_001_00000011_emotion.txt""",
+    counts="CK+48: 981 pictures = 327 sequences x 3 frames, 118 people, no neutral. The "
+    "original: 593 sequences of 123 people, 327 of them labelled. ckextended.csv: 920 rows.",
+    expected={
+        "faces": 981,
+        "subjects": 118,
+        "classes": _LAST_THREE,
+        "size": (48, 48),
+    },
+    forms={
+        "cohn-kanade-images/": {
+            "faces": 981,
+            "subjects": 118,
+            "classes": _LAST_THREE,
+        },
+        "ckextended.csv": {
+            "faces": 920,
+            "classes": by_class(45, 59, 25, 69, 28, 83, 593, 18, classes=FER8),
+            "size": (48, 48),
+        },
+    },
+)
+
 
 #: Numbers in the original Emotion files.
 EMOTION_FILES = (
@@ -40,6 +88,7 @@ EMOTION_FILES = (
 FRAMES = ("peak", "last3", "neutral+peak", "neutral+last3")
 
 _CLASSES = tuple(name for name in FER8 if name != "neutral")
+_IMAGES = "cohn-kanade-images"
 _NAME = re.compile(r"S(\d{3})_(\d{3})_(\d{8})", re.IGNORECASE)
 _EXPECTED = (
     "CK+48 (folders anger, contempt, ... of pictures like S010_004_00000017.png), ckextended.csv, "
@@ -47,7 +96,7 @@ _EXPECTED = (
 )
 
 
-def scan(root: Path, *, frames: str | None = None) -> Listing:
+def scan(root: Path, *, frames: str | None = None) -> DatasetIndex:
     """List CK+ in whichever of its three forms lies in `root`.
 
     Args:
@@ -56,8 +105,8 @@ def scan(root: Path, *, frames: str | None = None) -> Listing:
             ckextended.csv does not tell sequences apart.
 
     Returns:
-        Listing with subjects ("S010"), columns "sequence" ("S010_004") and "frame" (counted from
-        1); for the csv file with its images and without these.
+        DatasetIndex with subjects ("S010"), columns "sequence" ("S010_004") and "frame" (counted
+        from 1); for the csv file with its images and without these.
 
     Raises:
         FerError: none of the forms is there, a part is missing, or a label is unknown.
@@ -76,7 +125,7 @@ def scan(root: Path, *, frames: str | None = None) -> Listing:
 
 
 def _fits(folder: Path) -> bool:
-    return bool(_class_folders(folder) or _table(folder) or _part(folder, "cohn-kanade-images"))
+    return bool(_class_folders(folder) or _table(folder) or _part(folder, _IMAGES))
 
 
 def _class_folders(folder: Path) -> list[Path]:
@@ -108,7 +157,7 @@ def _part(folder: Path, name: str) -> Path | None:
     return None
 
 
-def _csv(path: Path, frames: str | None) -> Listing:
+def _csv(path: Path, frames: str | None) -> DatasetIndex:
     if frames is not None:
         raise FerError(
             f"{path} does not tell which pictures are of one sequence, so frames={frames!r} is not "
@@ -116,7 +165,7 @@ def _csv(path: Path, frames: str | None) -> Listing:
         )
     found = fer2013_csv.read(path, classes=FER8, progress=False)
     labels = found["labels"]
-    return Listing(
+    return DatasetIndex(
         root=path.parent,
         files=(path,),
         labels=labels,
@@ -128,7 +177,7 @@ def _csv(path: Path, frames: str | None) -> Listing:
     )
 
 
-def _folders(folder: Path, frames: str) -> Listing:
+def _folders(folder: Path, frames: str) -> DatasetIndex:
     if frames.startswith("neutral"):
         raise FerError(
             f"{folder} holds only the last three frames of each sequence; frames={frames!r} needs "
@@ -146,13 +195,13 @@ def _folders(folder: Path, frames: str) -> Listing:
     absent = sorted(set(_CLASSES) - {_CLASSES[label] for label in labels})
     left_out += [f"there is no picture of {name}: half unpacked?" for name in absent]
     tree.unique(files, [tree.stem(file).upper() for file in files], folder)
-    keep = range(len(files))
+    keep = list(range(len(files)))
     if frames == "peak":
         last = {sequence: place for place, sequence, _ in _in_time(files)}
         keep = sorted(last.values())
     else:
-        left_out += tree.missing(len(files), 981, "pictures")
-    return _listing(folder, [files[i] for i in keep], [labels[i] for i in keep], left_out)
+        left_out += tree.missing(len(files), CARD.expected["faces"], "pictures")
+    return _index(folder, [files[i] for i in keep], [labels[i] for i in keep], left_out)
 
 
 def _label(folder: Path) -> int:
@@ -169,12 +218,13 @@ def _in_time(files: Sequence[Path]) -> list[tuple[int, str, int]]:
 
 
 def _parts(file: Path) -> tuple[str, str, int]:
-    subject, sequence, frame = _NAME.fullmatch(tree.stem(file)).groups()
-    return f"S{subject}", sequence, int(frame)
+    # only files whose names have the form come here, and it has a fixed width: S010_004_00000017
+    subject, sequence, frame = tree.stem(file).upper().split("_")
+    return subject, sequence, int(frame)
 
 
-def _sequences(folder: Path, frames: str) -> Listing:
-    images = _part(folder, "cohn-kanade-images")
+def _sequences(folder: Path, frames: str) -> DatasetIndex:
+    images = _part(folder, _IMAGES) or folder / _IMAGES
     emotions = _part(folder, "Emotion")
     if emotions is None:
         raise FerError(
@@ -208,7 +258,7 @@ def _sequences(folder: Path, frames: str) -> Listing:
     words = [word for _, word in taken]
     classes = FER8 if "neutral" in words else _CLASSES
     labels = [classes.index(word) for word in words]
-    return _listing(folder, [file for file, _ in taken], labels, left_out, classes)
+    return _index(folder, [file for file, _ in taken], labels, left_out, classes)
 
 
 def _emotion_files(emotions: Path, root: Path) -> tuple[dict[str, str], list[str]]:
@@ -221,7 +271,7 @@ def _emotion_files(emotions: Path, root: Path) -> tuple[dict[str, str], list[str
             continue
         try:
             number = float(file.read_text("ascii").strip())
-            word = dict(enumerate(EMOTION_FILES))[number]
+            word = {float(k): word for k, word in enumerate(EMOTION_FILES)}[number]
         except (ValueError, KeyError):
             raise FerError(
                 f"{file} does not hold a label: expected one number from 0 (neutral) to 7 "
@@ -235,15 +285,15 @@ def _emotion_files(emotions: Path, root: Path) -> tuple[dict[str, str], list[str
     return known, notes
 
 
-def _listing(
+def _index(
     root: Path,
     files: Sequence[Path],
     labels: Sequence[int],
     left_out: Sequence[str],
     classes: tuple[str, ...] = _CLASSES,
-) -> Listing:
+) -> DatasetIndex:
     parts = [_parts(file) for file in files]
-    return Listing(
+    return DatasetIndex(
         root=root,
         files=tuple(files),
         labels=np.array(labels, np.int64),
@@ -262,4 +312,7 @@ def _listing(
 def _minaee(labels: np.ndarray) -> np.ndarray:
     """70 % training, 10 % validation, 20 % test pictures, at random (minaee2019, IV.B)."""
     count = len(labels)
-    return protocols.draw(labels, test=round(0.2 * count), valid=round(0.1 * count))
+    return draw(labels, test=round(0.2 * count), valid=round(0.1 * count))
+
+
+DATASET = Dataset(CARD, size=48, scan=scan)

@@ -4,22 +4,76 @@ Sources: Goodfellow et al., "Challenges in representation learning: a report on 
 learning contests" (ICONIP 2013); FERPlus: see `fer_utils.data.datasets.ferplus`.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from fer_utils.data import _cache as kept
-from fer_utils.data import _reading as reading
+from fer_utils.data import _cache
+from fer_utils.data import _tree as tree
+from fer_utils.data._reading import Form, ReadOptions, read_pictures
+from fer_utils.data.catalog import Card, Dataset, Download, by_class, from_splits
 from fer_utils.data.datasets import _fer2013_csv as fer2013_csv
-from fer_utils.data.datasets import _folders as folders
 from fer_utils.data.datasets import ferplus
 from fer_utils.data.faceset import FaceSet
-from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES
+from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES, canonical
 from fer_utils.errors import FerError
+
+# angry, disgust, fear, happy, sad, surprise, neutral
+_FER2013 = {
+    "train": by_class(3995, 436, 4097, 7215, 4830, 3171, 4965),
+    "valid": by_class(467, 56, 496, 895, 653, 415, 607),
+    "test": by_class(491, 55, 528, 879, 594, 416, 626),
+}
+
+# Kaggle's folders have PublicTest and PrivateTest in one.
+_FER2013_FOLDERS = {
+    "train": _FER2013["train"],
+    "test": {name: n + _FER2013["test"][name] for name, n in _FER2013["valid"].items()},
+}
+
+CARD = Card(
+    name="fer2013",
+    title="FER2013: 48x48 grey faces from a web image search, seven expressions",
+    papers=("alessi2019", "minaee2019", "mazen2021"),
+    citation="Goodfellow et al., Challenges in representation learning: a report on three "
+    "machine learning contests, ICONIP 2013.",
+    licence="No licence was published; the rules of the Kaggle competition apply, and the "
+    "rights in the pictures stay with their unknown owners. Do not pass it on.",
+    get="Kaggle, the competition 'Challenges in Representation Learning: Facial Expression "
+    "Recognition Challenge' (free account; accept the rules). Take icml_face_data.csv, or "
+    "fer2013.csv from fer2013.tar.gz.",
+    layout="""\
+fer2013/
+├── fer2013.csv            emotion,pixels,Usage; or
+├── icml_face_data.csv     the same columns in another order; or
+├── train.csv              emotion,pixels: Training only; or Kaggle's folders
+├── train/
+│   └── angry/ disgust/ fear/ happy/ neutral/ sad/ surprise/
+│       └── Training_3908.jpg
+├── test/                  PublicTest and PrivateTest together
+└── fer2013new.csv         FERPlus's votes, beside a csv file""",
+    counts="35,887 = 28,709 Training + 3,589 PublicTest + 3,589 PrivateTest; 12 are all black, "
+    "and 568 rows of the two test parts copy a Training picture.",
+    expected={**from_splits(_FER2013), "size": (48, 48)},
+    forms={
+        "train.csv": {**from_splits({"train": _FER2013["train"]}), "size": (48, 48)},
+        "FER2013Train/": {"size": (48, 48)},
+        "train/": {**from_splits(_FER2013_FOLDERS), "size": (48, 48)},
+    },
+    download=Download(
+        library="kagglehub",
+        kind="competition",
+        handle="challenges-in-representation-learning-facial-expression-recognition-challenge",
+        md5={"icml_face_data.csv": "b114b9e04e6949e5fe8b6a98b3892b1d"},
+        before="Make a free Kaggle account, open the competition 'Challenges in Representation "
+        "Learning: Facial Expression Recognition Challenge', accept its rules, and give "
+        "kagglehub your API token as its own documentation says.",
+    ),
+)
 
 #: In the order in which they are looked for: the first two have every split and every label.
 CSV_FILES = ("fer2013.csv", "icml_face_data.csv", "train.csv")
-VOTES_FILE = "fer2013new.csv"
 
 
 def load(
@@ -60,22 +114,22 @@ def load(
     """
     if on_error not in ("raise", "report"):
         raise FerError(f'on_error must be "raise" or "report", not {on_error!r}')
-    source = recognise(Path(root))
+    source = recognize(Path(root))
     if source is None:
         raise FerError(_nothing_there(Path(root)))
-    options = {"on_error": on_error, "cache": cache, "progress": progress}
+    options = ReadOptions(on_error=on_error, cache=cache, progress=progress)
     if source.is_file():
-        faces = _from_csv(source, **options)
+        faces = _from_csv(source, options)
     elif _is_ferplus(source):
-        faces = _from_ferplus(source, rule or "majority", **options)
+        faces = _from_ferplus(source, rule or ferplus.DATASET.label_rule, options)
     else:
-        faces = _from_class_folders(source, **options)
+        faces = _from_class_folders(source, options)
     if faces.left_out:
         print(f"{faces.name}: {len(faces.left_out)} left out; the first: {faces.left_out[0]}")
     return faces.relabel(rule) if rule and not faces.label_rule else faces
 
 
-def recognise(path: Path) -> Path | None:
+def recognize(path: Path) -> Path | None:
     """Return the csv file or folder to read FER2013 from, or None if nothing known is there."""
     if path.is_file():
         return path
@@ -84,7 +138,7 @@ def recognise(path: Path) -> Path | None:
     for name in CSV_FILES:
         if (path / name).is_file():
             return path / name
-    return path if _is_ferplus(path) or folders.split_folders(path) else None
+    return path if _is_ferplus(path) or tree.split_folders(path) else None
 
 
 def _is_ferplus(folder: Path) -> bool:
@@ -95,8 +149,8 @@ def _nothing_there(root: Path) -> str:
     expected = f"{', '.join(CSV_FILES)}, FER2013Train/ or train/angry/"
     if not root.is_dir():
         return f"{root} does not exist. Give the folder that holds {expected}."
-    inside = folders.listing(root)
-    below = [folder for folder in inside if folder.is_dir() and recognise(folder)]
+    inside = tree.entries(root)
+    below = [folder for folder in inside if folder.is_dir() and recognize(folder)]
     if below:
         return f"FER2013 is one folder further down: give {below[0]} instead of {root}."
     found = ", ".join(item.name for item in inside[:5]) or "nothing"
@@ -104,33 +158,33 @@ def _nothing_there(root: Path) -> str:
     return f"No FER2013 in {root}: expected {expected}; found {found}{more}."
 
 
-def _from_csv(path: Path, *, on_error: str, cache: bool, progress: bool) -> FaceSet:
-    votes_file = path.parent / VOTES_FILE
+def _from_csv(path: Path, options: ReadOptions) -> FaceSet:
+    votes_file = path.parent / ferplus.VOTES_FILE
     sources = [path] + ([votes_file] if votes_file.is_file() else [])
-    stamp = kept.fingerprint(sources) + on_error
-    arrays = kept.read("fer2013", path, stamp) if cache else None
+    stamp = _cache.fingerprint(sources) + options.on_error
+    arrays = _cache.read(CARD.name, path, stamp) if options.cache else None
     if arrays is None:
-        arrays = fer2013_csv.read(path, on_error=on_error, progress=progress)
+        arrays = fer2013_csv.read(path, on_error=options.on_error, progress=options.progress)
         if votes_file in sources:
             arrays["votes"] = ferplus.read_votes(votes_file, arrays)
-        if cache:
-            kept.write("fer2013", path, stamp, arrays)
+        if options.cache:
+            _cache.write(CARD.name, path, stamp, arrays)
     left_out = arrays["left_out"].tolist()
     if path.name == "train.csv" and (path.parent / "test.csv").is_file():
         left_out.append("test.csv: every row, for it has no labels (icml_face_data.csv has them)")
     return _face_set(arrays, votes=arrays.get("votes"), left_out=left_out)
 
 
-def _from_class_folders(root: Path, *, on_error: str, cache: bool, progress: bool) -> FaceSet:
-    files, labels, split = folders.by_class(root, FER7)
-    arrays = _read_tree(root, files, on_error, cache, progress)
+def _from_class_folders(root: Path, options: ReadOptions) -> FaceSet:
+    files, labels, split = _by_class(root, FER7)
+    arrays = _read_tree(root, files, options)
     arrays |= {"labels": labels[arrays["kept"]], "split": split[arrays["kept"]]}
     return _face_set(arrays, left_out=arrays["left_out"].tolist())
 
 
-def _from_ferplus(root: Path, rule: str, *, on_error: str, cache: bool, progress: bool) -> FaceSet:
+def _from_ferplus(root: Path, rule: str, options: ReadOptions) -> FaceSet:
     files, votes, split, repeated = ferplus.read_labels(root)
-    arrays = _read_tree(root, files, on_error, cache, progress)
+    arrays = _read_tree(root, files, options)
     here = arrays["kept"]
     # FER2013's own labels are not in these folders; the rule replaces these at once.
     arrays |= {"labels": np.zeros(len(here), np.int64), "split": split[here]}
@@ -139,19 +193,10 @@ def _from_ferplus(root: Path, rule: str, *, on_error: str, cache: bool, progress
     return faces.relabel(rule)
 
 
-def _read_tree(
-    root: Path, files: list[Path], on_error: str, cache: bool, progress: bool
-) -> dict[str, np.ndarray]:
-    found = reading.pictures(
-        files,
-        root,
-        reading.Form(fer2013_csv.SIDE, exact=True),
-        name="fer2013",
-        on_error=on_error,
-        cache=cache,
-        progress=progress,
-    )
-    paths = np.array(folders.names_below(root, files))
+def _read_tree(root: Path, files: list[Path], options: ReadOptions) -> dict[str, np.ndarray]:
+    form = Form(fer2013_csv.SIDE, exact=True)
+    found = read_pictures(files, root, form, options, name=CARD.name)
+    paths = np.array(tree.names_below(root, files))
     return {
         "images": found.images,
         "kept": found.kept,
@@ -168,10 +213,47 @@ def _face_set(
     classes: tuple[str, ...] = FER7,
 ) -> FaceSet:
     return FaceSet(
-        name="fer2013",
-        **{key: arrays[key] for key in ("images", "labels", "split", "rows")},
+        name=CARD.name,
+        images=arrays["images"],
+        labels=arrays["labels"],
+        split=arrays["split"],
+        rows=arrays["rows"],
         classes=classes,
         votes=votes,
         vote_names=FERPLUS_VOTES if votes is not None else (),
         left_out=tuple(left_out),
     )
+
+
+def _by_class(root: Path, classes: Sequence[str]) -> tuple[list[Path], np.ndarray, np.ndarray]:
+    """Return the files of a tree SPLIT/CLASS/picture: paths, labels int64 (N,), split str (N,).
+
+    Raises:
+        FerError: a class folder has an unknown name or holds nothing.
+    """
+    files, labels, splits = [], [], []
+    for folder, split in tree.split_folders(root).items():
+        for class_folder in tree.entries(folder):
+            label = _class_of(class_folder, classes)
+            pictures = tree.entries(class_folder)
+            if not pictures:
+                raise FerError(f"{class_folder} holds no pictures. Unpack the data set again.")
+            files += pictures
+            labels += [label] * len(pictures)
+            splits += [split] * len(pictures)
+    return files, np.array(labels, np.int64), np.array(splits, np.str_)
+
+
+def _class_of(folder: Path, classes: Sequence[str]) -> int:
+    if not folder.is_dir():
+        raise FerError(f"{folder} lies where only class folders ({', '.join(classes)}) belong.")
+    try:
+        return list(classes).index(canonical(folder.name))
+    except ValueError as error:  # not an expression, or not one of this data set's
+        reason = str(error) if isinstance(error, FerError) else "it is not in this data set."
+        raise FerError(
+            f"{folder}: unknown class folder; expected {', '.join(classes)}. {reason}"
+        ) from None
+
+
+DATASET = Dataset(CARD, size=fer2013_csv.SIDE, load=load, recognize=recognize)

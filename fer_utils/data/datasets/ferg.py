@@ -11,11 +11,36 @@ from pathlib import Path
 import numpy as np
 
 from fer_utils.data import _tree as tree
-from fer_utils.data._index import Listing
-from fer_utils.data.datasets import protocols
+from fer_utils.data._index import DatasetIndex
+from fer_utils.data.catalog import Card, Dataset, by_class
+from fer_utils.data.splits import draw
 from fer_utils.emotions import FER7
 
-SIZE = 64
+CARD = Card(
+    name="ferg",
+    title="FERG-DB: six cartoon characters, seven expressions",
+    papers=("minaee2019",),
+    citation="Aneja, Colburn, Faigin, Shapiro and Mones, Modeling stylized character "
+    "expressions via deep learning, ACCV 2016.",
+    licence="Terms come with the access, which is given on request; do not pass it on.",
+    get="Fill in the form on the page of the FERG database, University of Washington (Graphics "
+    "and Imaging Laboratory).",
+    layout="""\
+FERG_DB_256/
+├── aia/                   aia bonnie jules malcolm mery ray
+│   ├── aia_anger/         anger disgust fear joy neutral sadness surprise
+│   │   └── aia_anger_1.png
+│   └── ...
+└── ...""",
+    counts="55,767 pictures of 256x256, 6 characters.",
+    expected={
+        "faces": 55_767,
+        "subjects": 6,
+        "classes": by_class(9169, 8571, 7419, 7330, 7627, 8712, 6939),
+        "size": (256, 256),
+    },
+)
+
 
 #: The words in the names.
 EXPRESSIONS = {
@@ -27,15 +52,15 @@ EXPRESSIONS = {
 CHARACTERS = ("aia", "bonnie", "jules", "malcolm", "mery", "ray")
 
 _FORM = "aia_anger_1.png"
-_COUNT = 55_767
+_COUNT = CARD.expected["faces"]
 _NAME = re.compile(r"([a-z]+)_([a-z]+)_(\d+)", re.IGNORECASE)
 
 
-def scan(root: Path) -> Listing:
+def scan(root: Path) -> DatasetIndex:
     """List FERG's pictures.
 
     Returns:
-        Listing with subjects (the characters) and column "number" (of the picture within its
+        DatasetIndex with subjects (the characters) and column "number" (of the picture within its
         character and expression).
 
     Raises:
@@ -51,7 +76,7 @@ def scan(root: Path) -> Listing:
     absent = [name for name in CHARACTERS if name not in character]
     left_out += [f"there is no picture of {name}: half unpacked?" for name in absent]
     left_out += tree.missing(len(files), _COUNT, "pictures")
-    return Listing(
+    return DatasetIndex(
         root=folder,
         files=tuple(files),
         labels=labels,
@@ -69,4 +94,7 @@ def _fits(folder: Path) -> bool:
 
 
 def _minaee(labels: np.ndarray) -> np.ndarray:
-    return protocols.draw(labels, test=1000, valid=14_000, per_class=True)
+    return draw(labels, test=1000, valid=14_000, per_class=True)
+
+
+DATASET = Dataset(CARD, size=64, scan=scan)

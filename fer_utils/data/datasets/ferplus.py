@@ -6,13 +6,43 @@ recognition with crowd-sourced label distribution" (ICMI 2016), and Microsoft's 
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from fer_utils.data.catalog import Card, Dataset
 from fer_utils.data.datasets._fer2013_csv import USAGE
+from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FERPLUS_VOTES, canonical
 from fer_utils.errors import FerError
+
+CARD = Card(
+    name="ferplus",
+    title="FERPlus (FER+): ten taggers' votes for the faces of FER2013, with contempt",
+    papers=("pandey2019", "minaee2019"),
+    citation="Barsoum, Zhang, Canton Ferrer and Zhang, Training deep networks for facial "
+    "expression recognition with crowd-sourced label distribution, ICMI 2016.",
+    licence="The votes: MIT. The pictures are FER2013's, under its terms.",
+    get="Microsoft's FERPlus repository on GitHub (microsoft/FERPlus): put fer2013new.csv "
+    "beside fer2013.csv.",
+    layout="""\
+fer2013/                   FERPlus lies in FER2013's folder
+├── fer2013.csv
+├── fer2013new.csv         Usage,Image name,neutral,happiness,...,unknown,NF; or
+├── FER2013Train/          the folders of FERPlus's generator
+│   ├── fer0000000.png
+│   └── label.csv
+├── FER2013Valid/
+└── FER2013Test/""",
+    counts="35,887 rows of votes; how many faces are usable depends on the rule: majority "
+    "keeps 25,060 of the training and 3,199 of the validation faces.",
+    expected={"splits": {"train": 25_060, "valid": 3199}, "size": (48, 48)},
+    forms={"FER2013Train/": {"size": (48, 48)}},
+)
+
+#: The votes, beside FER2013's csv file.
+VOTES_FILE = "fer2013new.csv"
 
 #: The folders that FERPlus's generator writes, each with its label.csv.
 FOLDERS = {"FER2013Train": "train", "FER2013Valid": "valid", "FER2013Test": "test"}
@@ -150,3 +180,35 @@ def _label_lines(table: Path) -> Iterator[tuple[int, str, list[int]]]:
                     f"{','.join(row)[:60]!r}. Get the file again."
                 )
             yield reader.line_num, row[0], _votes(where, votes)
+
+
+def load(
+    root: str | Path,
+    *,
+    on_error: str = "raise",
+    cache: bool = True,
+    rule: str | None = "majority",
+    progress: bool = True,
+) -> FaceSet:
+    """Read FER2013's faces, labelled by a rule for the votes: see `load` in `fer2013`."""
+    # here, not above: that module reads the votes with this one
+    from fer_utils.data.datasets import fer2013
+
+    faces = fer2013.load(root, on_error=on_error, cache=cache, rule=rule, progress=progress)
+    return replace(faces, name=CARD.name)
+
+
+def recognize(path: Path) -> Path | None:
+    """Return the file or folder of votes that goes with the faces in a folder, or None."""
+    from fer_utils.data.datasets import fer2013
+
+    faces = fer2013.recognize(path)
+    if faces is None:
+        return None
+    names = [faces.with_name(VOTES_FILE)] if faces.is_file() else [faces / name for name in FOLDERS]
+    return next((place for place in names if place.exists()), None)
+
+
+DATASET = Dataset(
+    CARD, size=48, load=load, recognize=recognize, folder="fer2013", label_rule="majority"
+)

@@ -16,21 +16,37 @@ from pathlib import Path
 import numpy as np
 
 from fer_utils.data import _tree as tree
-from fer_utils.data._index import Listing
-from fer_utils.data.datasets._folders import SPLIT_FOLDERS
+from fer_utils.data._index import DatasetIndex
+from fer_utils.data.catalog import Card, Dataset
 from fer_utils.emotions import FER7, FER8, canonical
 from fer_utils.errors import FerError
 
-SIZE = 48
+CARD = Card(
+    name="folder",
+    title="A folder of your own photos, labelled by the names of folders or of files",
+    papers=(),
+    citation="Your own pictures.",
+    licence="Ask the people shown. Photos stay on your computer: the kit sends nothing.",
+    get="Take some; one face in each picture, and somebody who agrees to it.",
+    layout="""\
+photos/
+├── happy/                 any spelling: Happy, JOY, happiness
+│   └── anything.jpg
+├── sad/
+└── happy_anything.jpg     or without folders: the expression first (or last) in the name""",
+    counts="As many as you have.",
+    own=True,
+)
+
 
 _FORM = "happy/photo.jpg or happy_photo.jpg"
 
 
-def scan(root: Path) -> Listing:
+def scan(root: Path) -> DatasetIndex:
     """List the photos of a folder.
 
     Returns:
-        Listing with the classes FER7, or FER8 where a photo shows contempt; without subjects.
+        DatasetIndex with the classes FER7, or FER8 where a photo shows contempt; without subjects.
         Everything is "train" where there are no folders of splits.
 
     Raises:
@@ -54,7 +70,7 @@ def scan(root: Path) -> Listing:
     if not files:
         raise FerError(f"{root} holds no photos. Put them in as {_FORM}.")
     classes = FER8 if "contempt" in words else FER7
-    return Listing(
+    return DatasetIndex(
         root=root,
         files=tuple(files),
         labels=np.array([classes.index(word) for word in words], np.int64),
@@ -66,7 +82,7 @@ def scan(root: Path) -> Listing:
 
 def _splits(root: Path) -> list[tuple[Path, str]]:
     """Return the folders of splits with their names, or the whole folder as "train"."""
-    parts = [(place, SPLIT_FOLDERS.get(place.name.lower())) for place in tree.subfolders(root)]
+    parts = [(place, tree.SPLIT_FOLDERS.get(place.name.lower())) for place in tree.subfolders(root)]
     named = [(place, split) for place, split in parts if split]
     beside = [path for path in tree.entries(root) if path not in {place for place, _ in named}]
     wrong = [path for path in beside if path.is_dir() or tree.is_picture(path)]
@@ -131,3 +147,6 @@ def _of_name(photo: Path) -> str:
     raise FerError(
         f"{photo}: the name has no expression; expected {_FORM}, with one of {', '.join(FER8)}."
     )
+
+
+DATASET = Dataset(CARD, size=48, scan=scan)

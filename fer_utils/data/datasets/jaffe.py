@@ -10,11 +10,34 @@ from pathlib import Path
 import numpy as np
 
 from fer_utils.data import _tree as tree
-from fer_utils.data._index import Listing
-from fer_utils.data.datasets import protocols
+from fer_utils.data._index import DatasetIndex
+from fer_utils.data.catalog import Card, Dataset, by_class
+from fer_utils.data.splits import draw
 from fer_utils.emotions import FER7
 
-SIZE = 256
+CARD = Card(
+    name="jaffe",
+    title="JAFFE: ten Japanese women, seven posed expressions",
+    papers=("minaee2019",),
+    citation="Lyons, Akamatsu, Kamachi and Gyoba, Coding facial expressions with Gabor "
+    "wavelets, FG 1998.",
+    licence="Non-commercial scientific research only; not to be passed on.",
+    get="Request access to 'The Japanese Female Facial Expression (JAFFE) Dataset' on Zenodo "
+    "(doi 10.5281/zenodo.3451524); follow its instructions to the letter.",
+    layout="""\
+jaffe/
+├── KA.AN1.39.tiff         subject.expression+take.number
+├── KA.AN2.40.tiff         AN DI FE HA NE SA SU
+└── ...""",
+    counts="213 pictures of 256x256, 10 people.",
+    expected={
+        "faces": 213,
+        "subjects": 10,
+        "classes": by_class(30, 29, 32, 31, 31, 30, 30),
+        "size": (256, 256),
+    },
+)
+
 
 #: The letters in the names.
 EXPRESSIONS = {
@@ -23,15 +46,15 @@ EXPRESSIONS = {
 }  # fmt: skip
 
 _FORM = "KA.AN1.39.tiff"
-_COUNT = 213
+_COUNT = CARD.expected["faces"]
 _NAME = re.compile(r"([A-Z]{2})\.([A-Z]{2})(\d+)\.(\d+)", re.IGNORECASE)
 
 
-def scan(root: Path) -> Listing:
+def scan(root: Path) -> DatasetIndex:
     """List JAFFE's pictures, which lie in one folder (or in folders of any names).
 
     Returns:
-        Listing with subjects ("KA") and columns "take" and "number".
+        DatasetIndex with subjects ("KA") and columns "take" and "number".
 
     Raises:
         FerError: no such picture is there, two have the same name, or an expression is unknown.
@@ -41,7 +64,7 @@ def scan(root: Path) -> Listing:
     subject, code, take, number = parts.T
     labels = tree.labels(files, code, EXPRESSIONS, FER7)
     whole = len(files) == _COUNT
-    return Listing(
+    return DatasetIndex(
         root=folder,
         files=tuple(files),
         labels=labels,
@@ -49,10 +72,13 @@ def scan(root: Path) -> Listing:
         split=np.full(len(files), "train"),
         subjects=subject,
         columns={"take": take.astype(np.int64), "number": number.astype(np.int64)},
-        paper_split=protocols.draw(labels, test=10, valid=23, per_class=True) if whole else None,
+        paper_split=draw(labels, test=10, valid=23, per_class=True) if whole else None,
         left_out=tuple(left_out + tree.missing(len(files), _COUNT, "pictures")),
     )
 
 
 def _fits(folder: Path) -> bool:
     return tree.holds(folder, _NAME)
+
+
+DATASET = Dataset(CARD, size=256, scan=scan)

@@ -21,12 +21,37 @@ from pathlib import Path
 import numpy as np
 
 from fer_utils.data import _tree as tree
-from fer_utils.data._index import Listing
-from fer_utils.data.datasets import protocols
+from fer_utils.data._index import DatasetIndex
+from fer_utils.data.catalog import Card, Dataset
+from fer_utils.data.splits import draw
 from fer_utils.emotions import FER7, nearest
 from fer_utils.errors import FerError
 
-SIZE = 224
+CARD = Card(
+    name="kdef",
+    title="Karolinska Directed Emotional Faces: seven expressions from five angles",
+    papers=("pandey2019", "borgalli2022"),
+    citation="Lundqvist, Flykt and Ohman, The Karolinska Directed Emotional Faces, Karolinska "
+    "Institutet, 1998.",
+    licence="Only for researchers, only for non-commercial purposes; never to be passed on "
+    "without written consent.",
+    get="The site of the data set, kdef.se.",
+    layout="""\
+KDEF/
+├── AF01/                  session A/B, gender F/M, number 01-35
+│   ├── AF01AFFL.JPG       + expression AF AN DI HA NE SA SU
+│   └── AF01ANHL.JPG       + angle FL HL S HR FR
+└── ...""",
+    counts="4,900 pictures of 562x762, 70 people: 7 expressions from 5 angles, twice. Two of "
+    "the names are cut off in the archive (AF31V.JPG, AM31H.JPG).",
+    expected={
+        "faces": 4900,
+        "subjects": 70,
+        "classes": dict.fromkeys(FER7, 700),
+        "size": (562, 762),
+    },
+)
+
 
 #: The letters in the names.
 EXPRESSIONS = {
@@ -44,13 +69,13 @@ CUT_OFF = ("AF31V", "AM31H")
 PAPERS = ("pandey2019", "borgalli2022")
 
 _FORM = "AF01ANFL.JPG"
-_COUNT = 4900
+_COUNT = CARD.expected["faces"]
 _NAME = re.compile(r"([AB])([FM])(\d\d)([A-Z]{2})(FL|HL|S|HR|FR)", re.IGNORECASE)
 
 
 def scan(
     root: Path, *, angle: str | Sequence[str] | None = None, paper: str = "pandey2019"
-) -> Listing:
+) -> DatasetIndex:
     """List KDEF's pictures.
 
     Args:
@@ -59,7 +84,7 @@ def scan(
         paper: whose split to draw, one of `PAPERS`.
 
     Returns:
-        Listing with subjects ("F01") and columns "session" ("A" or "B"), "gender" ("female" or
+        DatasetIndex with subjects ("F01") and columns "session" ("A" or "B"), "gender" ("female" or
         "male") and "angle" (of `ANGLES`).
 
     Raises:
@@ -78,7 +103,7 @@ def scan(
     keep = np.flatnonzero(np.isin(seen, angles))
     if not len(keep):
         raise FerError(f"{folder} holds no pictures from the angle {', '.join(angles)}.")
-    return Listing(
+    return DatasetIndex(
         root=folder,
         files=tuple(files[place] for place in keep),
         labels=labels[keep],
@@ -101,18 +126,21 @@ def _fits(folder: Path) -> bool:
 
 def _chosen(angle: str | Sequence[str]) -> tuple[str, ...]:
     chosen = [angle] if isinstance(angle, str) else list(angle)
-    for one in chosen:
-        if str(one).upper() not in ANGLES:
-            raise FerError(f"{one!r} is not an angle of KDEF.{nearest(one, ANGLES)}")
-    return tuple(one.upper() for one in chosen)
+    for word in chosen:
+        if str(word).upper() not in ANGLES:
+            raise FerError(f"{word!r} is not an angle of KDEF.{nearest(word, ANGLES)}")
+    return tuple(word.upper() for word in chosen)
 
 
 def _split(labels: np.ndarray, paper: str) -> np.ndarray:
     """Draw over all angles, so that choosing an angle moves nobody to another part."""
     if paper == "pandey2019":
-        return protocols.draw(labels, test=round(0.2 * len(labels)))
+        return draw(labels, test=round(0.2 * len(labels)))
     used = np.flatnonzero(labels != FER7.index("neutral"))
     # 800 test pictures of 4,200: the same share of a part of the data set.
     split = np.full(len(labels), "", "<U5")
-    split[used] = protocols.draw(labels[used], test=round(len(used) * 800 / 4200))
+    split[used] = draw(labels[used], test=round(len(used) * 800 / 4200))
     return split
+
+
+DATASET = Dataset(CARD, size=224, scan=scan)

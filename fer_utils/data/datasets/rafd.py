@@ -14,12 +14,29 @@ from pathlib import Path
 import numpy as np
 
 from fer_utils.data import _tree as tree
-from fer_utils.data._index import Listing
-from fer_utils.data.datasets import protocols
+from fer_utils.data._index import DatasetIndex
+from fer_utils.data.catalog import Card, Dataset
+from fer_utils.data.splits import draw
 from fer_utils.emotions import FER8, nearest
 from fer_utils.errors import FerError
 
-SIZE = 224
+CARD = Card(
+    name="rafd",
+    title="Radboud Faces Database: eight expressions, five camera angles, three gazes",
+    papers=("borgalli2022",),
+    citation="Langner et al., Presentation and validation of the Radboud Faces Database, "
+    "Cognition and Emotion 24(8), 2010.",
+    licence="Scientific use only, by researchers at universities; students only under a "
+    "supervisor, who asks for access.",
+    get="The request form of the Radboud Faces Database, Radboud University Nijmegen.",
+    layout="""\
+rafd/
+├── Rafd090_01_Caucasian_female_angry_frontal.jpg
+└── ...                    camera angle, model, group, gender, expression, gaze""",
+    counts="8,040 pictures = 67 people x 8 expressions x 5 angles x 3 gazes.",
+    expected={"faces": 8040, "subjects": 67, "classes": dict.fromkeys(FER8, 1005)},
+)
+
 
 #: The words in the names.
 EXPRESSIONS = {
@@ -34,11 +51,11 @@ GAZES = ("frontal", "left", "right")
 ANGLES = (0, 45, 90, 135, 180)
 
 _FORM = "Rafd090_01_Caucasian_female_angry_frontal.jpg"
-_COUNT = 8040
+_COUNT = CARD.expected["faces"]
 _NAME = re.compile(r"Rafd(\d{3})_(\d+)_([a-z]+)_([a-z]+)_([a-z]+)_([a-z]+)", re.IGNORECASE)
 
 
-def scan(root: Path, *, angle: int | None = None, gaze: str | None = None) -> Listing:
+def scan(root: Path, *, angle: int | None = None, gaze: str | None = None) -> DatasetIndex:
     """List RaFD's pictures.
 
     Args:
@@ -47,8 +64,8 @@ def scan(root: Path, *, angle: int | None = None, gaze: str | None = None) -> Li
         gaze: one of `GAZES`; None for all.
 
     Returns:
-        Listing with subjects ("01") and columns "angle" (degrees), "gaze", "gender" ("female" or
-        "male") and "group" ("caucasian", "moroccan" or "kid").
+        DatasetIndex with subjects ("01") and columns "angle" (degrees), "gaze", "gender" ("female"
+        or "male") and "group" ("caucasian", "moroccan" or "kid").
 
     Raises:
         FerError: no such picture is there, two have the same name, or an option or an expression
@@ -68,8 +85,8 @@ def scan(root: Path, *, angle: int | None = None, gaze: str | None = None) -> Li
     if not len(keep):
         raise FerError(f"{folder} holds no pictures with angle={angle} and gaze={gaze}.")
     # Drawn over all angles, so that choosing an angle moves nobody to another part.
-    split = protocols.draw(labels, test=round(0.2 * len(labels)))
-    return Listing(
+    split = draw(labels, test=round(0.2 * len(labels)))
+    return DatasetIndex(
         root=folder,
         files=tuple(files[place] for place in keep),
         labels=labels[keep],
@@ -89,3 +106,6 @@ def scan(root: Path, *, angle: int | None = None, gaze: str | None = None) -> Li
 
 def _fits(folder: Path) -> bool:
     return tree.holds(folder, _NAME)
+
+
+DATASET = Dataset(CARD, size=224, scan=scan)

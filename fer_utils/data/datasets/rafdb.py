@@ -14,11 +14,39 @@ from pathlib import Path
 import numpy as np
 
 from fer_utils.data import _tree as tree
-from fer_utils.data._index import Listing
+from fer_utils.data._index import DatasetIndex
+from fer_utils.data.catalog import Card, Dataset, by_class, from_splits
 from fer_utils.emotions import FER7, nearest
 from fer_utils.errors import FerError
 
-SIZE = 100
+_RAFDB = {
+    "train": by_class(705, 717, 281, 4772, 1982, 1290, 2524),
+    "test": by_class(162, 160, 74, 1185, 478, 329, 680),
+}
+
+CARD = Card(
+    name="rafdb",
+    title="RAF-DB: faces from the internet, labelled by about forty people each",
+    papers=("borgalli2022",),
+    citation="Li, Deng and Du, Reliable crowdsourcing and deep locality-preserving learning "
+    "for expression recognition in the wild, CVPR 2017.",
+    licence="Non-commercial research only; not to be passed on.",
+    get="Ask Weihong Deng's group at Beijing University of Posts and Telecommunications for "
+    "the password, from an address of your institution.",
+    layout="""\
+basic/
+├── EmoLabel/
+│   └── list_patition_label.txt        lines 'train_00001.jpg 5'
+└── Image/
+    ├── aligned/
+    │   └── train_00001_aligned.jpg    ... test_0001_aligned.jpg
+    └── original/
+        └── train_00001.jpg
+1 Surprise 2 Fear 3 Disgust 4 Happiness 5 Sadness 6 Anger 7 Neutral; above 7: the compound set""",
+    counts="The basic set: 15,339 pictures = 12,271 training + 3,068 test.",
+    expected={**from_splits(_RAFDB), "size": (100, 100)},
+)
+
 
 #: What the labels 1 to 7 stand for.
 LABELS = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
@@ -27,10 +55,10 @@ LABELS = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
 IMAGES = ("aligned", "original")
 
 _LIST = "list_patition_label.txt"
-_COUNT = 15_339
+_COUNT = CARD.expected["faces"]
 
 
-def scan(root: Path, *, images: str = "aligned") -> Listing:
+def scan(root: Path, *, images: str = "aligned") -> DatasetIndex:
     """List the basic set of RAF-DB with its published split.
 
     Args:
@@ -38,7 +66,7 @@ def scan(root: Path, *, images: str = "aligned") -> Listing:
         images: one of `IMAGES`.
 
     Returns:
-        Listing without subjects: the pictures are from the internet, nobody is named.
+        DatasetIndex without subjects: the pictures are from the internet, nobody is named.
 
     Raises:
         FerError: the list or the pictures are missing, a line cannot be read or comes twice, or
@@ -71,7 +99,7 @@ def scan(root: Path, *, images: str = "aligned") -> Listing:
         )
     kept = [name for name in lines if _file_name(name, images).lower() in found]
     split = np.array(["train" if name.lower().startswith("train") else "test" for name in kept])
-    return Listing(
+    return DatasetIndex(
         root=folder,
         files=tuple(found[name.lower()] for name in there),
         labels=np.array([FER7.index(LABELS[lines[name] - 1]) for name in kept], np.int64),
@@ -141,3 +169,6 @@ def _lines(table: Path) -> dict[str, int]:
     if not labels:
         raise FerError(f"{table} is empty. Unpack it again.")
     return labels
+
+
+DATASET = Dataset(CARD, size=100, scan=scan)

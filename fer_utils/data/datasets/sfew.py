@@ -17,13 +17,34 @@ from pathlib import Path
 import numpy as np
 
 from fer_utils.data import _tree as tree
-from fer_utils.data._index import Listing
-from fer_utils.data.datasets import protocols
-from fer_utils.data.datasets._folders import SPLIT_FOLDERS
+from fer_utils.data._index import DatasetIndex
+from fer_utils.data.catalog import Card, Dataset
+from fer_utils.data.splits import draw
 from fer_utils.emotions import FER7, canonical, nearest
 from fer_utils.errors import FerError
 
-SIZE = 128
+CARD = Card(
+    name="sfew",
+    title="SFEW 2.0: single frames of feature films",
+    papers=("borgalli2022",),
+    citation="Dhall, Goecke, Lucey and Gedeon, Static facial expression analysis in tough "
+    "conditions: data, evaluation protocol and benchmark, ICCV Workshops 2011.",
+    licence="Terms come with the access, which is given on request; do not pass it on.",
+    get="Ask Abhinav Dhall, organiser of the EmotiW challenges.",
+    layout="""\
+sfew/
+├── Train/
+│   ├── Angry/             Angry Disgust Fear Happy Neutral Sad Surprise
+│   │   └── Airheads_000519240_00000005.png
+│   └── ...
+├── Val/
+│   └── Angry/ ...
+└── Train_Aligned_Faces/ Val_Aligned_Faces/    or: the faces, cut out""",
+    counts="958 training and 436 validation frames; the labels of 372 test frames were never "
+    "published. Counts per class: not stated.",
+    expected={"faces": 1394, "splits": {"train": 958, "valid": 436}},
+)
+
 
 #: Aligned faces, or whole frames.
 FACES = ("aligned", "frames")
@@ -33,7 +54,7 @@ _NAME = re.compile(r"(.+?)_\d+_\d+")
 _BORGALLI = 179
 
 
-def scan(root: Path, *, faces: str | None = None) -> Listing:
+def scan(root: Path, *, faces: str | None = None) -> DatasetIndex:
     """List SFEW's labelled pictures: Train is "train", Val is "valid".
 
     Args:
@@ -41,7 +62,7 @@ def scan(root: Path, *, faces: str | None = None) -> Listing:
         faces: one of `FACES`; None takes the aligned faces if they are there.
 
     Returns:
-        Listing with column "film" ("" where a name does not tell it), without subjects.
+        DatasetIndex with column "film" ("" where a name does not tell it), without subjects.
 
     Raises:
         FerError: a part is missing, or an expression is unknown.
@@ -50,7 +71,7 @@ def scan(root: Path, *, faces: str | None = None) -> Listing:
         raise FerError(f"faces={faces!r} is not possible.{nearest(faces, FACES)}")
     folder = tree.home(root, lambda place: bool(_parts(place)), _EXPECTED)
     parts = _parts(folder)
-    kinds = [kind for kind in FACES if any(kind == one for _, one in parts)]
+    kinds = [kind for kind in FACES if any(kind == part for _, part in parts)]
     kind = faces or kinds[0]
     if kind not in kinds:
         raise FerError(f"{folder} has no {kind} pictures, only {kinds[0]}; leave out faces=.")
@@ -69,7 +90,7 @@ def scan(root: Path, *, faces: str | None = None) -> Listing:
             split += [split_name] * len(found)
     tree.unique(files, [(file.parent.parent, file.stem) for file in files], folder)
     films = [_NAME.fullmatch(tree.stem(file)) for file in files]
-    return Listing(
+    return DatasetIndex(
         root=folder,
         files=tuple(files),
         labels=np.array(labels, np.int64),
@@ -95,7 +116,7 @@ def _parts(folder: Path) -> dict[tuple[str, str], Path]:
 
 def _split_of(folder: Path) -> str:
     first = re.split(r"[^a-z]", folder.name.lower())[0]
-    return SPLIT_FOLDERS.get(first, "")
+    return tree.SPLIT_FOLDERS.get(first, "")
 
 
 def _expressions(folder: Path) -> list[Path]:
@@ -123,5 +144,8 @@ def _borgalli(labels: np.ndarray, split: np.ndarray) -> np.ndarray | None:
     if len(train) <= _BORGALLI:
         return None
     drawn = split.copy()
-    drawn[train] = protocols.draw(labels[train], test=_BORGALLI)
+    drawn[train] = draw(labels[train], test=_BORGALLI)
     return drawn
+
+
+DATASET = Dataset(CARD, size=128, scan=scan)

@@ -5,18 +5,17 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm.auto import tqdm
 
+from fer_utils.data import _duplicates as duplicates
 from fer_utils.data import _tree as tree
-from fer_utils.data import duplicates
-from fer_utils.data._index import Listing
+from fer_utils.data._index import DatasetIndex
 from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER8, canonical
 from fer_utils.errors import FerError
-from fer_utils.pictures import read_picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,34 +57,34 @@ def of_faces(faces: FaceSet) -> Survey:
     """Return the survey of pictures that have been read already."""
     rows = np.arange(len(faces)) if faces.rows is None else faces.rows
     numbered = np.issubdtype(rows.dtype, np.integer)
-    return Survey(
+    return _survey(
+        [_look(picture) for picture in faces.images],
         names=tuple(f"row {row}" if numbered else str(row) for row in rows.tolist()),
         labels=faces.labels,
         classes=faces.classes,
         split=faces.split,
         subjects=faces.subjects,
         left_out=faces.left_out,
-        **_stack([_look(picture) for picture in faces.images]),
     )
 
 
-def of_listing(listing: Listing, *, progress: bool = True) -> Survey:
+def of_index(index: DatasetIndex, *, progress: bool = True) -> Survey:
     """Return the survey of picture files, each opened once at its full size.
 
     Args:
-        listing: what the data set's layout says about the files.
+        index: what the data set's layout says about the files.
         progress: show a progress bar.
     """
-    names, kept, seen, unreadable = _open_all(listing.files, listing.root, progress)
-    return Survey(
+    names, kept, looks, unreadable = _open_all(index.files, index.root, progress)
+    return _survey(
+        looks,
         names=names,
-        labels=listing.labels[kept],
-        classes=listing.classes,
-        split=listing.split[kept],
-        subjects=None if listing.subjects is None else listing.subjects[kept],
+        labels=index.labels[kept],
+        classes=index.classes,
+        split=index.split[kept],
+        subjects=None if index.subjects is None else index.subjects[kept],
         unreadable=unreadable,
-        left_out=listing.left_out,
-        **seen,
+        left_out=index.left_out,
     )
 
 
@@ -95,8 +94,9 @@ def of_folder(root: Path, *, progress: bool = True) -> Survey:
     A picture's label is the name of its folder, where that is an expression.
     """
     files, notes = tree.pictures(root) if root.is_dir() else ([], [])
-    names, kept, seen, unreadable = _open_all(files, root, progress)
-    return Survey(
+    names, kept, looks, unreadable = _open_all(files, root, progress)
+    return _survey(
+        looks,
         names=names,
         labels=np.array([_label(files[place].parent.name) for place in kept], np.int64),
         classes=FER8,
@@ -104,7 +104,6 @@ def of_folder(root: Path, *, progress: bool = True) -> Survey:
         subjects=None,
         unreadable=unreadable,
         left_out=tuple(notes),
-        **seen,
     )
 
 
@@ -130,36 +129,39 @@ def _look(picture: np.ndarray) -> _Look:
     return _Look((width, height), flat, duplicates.digest(picture), duplicates.thumbnail(picture))
 
 
-def _stack(looks: Sequence[_Look]) -> dict[str, np.ndarray]:
+def _survey(looks: Sequence[_Look], **known: Any) -> Survey:
     side = duplicates.SIDE
-    return {
-        "sizes": np.array([look.size for look in looks], np.int64).reshape(-1, 2),
-        "flat": np.array([look.flat for look in looks], bool),
-        "digests": np.array([look.digest for look in looks], np.uint64),
-        "thumbnails": np.array([look.thumbnail for look in looks], np.uint8).reshape(
-            -1, side, side
-        ),
-    }
+    thumbnails = np.array([look.thumbnail for look in looks], np.uint8)
+    return Survey(
+        sizes=np.array([look.size for look in looks], np.int64).reshape(-1, 2),
+        flat=np.array([look.flat for look in looks], bool),
+        digests=np.array([look.digest for look in looks], np.uint64),
+        thumbnails=thumbnails.reshape(-1, side, side),
+        **known,
+    )
 
 
 def _open_all(
     files: Sequence[Path], root: Path, progress: bool
-) -> tuple[tuple[str, ...], list[int], dict[str, np.ndarray], tuple[str, ...]]:
+) -> tuple[tuple[str, ...], list[int], list[_Look], tuple[str, ...]]:
     """Open files in parallel.
 
     Returns:
         The names of those that can be read, their places in `files`, their looks, and a sentence
         for each of the others.
     """
-    names, kept, looks, unreadable = [], [], [], []
+    names: list[str] = []
+    kept: list[int] = []
+    looks: list[_Look] = []
+    unreadable: list[str] = []
     # A picture is let go as soon as it has been looked at: no more of them than threads in memory.
     pool = ThreadPoolExecutor(min(16, os.cpu_count() or 1))
     try:
-        seen = tqdm(
+        bar = tqdm(
             pool.map(_open, files), total=len(files), desc=root.name, unit="pic",
             disable=not progress,
         )  # fmt: skip
-        for place, look in enumerate(seen):
+        for place, look in enumerate(bar):
             name = files[place].relative_to(root).as_posix()
             if isinstance(look, str):
                 unreadable.append(f"{name}: {look}")
@@ -169,11 +171,13 @@ def _open_all(
                 looks.append(look)
     finally:
         pool.shutdown(cancel_futures=True)  # or Ctrl-C would wait for all the pictures
-    return tuple(names), kept, _stack(looks), tuple(unreadable)
+    return tuple(names), kept, looks, tuple(unreadable)
 
 
 def _open(file: Path) -> _Look | str:
     """Return the look of a picture file, or why there is none."""
+    from fer_utils.pictures import read_picture
+
     try:
         return _look(read_picture(file))
     except (FerError, OSError, MemoryError) as error:

@@ -1,12 +1,14 @@
-"""The report of a data set's check-up, and how it is drawn as text."""
+"""The report of a data set's check-up: counts beside those of its card, findings, and the text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
+from typing import Any
 
 import numpy as np
 
 from fer_utils.data._index import SPLITS
+from fer_utils.data._survey import Survey
 from fer_utils.errors import FerError
 
 #: Columns of the report.
@@ -55,7 +57,7 @@ def finding(
     kind: str,
     title: str,
     examples: Sequence[str],
-    groups: Sequence[Sequence[int]] | np.ndarray = (),
+    groups: Iterable[Sequence[int] | np.ndarray] = (),
     count: int | None = None,
 ) -> Finding:
     """Return a Finding that keeps the first few examples; `count` is their number if not given."""
@@ -93,21 +95,16 @@ class Report:
     expected: Mapping[Cell, int]
     findings: tuple[Finding, ...]
 
-    @property
-    def ok(self) -> bool:
-        """True if nothing was found at all."""
-        return not any(one.count for one in self.findings)
-
     def finding(self, kind: str) -> Finding:
         """Return what was found of one kind.
 
         Raises:
             FerError: that kind was not looked for.
         """
-        for one in self.findings:
-            if one.kind == kind:
-                return one
-        kinds = ", ".join(one.kind for one in self.findings)
+        for candidate in self.findings:
+            if candidate.kind == kind:
+                return candidate
+        kinds = ", ".join(candidate.kind for candidate in self.findings)
         raise FerError(f"There is no finding {kind!r}; looked for: {kinds}.")
 
     def __str__(self) -> str:
@@ -120,7 +117,7 @@ class Report:
         lines += ["", f"Pictures found, and beside them what {against} states (! where it differs)"]
         lines += _table(self.counts, self.expected)
         lines += ["", "   Found  Looked for"]
-        lines += [str(one) for one in self.findings]
+        lines += [str(finding) for finding in self.findings]
         return "\n".join(lines)
 
 
@@ -149,3 +146,62 @@ def _count(found: Mapping[Cell, int], stated: Mapping[Cell, int], cell: Cell) ->
 
 def _short(line: str) -> str:
     return line if len(line) <= WIDTH else line[: WIDTH - 3] + "..."
+
+
+# Counts, and the card's
+
+
+def count(survey: Survey) -> dict[Cell, int]:
+    """Count the pictures by split and class, and the people."""
+    counts: dict[Cell, int] = {}
+    for split in (*SPLITS, "all"):
+        labels = survey.labels if split == "all" else survey.labels[survey.split == split]
+        if split == "all" or len(labels):
+            counts[split, "all"] = len(labels)
+            for label, name in enumerate(survey.classes):
+                counts[split, name] = int((labels == label).sum())
+    if (survey.labels < 0).any():
+        counts["all", "not known"] = int((survey.labels < 0).sum())
+    if survey.subjects is not None:
+        counts["all", "subjects"] = len(np.unique(survey.subjects))
+    return counts
+
+
+def expected_counts(expected: Mapping[str, Any]) -> dict[Cell, int]:
+    """Return what a card expects (`Card.expected`), in the same form."""
+    counts = {("all", name): count for name, count in expected.get("classes", {}).items()}
+    for split, part in expected.get("split_classes", {}).items():
+        counts |= {(split, name): count for name, count in part.items()}
+    counts |= {(split, "all"): count for split, count in expected.get("splits", {}).items()}
+    for key, row in (("faces", "all"), ("subjects", "subjects")):
+        if key in expected:
+            counts["all", row] = expected[key]
+    return counts
+
+
+def compare(counts: Mapping[Cell, int], card: Mapping[Cell, int]) -> list[Finding]:
+    """Compare counts with a card's, as finely as it goes: by split and class, by one, or in all."""
+    off = {cell: counts.get(cell, 0) - count for cell, count in card.items()}
+    off = {cell: difference for cell, difference in off.items() if difference}
+    both = [cell for cell in card if "all" not in cell]
+    splits = [cell for cell in card if cell[0] != "all" and cell[1] == "all"]
+    classes = [cell for cell in card if cell[0] == "all" and cell[1] not in TOTALS]
+    whole = [cell for cell in card if cell == ("all", "all")]
+    finest = [cell for cell in both or splits or classes or whole if cell in off]
+    # A split may have its number although a class has not.
+    shown = [cell for cell in splits if cell in off] or finest
+    lines = [_difference(cell, counts.get(cell, 0), card[cell]) for cell in shown]
+    title = "pictures fewer or more than the card states"
+    title += "" if card else ", which states none"
+    results = [finding("counts", title, lines, count=sum(abs(off[cell]) for cell in finest))]
+    people = ("all", "subjects")
+    if people in card and people in counts:
+        lines = [_difference(people, counts[people], card[people])] if people in off else []
+        title = "people fewer or more than the card states"
+        results.append(finding("people", title, lines, count=abs(off.get(people, 0))))
+    return results
+
+
+def _difference(cell: Cell, found: int, stated: int) -> str:
+    what = ", ".join(part for part in cell if part != "all") or "all"
+    return f"{what}: {found:,} of {stated:,}"

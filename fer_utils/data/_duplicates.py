@@ -11,7 +11,6 @@ pass 0.95 without being copies.
 import hashlib
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from tqdm.auto import tqdm
 
@@ -40,12 +39,11 @@ def digest(picture: np.ndarray) -> int:
 
 def thumbnail(picture: np.ndarray) -> np.ndarray:
     """Return a picture uint8 (C, H, W) as a grey thumbnail uint8 (16, 16), averaging areas."""
-    gray = picture[0] if len(picture) == 1 else cv2.cvtColor(_last(picture), cv2.COLOR_RGB2GRAY)
+    import cv2
+
+    channels_last = np.ascontiguousarray(picture.transpose(1, 2, 0))
+    gray = picture[0] if len(picture) == 1 else cv2.cvtColor(channels_last, cv2.COLOR_RGB2GRAY)
     return cv2.resize(gray, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-
-
-def _last(picture: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(picture.transpose(1, 2, 0))
 
 
 def exact(digests: np.ndarray) -> list[np.ndarray]:
@@ -91,14 +89,14 @@ def twins(
         for start in range(0, total, _BLOCK):
             rows = unit[start : start + _BLOCK]
             likeness = rows @ unit[start:].T
-            one, other = np.nonzero(likeness >= least)
-            one, other = one[one < other], other[one < other]
-            value = likeness[one, other]
-            one, other = one + start, other + start
+            first, second = np.nonzero(likeness >= least)
+            first, second = first[first < second], second[first < second]
+            value = likeness[first, second]
+            first, second = first + start, second + start
             pairs += len(value)
-            anywhere.update(one, other, value)
-            apart = split[one] != split[other]
-            elsewhere.update(one[apart], other[apart], value[apart])
+            anywhere.update(first, second, value)
+            apart = split[first] != split[second]
+            elsewhere.update(first[apart], second[apart], value[apart])
             bar.update(len(rows))
     return Twins(anywhere.place, elsewhere.place, pairs)
 
@@ -110,9 +108,9 @@ class _Best:
         self.place = np.full(total, -1)
         self.value = np.zeros(total, np.float32)
 
-    def update(self, one: np.ndarray, other: np.ndarray, value: np.ndarray) -> None:
+    def update(self, first: np.ndarray, second: np.ndarray, value: np.ndarray) -> None:
         """Take in pairs of positions and how much alike they are."""
-        for here, there in ((one, other), (other, one)):
+        for here, there in ((first, second), (second, first)):
             better = np.flatnonzero(value > self.value[here])
             better = better[np.argsort(value[better], kind="stable")]  # the last one written stays
             self.place[here[better]] = there[better]

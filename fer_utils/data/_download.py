@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 
 from fer_utils import data
-from fer_utils.data.catalog import CARDS, Download
-from fer_utils.emotions import nearest
+from fer_utils.data import catalog
+from fer_utils.data.catalog import Download
 from fer_utils.errors import FerError
 
 
@@ -29,11 +29,10 @@ def download(name: str, root: str | Path | None = None) -> Path:
         FerError: no library fetches it, the library is not installed or refuses, the file is not
             the published one, or another file of that name is there already.
     """
-    if name not in CARDS:
-        raise FerError(f"There is no data set {name!r}.{nearest(name, CARDS)}")
-    source = CARDS[name].download
+    card = catalog.get(name).card
+    source = card.download
     if source is None:
-        raise FerError(f"{name} cannot be fetched by a library. How to get it: {CARDS[name].get}")
+        raise FerError(f"{name} cannot be fetched by a library. How to get it: {card.get}")
     folder = Path(root).expanduser() if root is not None else data.places(name)[0]
     missing = [file for file in source.md5 if not _there(folder / file, source.md5[file])]
     if missing:
@@ -72,9 +71,9 @@ def _fetch(library: ModuleType, source: Download, file: str) -> Path:
     try:
         found = Path(fetch(source.handle, path=file))
     except Exception as error:  # libraries raise what they like: no account, no network, no rules
-        said = str(error).strip().partition("\n")[0] or type(error).__name__
+        message = str(error).strip().partition("\n")[0] or type(error).__name__
         raise FerError(
-            f"{source.library} could not fetch {file}. It says: {said} What it needs: "
+            f"{source.library} could not fetch {file}. It says: {message} What it needs: "
             f"{source.before}"
         ) from error
     if found.is_dir():
