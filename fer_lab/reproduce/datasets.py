@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from fer_lab.reproduce.jobs import label_rule
 from fer_utils import data
 from fer_utils.data._index import SPLITS
 from fer_utils.data.catalog import CARDS
@@ -20,6 +20,11 @@ _FER2013 = ("fer2013", "ferplus")
 
 #: Who divided the faces; see `divide`.
 PUBLISHED, PAPER, SUBJECT, RANDOM = "published", "paper", "subject", "random"
+
+
+def label_rule(claim: Claim) -> str:
+    """Return the rule that makes a row's labels from votes; "" takes labels as published."""
+    return claim.label_rule or ("majority" if claim.dataset == "ferplus" else "")
 
 
 def folder_name(dataset: str) -> str:
@@ -83,7 +88,7 @@ def load(
     place = locate(claim.dataset, root)
     if place is None:
         raise FerError(missing(claim.dataset, root))
-    options = {"rule": label_rule(claim)} if label_rule(claim) else {}
+    options: dict[str, Any] = {"rule": label_rule(claim)} if label_rule(claim) else {}
     if claim.dataset not in _FER2013:
         options |= {"size": net.input_size, "color": net.colours == 3}
     if claim.dataset == "kdef":  # two papers divided it, each in its own way

@@ -8,7 +8,7 @@ from fer_utils.models.checkpoints import (
     pretrained_names,
     save,
 )
-from fer_utils.models.counting import count
+from fer_utils.models.counting import audit, count
 from fer_utils.models.facenet import FaceNet
 from fer_utils.models.registry import create, from_claim, names, paper
 from fer_utils.models.summary import describe
@@ -16,6 +16,7 @@ from fer_utils.models.transfer import freeze_base, replace_head, unfreeze
 
 __all__ = [
     "FaceNet",
+    "audit",
     "card",
     "count",
     "create",
