@@ -156,6 +156,32 @@ def test_a_run_begun_before_a_setting_was_invented_goes_on(tmp_path):
         runs.claim_folder(first)
 
 
+def test_a_folder_of_an_earlier_day_is_recognised(tmp_path):
+    """As they were written before there was one frame for all runs."""
+    old = records.read(FIGURES / "runs" / "alessi2019-text-happy-seed0.json")
+    job = Job(ALESSI, 0, tmp_path, epochs=old["config"]["epochs"], device="cpu")
+    job.folder.mkdir(parents=True)
+    assert job.folder == tmp_path / "alessi2019-text-happy" / "seed0"
+    old["split"] = "test"
+    files = {"config.json": old["config"], "run.json": old}
+    files["sitting.json"] = {"number": 2, "token": "ab", "host": "there", "process": 1}
+    for name, content in files.items():
+        (job.folder / name).write_text(json.dumps(content))
+    assert runs.do(job) == old
+    assert reproduce.finished(tmp_path) == [old]
+    assert runs.RunLock(job.folder).number == 3
+
+
+def test_seeds_and_shares_are_those_asked_for(fer_utils, tmp_path):
+    words = (ALESSI, "--epochs", "1", "--faces", "20", "--seeds", "3", "5", "--share", "2/2")
+    assert fer_utils(*words) == 0
+    (record,) = reproduce.finished(tmp_path / "out")
+    assert record["seed"] == 5
+    assert record["command"] == (
+        f"python -m fer_utils reproduce {ALESSI} --seeds 5 --epochs 1 --faces 20 --threads 1"
+    )
+
+
 def test_another_configuration_in_the_same_folder_is_refused(fer_utils, capsys):
     assert fer_utils(ALESSI, "--epochs", "1", "--faces", "20") == 0
     assert fer_utils(ALESSI, "--epochs", "2", "--faces", "20") == 1
