@@ -2,8 +2,7 @@
 
 ``draw`` makes one face; ``sheet`` a contact sheet; ``PARTS`` names the part labels and
 ``CARRIERS`` the parts that carry each expression. ``python -m faces3d --bench`` measures
-the speed, ``--figures DIR`` draws the contact sheets. These are drawings: scores on them are not
-claims about people.
+the speed. These are drawings: scores on them are not claims about people.
 """
 
 from faces3d.drawing import draw, sheet
