@@ -6,10 +6,10 @@ work. Once all runs are there, figures/NAME.csv and .png are written.
 """
 
 import argparse
+import functools
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from fer_lab.run import Run, RunLock, TakenOverError, add_arguments, differences
 from fer_utils import data, plots
 from fer_utils.commands import as_csv
 from fer_utils.errors import FerError
-from fer_utils.evaluate import Accuracy
+from fer_utils.evaluate import Accuracy, Evaluation
 from fer_utils.files import write
 from fer_utils.train import History, Recipe
 
@@ -47,7 +47,8 @@ class Experiment:
         arms: what is compared; an arm has a `name`.
         seeds: of every arm's runs.
         settings: returns what decides an arm's numbers: runs of others are not reused.
-        run: trains and scores one arm with one seed, by the `Fit` that it is given.
+        run: trains and scores one arm with one seed, by the `Fit` that it is given; returns
+            numbers for the record.
         table_of: returns the text of the table, given what `run` returned, arm by arm.
         figure_of: returns the figure, given the same.
         name_of: returns how the files of an arm's runs begin.
@@ -163,7 +164,7 @@ class ArmRun(Run):
 
     def config(self) -> list:
         """Return what decides the numbers but the seed."""
-        return self.experiment.settings(self.arm)
+        return json.loads(json.dumps(self.experiment.settings(self.arm), default=_plain))
 
     def there(self) -> Any:
         """Return the settings of the run that is in this place; None where there is none."""
@@ -178,10 +179,11 @@ class ArmRun(Run):
 
     def train_and_score(self, lock: RunLock, progress: bool) -> dict:
         """Train and score the arm."""
-        fit = partial(self.fit, lock, progress=False)
+        fit = functools.partial(self.fit, lock, progress=False)
         row = self.experiment.run(self.arm, self.seed, fit)
         lock.check()
-        return {"settings": json.dumps(self.config()), **row}
+        about = {"settings": json.dumps(self.config()), "arm": self.arm.name, "seed": self.seed}
+        return {**about, **row}
 
     def fit(self, *words: Any, **options: Any) -> History:
         """Train to the last epoch.
@@ -195,40 +197,42 @@ class ArmRun(Run):
         return history
 
 
+def _plain(setting: Any) -> dict:
+    """Return an arm or a recipe as JSON can hold it; a recipe's notes decide nothing."""
+    values = setting.as_dict() if isinstance(setting, Recipe) else asdict(setting)
+    return {key: value for key, value in values.items() if key != "notes"}
+
+
 # What the scripts have in common.
 
 
-def settings_of(recipe: Recipe) -> dict:
-    """Return a recipe's settings; its notes decide nothing."""
-    return {key: value for key, value in recipe.as_dict().items() if key != "notes"}
+@functools.cache
+def parts(name: str) -> dict[str, data.FaceSet]:
+    """Return the faces of a data set by split."""
+    return by_split(data.load(name, progress=False))
 
 
-def parts_of(faces: data.FaceSet) -> dict[str, data.FaceSet]:
+def by_split(faces: data.FaceSet) -> dict[str, data.FaceSet]:
     """Return faces by split."""
     return {split: faces.where(split=split) for split in data.SPLITS}
 
 
-def seconds_of(history: History) -> float:
-    """Return how long a training took."""
-    return sum(epoch["seconds"] for epoch in history.epochs)
+def scored(history: History, result: Evaluation) -> dict:
+    """Return what every run says of itself."""
+    score, seconds = result.accuracy, sum(epoch["seconds"] for epoch in history.epochs)
+    best = {"best_epoch": history.best_epoch, "seconds": seconds}
+    return {"correct": score.correct, "n": score.n, **best}
 
 
-def table(about: list[str], plain: tuple[str, ...], rows: list[dict], **others: Callable) -> str:
-    """Return runs as CSV.
+def table(about: list[str], columns: list[str], rows: list[dict]) -> str:
+    """Return runs as CSV, below lines that say what they are; of a share four digits."""
 
-    Args:
-        about: the lines above the table.
-        plain: columns that a run's numbers enter as they are.
-        rows: of the runs.
-        others: columns behind them, and what makes their cell of a run.
-    """
-    cells = [[*(row[key] for key in plain), *(of(row) for of in others.values())] for row in rows]
-    return as_csv(about, [[*plain, *others], *cells])
+    def cell(value: Any) -> Any:
+        if isinstance(value, list):
+            return " ".join(map(cell, value))
+        return f"{value:.4f}" if isinstance(value, float) else value
 
-
-def in_words(numbers: list[float]) -> str:
-    """Return numbers as one field of the table."""
-    return " ".join(f"{value:.4f}" for value in numbers)
+    return as_csv(about, [columns, *([cell(row[name]) for name in columns] for row in rows)])
 
 
 def by_arm(rows: list[dict], value: Callable[[dict], Any]) -> dict[str, list]:

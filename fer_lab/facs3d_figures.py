@@ -1,11 +1,10 @@
 """The contact sheets of the drawn faces.
 
-    python -m fer_lab.facs3d_figures figures
+    python scripts/figures.py facs3d
 
 Each NAME.png has a NAME.csv beside it that says what every face is.
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -105,18 +104,3 @@ def parts_sheet(folder: Path, count: int = 8) -> Path:
     sheet = np.concatenate(lines).repeat(3, 0).repeat(3, 1)
     titles = ["face", "neutral twin", "difference (dark)", "part labels"]
     return save(folder, "facs3d_parts", sheet, titles, rows)
-
-
-def main() -> int:
-    """Draw them, and say what was written."""
-    parser = argparse.ArgumentParser(
-        prog="python -m fer_lab.facs3d_figures", description="Draw the contact sheets."
-    )
-    parser.add_argument("folder", type=Path, help="where they are written")
-    for path in draw_all(parser.parse_args().folder):
-        print(path)
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

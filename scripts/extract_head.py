@@ -49,7 +49,7 @@ class Assets:
         return sorted(name for name in names if name.endswith((".target", ".target.gz")))
 
 
-def read_mesh(text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, list[str]]:
+def read_mesh(text: str) -> tuple[np.ndarray, np.ndarray, list, list, list]:
     """Vertices, texture vertices, quads, their texture indices and group names of base.obj."""
     vertices, texture, quads, quad_uvs, groups = [], [], [], [], []
     group = ""
@@ -68,7 +68,7 @@ def read_mesh(text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray
             quads.append([int(c[0]) - 1 for c in corners])
             quad_uvs.append([int(c[1]) - 1 for c in corners])
             groups.append(group)
-    return np.array(vertices), np.array(texture), np.array(quads), np.array(quad_uvs), groups
+    return np.array(vertices), np.array(texture), quads, quad_uvs, groups
 
 
 def read_target(data: bytes, name: str, count: int) -> np.ndarray:
@@ -153,9 +153,10 @@ def lid_margin(vertices: np.ndarray, lashes: np.ndarray, body: np.ndarray) -> np
 def extract(source: Path) -> dict[str, np.ndarray]:
     """All arrays of head.npz."""
     assets = Assets(source)
-    vertices, texture, quads, quad_uvs, groups = read_mesh(
+    vertices, texture, quad_rows, uv_rows, groups = read_mesh(
         assets.read(MPFB + "3dobjs/base.obj").decode("ascii")
     )
+    quads, quad_uvs = np.array(quad_rows), np.array(uv_rows)
     part = np.array([group_number(g) for g in groups])
     corner = vertices[quads]
     in_crop = (corner[..., 1].mean(1) > LOWEST) & (np.abs(corner[..., 0]).max(1) < WIDEST)

@@ -53,7 +53,7 @@ def done():
 def small(root, done):
     def run(arm, seed, fit):
         done.append((arm.name, seed))
-        return {"arm": arm.name, "seed": seed}
+        return {}
 
     def table_of(rows):
         return "".join(f"{row['arm']} {row['seed']}\n" for row in rows)
@@ -123,7 +123,7 @@ def test_run_that_another_program_has_done_meanwhile_is_not_done_again(small):
     def run(arm, seed, fit):
         ours.append((arm.name, seed))
         assert small.run_missing(OPTIONS) == []  # the other program, which does all
-        return {"arm": arm.name, "seed": "ours"}
+        return {"seed": "ours"}
 
     assert replace(small, run=run).run_missing(OPTIONS) == []
     assert ours == [("one, small", 0)]
@@ -192,7 +192,7 @@ def striped(root):
         faces = {"train": stripes(48, 0, "train"), "valid": stripes(16, 1, "valid")}
         history = fit(net, faces, recipe, device="cpu")
         keep = ("train_loss", "valid_accuracy")
-        return {"arm": arm.name, "epochs": [[row[key] for key in keep] for row in history.epochs]}
+        return {"epochs": [[row[key] for key in keep] for row in history.epochs]}
 
     return Experiment("striped", ARMS[1:], (0,), settings, run, str, lambda rows: Figure())
 

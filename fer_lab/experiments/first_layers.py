@@ -9,25 +9,15 @@ Once all runs are there, figures/first_layers.csv and .png are written. What is 
 `ARMS`; notebook 02 reads the table.
 """
 
-import functools
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from fer_lab.experiment import (
-    Experiment,
-    Fit,
-    accuracy_dots,
-    in_words,
-    parts_of,
-    seconds_of,
-    settings_of,
-    table,
-)
-from fer_utils import data, models, train
+from fer_lab.experiment import Experiment, Fit, accuracy_dots, parts, scored, table
+from fer_utils import models, train
 from fer_utils.emotions import FER7
 from fer_utils.evaluate import evaluate
 from fer_utils.inputs import LAPLACIAN, SOBEL_X, SOBEL_Y
@@ -147,28 +137,16 @@ def build(arm: Arm, classes: tuple[str, ...] = FER7, seed: int = 0) -> FaceNet:
     return net
 
 
-@functools.cache
-def parts() -> dict[str, data.FaceSet]:
-    """Return the faces of every split."""
-    return parts_of(data.load("facs3d", progress=False))
-
-
 def run(arm: Arm, seed: int, fit: Fit) -> dict:
     """Train and score one net."""
-    faces = parts()
+    faces = parts("facs3d")
     net = build(arm, faces["train"].classes, seed)
     start = kernels(net)
     history = fit(net, faces, RECIPE, device="cpu", precision=PRECISION)
-    score = evaluate(net, faces["test"]).accuracy
     return {
-        "arm": arm.name,
-        "seed": seed,
+        **scored(history, evaluate(net, faces["test"])),
         "parameters": models.count(net),
-        "correct": score.correct,
-        "n": score.n,
         "valid_accuracy": history.best["valid_accuracy"],
-        "best_epoch": history.best_epoch,
-        "seconds": seconds_of(history),
         "kernels_start": start,
         "kernels": kernels(net),
     }
@@ -184,7 +162,7 @@ def kernels(net: FaceNet) -> list[float]:
 
 def settings(arm: Arm) -> list:
     """Return what decides an arm's numbers: runs of other settings are not reused."""
-    return [asdict(arm), settings_of(RECIPE), PRECISION, SIDE]
+    return [arm, RECIPE, PRECISION, SIDE]
 
 
 def table_of(rows: list[dict]) -> str:
@@ -199,11 +177,8 @@ def table_of(rows: list[dict]) -> str:
             "kernels: learned 3x3 filters, row by row, as they started and as they ended",
             f"made by: {EXPERIMENT.command}",
         ],
-        ("arm", "seed", "parameters", "correct", "n"),
+        ["arm", "seed", "parameters", "correct", "n", "valid_accuracy", "kernels_start", "kernels"],
         rows,
-        valid_accuracy=lambda row: f"{row['valid_accuracy']:.4f}",
-        kernels_start=lambda row: in_words(row["kernels_start"]),
-        kernels=lambda row: in_words(row["kernels"]),
     )
 
 

@@ -15,7 +15,7 @@ Once all runs are there, figures/leakage.csv and .png are written; notebook 01 r
 """
 
 import functools
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -24,16 +24,7 @@ from tqdm.auto import tqdm
 import faces3d
 from faces3d.action_units import NAMES
 from faces3d.scene import sample_units
-from fer_lab.experiment import (
-    Experiment,
-    Fit,
-    by_arm,
-    parts_of,
-    percent,
-    seconds_of,
-    settings_of,
-    table,
-)
+from fer_lab.experiment import Experiment, Fit, by_arm, by_split, percent, scored, table
 from fer_utils import data, models, plots, train
 from fer_utils.data import FaceSet
 from fer_utils.emotions import FER7
@@ -174,24 +165,19 @@ def known(faces: FaceSet, of: np.ndarray) -> float:
 def run(arm: Arm, seed: int, fit: Fit) -> dict:
     """Train and score one net."""
     faces = divided(faces_of(arm.faces), arm.split, seed)
-    part = parts_of(faces)
+    part = by_split(faces)
     net = models.create("mini_xception", classes=faces.classes, seed=seed)
     options = {"epochs": EPOCHS[arm.faces], "device": "cpu", "precision": PRECISION}
     history = fit(net, part, RECIPE, **options)
-    score = evaluate(net, part["test"]).accuracy
     subjects, clips = np.asarray(faces.subjects), faces.columns.get("clip")
     return {
         "faces": arm.faces,
         "split": arm.split,
-        "seed": seed,
         "people": len(np.unique(subjects)),
         "train": len(part["train"]),
-        "n": score.n,
-        "correct": score.correct,
         "person_known": known(faces, subjects),
         "clip_known": None if clips is None else known(faces, clips),
-        "best_epoch": history.best_epoch,
-        "seconds": seconds_of(history),
+        **scored(history, evaluate(net, part["test"])),
     }
 
 
@@ -199,16 +185,18 @@ def settings(arm: Arm) -> list:
     """Return what decides an arm's numbers: runs of other settings are not reused."""
     drawn = (PEOPLE, TAKES, FRAMES, FIRST_PERSON, STRENGTH, RISE, GRAIN)
     shares = (TESTED, CHOOSING)
-    return [asdict(arm), EPOCHS[arm.faces], *shares, drawn, settings_of(RECIPE), PRECISION]
+    return [arm, EPOCHS[arm.faces], *shares, drawn, RECIPE, PRECISION]
 
 
 def table_of(rows: list[dict]) -> str:
     """Return all runs as CSV; its first lines say what they are."""
     epochs = ", ".join(f"{number} on {name}" for name, number in EPOCHS.items())
-
-    def share(value: float | None) -> str:
-        return "" if value is None else f"{value:.3f}"
-
+    shares = ("person_known", "clip_known")
+    rows = [
+        {**row, **{k: None if row[k] is None else f"{row[k]:.3f}" for k in shares}} for row in rows
+    ]
+    for row in rows:
+        row["command"] = f"{EXPERIMENT.command} --seeds {row['seed']}"
     return table(
         [
             f"mini_xception, recipe one_cycle but batch {RECIPE.batch}, no average of weights, "
@@ -218,11 +206,8 @@ def table_of(rows: list[dict]) -> str:
             "person_known, clip_known: share of test faces whose person, whose clip has pictures "
             "in training",
         ],
-        ("faces", "split", "seed", "people", "train", "n", "correct"),
+        ["faces", "split", "seed", "people", "train", "n", "correct", *shares, "command"],
         rows,
-        person_known=lambda row: share(row["person_known"]),
-        clip_known=lambda row: share(row["clip_known"]),
-        command=lambda row: f"{EXPERIMENT.command} --seeds {row['seed']}",
     )
 
 

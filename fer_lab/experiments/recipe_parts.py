@@ -17,25 +17,14 @@ recipe does not (gained), and the other way round (lost): chance alone lets the 
 about twice the root of their sum.
 """
 
-import functools
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_lab.experiment import (
-    Experiment,
-    Fit,
-    accuracy_dots,
-    by_arm,
-    in_words,
-    parts_of,
-    seconds_of,
-    settings_of,
-    table,
-)
-from fer_utils import data, models, train
+from fer_lab.experiment import Experiment, Fit, accuracy_dots, by_arm, parts, scored, table
+from fer_utils import models, train
 from fer_utils.evaluate import evaluate
 from fer_utils.train.augment import Augmentation
 
@@ -75,35 +64,24 @@ def recipe_of(arm: Arm) -> train.Recipe:
     return replace(RECIPE, epochs=EPOCHS, **arm.change)
 
 
-@functools.cache
-def parts() -> dict[str, data.FaceSet]:
-    """Return the faces of every split; PublicTest is "valid"."""
-    return parts_of(data.load("fer2013", progress=False))
-
-
 def run(arm: Arm, seed: int, fit: Fit) -> dict:
     """Train and score one net."""
-    faces = parts()
+    faces = parts("fer2013")
     net = models.create("small_resnet", classes=faces["train"].classes, seed=seed)
     history = fit(net, faces, recipe_of(arm), precision=PRECISION)
     result = evaluate(net, faces["valid"])
     hits = result.predictions == result.labels
     return {
-        "arm": arm.name,
-        "seed": seed,
-        "correct": int(hits.sum()),
-        "n": len(hits),
+        **scored(history, result),
         "right": np.packbits(hits).tobytes().hex(),
-        "best_epoch": history.best_epoch,
         "valid_accuracy": [epoch["valid_accuracy"] for epoch in history.epochs],
         "train_accuracy": [epoch["train_accuracy"] for epoch in history.epochs],
-        "seconds": seconds_of(history),
     }
 
 
 def settings(arm: Arm) -> list:
     """Return what decides an arm's numbers: runs of other settings are not reused."""
-    return [settings_of(recipe_of(arm)), PRECISION]
+    return [recipe_of(arm), PRECISION]
 
 
 def right(row: dict) -> np.ndarray:
@@ -121,6 +99,11 @@ def exchanged(row: dict, rows: list[dict]) -> tuple[int, int]:
 
 def table_of(rows: list[dict]) -> str:
     """Return all runs as CSV; its first lines say what they are and how to make them again."""
+    whole = rows
+    rows = [{**row, "train_accuracy": row["train_accuracy"][-1]} for row in rows]
+    for row in rows:
+        row["gained"], row["lost"] = exchanged(row, whole)
+    plain = ["arm", "seed", "correct", "n", "best_epoch"]
     return table(
         [
             f"small_resnet, variant narrow, FER2013, seeds {' '.join(map(str, SEEDS))}; recipe "
@@ -131,12 +114,8 @@ def table_of(rows: list[dict]) -> str:
             "valid_accuracy: after each epoch",
             f"made by: {EXPERIMENT.command}",
         ],
-        ("arm", "seed", "correct", "n", "best_epoch"),
+        [*plain, "gained", "lost", "train_accuracy", "valid_accuracy"],
         rows,
-        gained=lambda row: exchanged(row, rows)[0],
-        lost=lambda row: exchanged(row, rows)[1],
-        train_accuracy=lambda row: f"{row['train_accuracy'][-1]:.4f}",
-        valid_accuracy=lambda row: in_words(row["valid_accuracy"]),
     )
 
 

@@ -11,24 +11,13 @@ a time. Once all runs are there, figures/training_parts.csv and .png are
 written; notebook 04 reads the table.
 """
 
-import functools
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_lab.experiment import (
-    Experiment,
-    Fit,
-    accuracy_dots,
-    by_arm,
-    in_words,
-    parts_of,
-    seconds_of,
-    settings_of,
-    table,
-)
-from fer_utils import data, models, train
+from fer_lab.experiment import Experiment, Fit, accuracy_dots, by_arm, parts, scored, table
+from fer_utils import models, train
 from fer_utils.evaluate import evaluate
 from fer_utils.models.facenet import FaceNet
 from fer_utils.models.scaling import Scaling
@@ -89,38 +78,28 @@ def build(arm: Arm, classes: tuple[str, ...], seed: int) -> FaceNet:
     return net
 
 
-@functools.cache
-def parts() -> dict[str, data.FaceSet]:
-    """Return the faces of every split."""
-    return parts_of(data.load("facs3d", progress=False))
-
-
 def run(arm: Arm, seed: int, fit: Fit) -> dict:
     """Train and score one net."""
-    faces = parts()
+    faces = parts("facs3d")
     net = build(arm, faces["train"].classes, seed)
     history = fit(net, faces, recipe_of(arm), device="cpu", precision=PRECISION)
-    score, seen = evaluate(net, faces["test"]).accuracy, evaluate(net, faces["train"]).accuracy
+    seen = evaluate(net, faces["train"]).accuracy
     return {
-        "arm": arm.name,
-        "seed": seed,
-        "correct": score.correct,
-        "n": score.n,
+        **scored(history, evaluate(net, faces["test"])),
         "train_correct": seen.correct,
         "train_n": seen.n,
-        "best_epoch": history.best_epoch,
         "valid_accuracy": [epoch["valid_accuracy"] for epoch in history.epochs],
-        "seconds": seconds_of(history),
     }
 
 
 def settings(arm: Arm) -> list:
     """Return what decides an arm's numbers: runs of other settings are not reused."""
-    return [asdict(arm), settings_of(recipe_of(arm)), PRECISION]
+    return [arm, recipe_of(arm), PRECISION]
 
 
 def table_of(rows: list[dict]) -> str:
     """Return all runs as CSV; its first lines say what they are and how to make them again."""
+    plain = ["arm", "seed", "correct", "n", "train_correct", "train_n", "best_epoch"]
     return table(
         [
             f"mini_xception, variant alessi2019, facs3d, {len(SEEDS)} seeds per arm; recipe "
@@ -130,9 +109,8 @@ def table_of(rows: list[dict]) -> str:
             "valid_accuracy: after each epoch",
             f"made by: {EXPERIMENT.command}",
         ],
-        ("arm", "seed", "correct", "n", "train_correct", "train_n", "best_epoch"),
+        [*plain, "valid_accuracy"],
         rows,
-        valid_accuracy=lambda row: in_words(row["valid_accuracy"]),
     )
 
 
