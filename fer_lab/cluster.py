@@ -27,11 +27,7 @@ _SECONDS_TO_CONNECT = 30
 def outcomes(
     runs: Sequence[Run], address: str | None = None
 ) -> Iterator[tuple[Run, dict | FerError]]:
-    """Do runs here, or on the cluster at an address; yield each with its record, or why it failed.
-
-    Raises:
-        FerError: Dask is not installed, or no scheduler answers at the address.
-    """
+    """Do runs here, or on a cluster; yield each with its record, or why it failed, as they end."""
     if address:
         yield from on_cluster(runs, address)
         return

@@ -96,12 +96,7 @@ class Run(ABC):
 
     @abstractmethod
     def train_and_score(self, lock: RunLock, progress: bool) -> dict:
-        """Train, or go on training, and score; return the record.
-
-        Raises:
-            TakenOverError: another process has begun to work on this run.
-            KeyboardInterrupt: interrupted; the epochs done so far are kept.
-        """
+        """Train, or go on training, and score; return the record. It raises what `do` raises."""
 
     def fit(
         self,
@@ -113,23 +108,10 @@ class Run(ABC):
     ) -> History:
         """Train a net in place; return the History of all epochs, those of earlier days included.
 
-        Args:
-            lock: checked after every epoch.
-            net: what is trained.
-            faces: by split.
-            recipe: how.
-            options: of `train.fit`.
+        `faces` are by split; `lock` is checked after every epoch; `options` are `train.fit`'s.
         """
-        history = train.fit(
-            net,
-            faces["train"],
-            faces["valid"],
-            recipe,
-            seed=self.seed,
-            out=self.folder,
-            on_epoch=lock.check,
-            **options,
-        )
+        options |= {"seed": self.seed, "out": self.folder, "on_epoch": lock.check}
+        history = train.fit(net, faces["train"], faces["valid"], recipe, **options)
         if history.stopped.startswith("interrupted"):
             raise KeyboardInterrupt
         if not history.epochs:
@@ -149,9 +131,7 @@ class Run(ABC):
 def do(run: Run, progress: bool = True) -> dict:
     """Do a run as far as it is not done; return its record, which is then in its file.
 
-    Args:
-        run: what to do.
-        progress: show a bar for the batches.
+    `progress` shows a bar for the batches.
 
     Raises:
         FerError: the folder holds other settings, the data are missing or do not fit, or the loss
@@ -195,7 +175,7 @@ def claim_folder(run: Run) -> None:
 
 def differences(there: Any, asked: Any) -> str:
     """Say how two runs' settings differ; "" where they do not."""
-    old, new = (_by_name(json.loads(json.dumps(one))) for one in (there, asked))
+    old, new = (_by_name(json.loads(json.dumps(settings))) for settings in (there, asked))
     return "; ".join(
         f"{name} {_short(old.get(name))} there, {_short(new.get(name))} asked"
         for name in new | old

@@ -110,27 +110,27 @@ def mini_xception_of_width(channels: int, num_classes: int, width: float) -> nn.
     """Build mini-Xception with `width` times the filters in its modules; the stem keeps its 8."""
     widths = (STEM_FILTERS, *(round(width * n) for n in MODULE_FILTERS))
     modules = [ResidualModule(a, b) for a, b in zip(widths, widths[1:], strict=False)]
-    trunk = nn.Sequential()
-    trunk.add_module("stem", nn.Sequential(stem_layer(channels), stem_layer(STEM_FILTERS)))
-    trunk.add_module("blocks", nn.Sequential(*modules))
-    trunk.add_module("head", nn.Conv2d(widths[-1], num_classes, 3, padding=1))
-    trunk.add_module("pool", GlobalAveragePool())
-    start_like_keras(trunk)
-    return trunk
+    backbone = nn.Sequential()
+    backbone.add_module("stem", nn.Sequential(stem_layer(channels), stem_layer(STEM_FILTERS)))
+    backbone.add_module("blocks", nn.Sequential(*modules))
+    backbone.add_module("head", nn.Conv2d(widths[-1], num_classes, 3, padding=1))
+    backbone.add_module("pool", GlobalAveragePool())
+    start_like_keras(backbone)
+    return backbone
 
 
 def build(arm: Arm, classes: tuple[str, ...] = FER7, seed: int = 0) -> FaceNet:
     """Return the arm's untrained net; arms of one shape start from the same weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        trunk = join(
+        backbone = join(
             lambda channels: mini_xception_of_width(channels, len(classes), arm.width),
             arm.inputs,
             1,
             arm.fusion,
             stl=False,
         )
-        net = FaceNet("mini_xception", trunk, classes, arm.inputs, SIDE)
+        net = FaceNet("mini_xception", backbone, classes, arm.inputs, SIDE)
         if arm.first != "fixed":
             random = arm.first == "random"
             net.add_module("channels", LearnedChannels(FIXED[arm.inputs], random=random))

@@ -112,17 +112,11 @@ def obstacle(claim: Claim, root: Path | None) -> str:
 
 def chosen_jobs(claims: Sequence[Claim], args: argparse.Namespace) -> Sequence[Run]:
     """Return the runs that were asked for."""
-    every = reproduce.make_jobs(
-        claims,
-        range(args.runs) if args.seeds is None else args.seeds,
-        out=args.out.resolve(),
-        data=args.data and args.data.resolve(),
-        epochs=args.epochs,
-        precision=args.precision,
-        device=args.device,
-        threads=args.threads,
-        faces=args.faces,
-    )
+    names = ("epochs", "precision", "device", "threads", "faces")
+    options = {name: getattr(args, name) for name in names}
+    options |= {"out": args.out.resolve(), "data": args.data and args.data.resolve()}
+    seeds = range(args.runs) if args.seeds is None else args.seeds
+    every = reproduce.make_jobs(claims, seeds, **options)
     return shared(every, args.share)
 
 
