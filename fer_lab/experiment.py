@@ -89,12 +89,13 @@ class Experiment:
         """
         runs = shared(self.runs(tuple(options.seeds), options.threads), options.share)
         missing = [run for run in runs if run.finished() is None]
-        failures = []
-        with tqdm(total=len(missing), unit="run", disable=not missing) as bar:
-            bar.set_postfix_str(missing[0].name if missing else "")
-            for run, outcome in outcomes(missing, options.scheduler):
+        failures: list[FerError] = []
+        if not missing:
+            return failures
+        with tqdm(total=len(missing), unit="run", postfix=missing[0].name) as bar:
+            for _, outcome in outcomes(missing, options.scheduler):
                 bar.update()
-                bar.set_postfix_str(missing[bar.n].name if bar.n < len(missing) else run.name)
+                bar.set_postfix_str(missing[min(bar.n, len(missing) - 1)].name)
                 if isinstance(outcome, FerError) and not isinstance(outcome, TakenOverError):
                     failures.append(outcome)
         return failures

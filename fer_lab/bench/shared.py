@@ -84,14 +84,14 @@ class Bench:
 
     def numbers(self, results: list[Result], formats: str) -> list[list[str]]:
         """Return the cells of each result; `formats` is "screen" or "file"."""
-        return [
-            [
-                format(column.of(result, [r for r in results if r.case == result.case]), how)
-                for column in self.columns
-                for how in [getattr(column, formats)]
+        rows = []
+        for result in results:
+            peers = [other for other in results if other.case == result.case]
+            numbers = [
+                (column.of(result, peers), getattr(column, formats)) for column in self.columns
             ]
-            for result in results
-        ]
+            rows.append([format(number, how) for number, how in numbers])
+        return rows
 
     def table(self, results: list[Result]) -> str:
         """Return the numbers as text, case by case."""
