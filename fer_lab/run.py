@@ -212,7 +212,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--share",
         type=share_of,
-        default=(1, 1),
+        default="1/1",
         metavar="K/N",
         help="which of N programs that share the runs this is, e.g. 1/2",
     )
@@ -226,8 +226,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def share_of(text: str) -> tuple[int, int]:
-    """Return "1/2" as (1, 2).
+def share_of(text: str) -> str:
+    """Return "1/2" as it is.
 
     Raises:
         ValueError: not of that form, or no such share.
@@ -235,10 +235,10 @@ def share_of(text: str) -> tuple[int, int]:
     mine, programs = map(int, text.split("/"))
     if not 1 <= mine <= programs:
         raise ValueError(text)
-    return mine, programs
+    return text
 
 
-def shared(runs: Sequence[Run], share: tuple[int, int]) -> Sequence[Run]:
-    """Return one program's runs: (2, 3) takes the second, fifth, eighth ... of them."""
-    mine, programs = share
+def shared(runs: Sequence[Run], share: str) -> Sequence[Run]:
+    """Return one program's runs: "2/3" takes the second, fifth, eighth ... of them."""
+    mine, programs = map(int, share.split("/"))
     return runs[mine - 1 :: programs]

@@ -114,7 +114,7 @@ def test_interrupted_run_leaves_nothing_and_the_finished_ones_stay(small, monkey
     assert kept == [True, False, False, False]
 
 
-OPTIONS = Namespace(seeds=(0,), share=(1, 1), threads=None, scheduler=None)
+OPTIONS = Namespace(seeds=(0,), share="1/1", threads=None, scheduler=None)
 
 
 def test_run_that_another_program_has_done_meanwhile_is_not_done_again(small):

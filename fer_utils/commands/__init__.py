@@ -26,7 +26,7 @@ def as_command(
             value = (action.metavar or name.upper()) if action.required else action.default
         if value is None or value == action.default:
             continue
-        given = [str(word) for word in value] if isinstance(value, list | tuple) else [str(value)]
+        given = [str(word) for word in value] if isinstance(value, list) else [str(value)]
         if not action.option_strings:
             first += given
         else:  # --flag, --no-flag, or --name value
