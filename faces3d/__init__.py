@@ -2,9 +2,8 @@
 
 ``draw`` makes one face; ``sheet`` a contact sheet; ``PARTS`` names the part labels and
 ``CARRIERS`` the parts that carry each expression; ``action_units`` has the units' names and the
-prototypes of the expressions. ``python -m faces3d --bench`` measures
-the speed, ``--figures DIR`` draws the contact sheets. These are drawings: scores on them are not
-claims about people.
+prototypes of the expressions. ``python -m faces3d --bench`` measures the speed. These are drawings:
+scores on them are not claims about people.
 """
 
 from faces3d import action_units

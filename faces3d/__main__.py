@@ -1,8 +1,7 @@
-"""Command line: python -m faces3d --bench | --figures DIR."""
+"""Command line: python -m faces3d --bench."""
 
 import argparse
 import time
-from pathlib import Path
 
 from faces3d import action_units, drawing, identity
 
@@ -25,13 +24,7 @@ def main() -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m faces3d", description=__doc__)
     parser.add_argument("--bench", action="store_true", help="measure faces per second")
-    parser.add_argument("--figures", type=Path, help="draw the contact sheets into this folder")
     args = parser.parse_args()
-    if args.figures:
-        from fer_lab import facs3d_figures as figures
-
-        for path in figures.draw_all(args.figures):
-            print(path)
     if args.bench:
         for size in (48, 64, 192):
             processor, wall = bench(size)

@@ -1,9 +1,10 @@
-"""The contact sheets: python -m faces3d --figures figures.
+"""The contact sheets of the drawn faces.
+
+    python scripts/figures.py facs3d
 
 Each NAME.png has a NAME.csv beside it that says what every face is.
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,9 @@ from PIL import Image, ImageDraw
 from faces3d import drawing, identity
 from faces3d.action_units import PROTOTYPES
 from faces3d.parts import PARTS
+from fer_utils.commands import as_csv
 from fer_utils.data.datasets import facs3d
+from fer_utils.files import write
 
 PEOPLE = (4, 5, 9, 12, 26, 31)  # one row each of the large sheet
 MARGIN = 16  # pixels above the columns for their names
@@ -43,14 +46,13 @@ def save(folder: Path, name: str, sheet: np.ndarray, titles: list[str], rows: li
         pen.text((column * width // len(titles) + 4, 2), title, fill="black")
     path = folder / f"{name}.png"
     picture.save(path, optimize=True)
-    with open(folder / f"{name}.csv", "w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows(rows)
+    write(folder / f"{name}.csv", as_csv([], rows))
     return path
 
 
 def large_sheet(folder: Path) -> Path:
     """Eight expressions of several people at 192x192, in colour, full strength."""
-    rows = [["row", "identity", "male", "age", "melanin", "haircut", "glasses"]]
+    rows: list[list] = [["row", "identity", "male", "age", "melanin", "haircut", "glasses"]]
     for row, number in enumerate(PEOPLE):
         traits = identity.person(number).traits
         shares = [f"{value:.2f}" for value in (traits.male, traits.age, traits.melanin)]
@@ -62,14 +64,17 @@ def large_sheet(folder: Path) -> Path:
 def test_sheet(folder: Path, across: int = 20) -> Path:
     """The first test faces of every class as packed, 48x48 grey, doubled."""
     faces = facs3d.load("test", contempt=True)
-    rows, lines = [["class", "column", "row_in_pack", "subject", *faces.vote_names]], []
+    about = [np.asarray(part) for part in (faces.rows, faces.subjects, faces.votes)]
+    rows: list[list] = [["class", "column", "row_in_pack", "subject", *faces.vote_names]]
+    lines = []
     for label, name in enumerate(faces.classes):
         chosen = np.flatnonzero(faces.labels == label)[:across]
         tiles = np.full((across, facs3d.SIZE, facs3d.SIZE), 255, np.uint8)
         tiles[: len(chosen)] = faces.images[chosen, 0]
         lines.append(np.concatenate(list(tiles), 1))
         for column, i in enumerate(chosen):
-            rows.append([name, column, faces.rows[i], faces.subjects[i], *faces.votes[i]])
+            row, subject, votes = (part[i] for part in about)
+            rows.append([name, column, row, subject, *votes])
     sheet = np.concatenate(lines).repeat(2, 0).repeat(2, 1)
     strip = np.full((len(sheet), 64), 255, np.uint8)
     named = Image.fromarray(np.concatenate([strip, sheet], 1))
@@ -83,16 +88,19 @@ def test_sheet(folder: Path, across: int = 20) -> Path:
 def parts_sheet(folder: Path, count: int = 8) -> Path:
     """Test faces with their part labels, neutral twins and the difference."""
     faces = facs3d.load("test")
-    rows, lines = [["row", "class", "row_in_pack", *PARTS]], []
+    stored = (faces.twins, faces.regions, faces.rows)
+    twins, regions, numbers = map(np.asarray, stored)
+    rows: list[list] = [["row", "class", "row_in_pack", *PARTS]]
+    lines = []
     for line in range(count):
         i = int(np.flatnonzero(faces.labels == line % len(faces.classes))[line + 2])
-        face, twin, region = faces.images[i, 0], faces.twins[i, 0], faces.regions[i]
+        face, twin, region = faces.images[i, 0], twins[i, 0], regions[i]
         change = np.abs(face.astype(int) - twin)
         grey = [face, twin, np.clip(255 - 2 * change, 0, 255).astype(np.uint8)]
         tiles = [np.repeat(g[..., None], 3, 2) for g in grey] + [COLORS[region]]
         lines.append(np.concatenate(tiles, 1))
         pixels = np.bincount(region.ravel(), minlength=len(PARTS))
-        rows.append([line, faces.classes[faces.labels[i]], faces.rows[i], *pixels])
+        rows.append([line, faces.classes[faces.labels[i]], numbers[i], *pixels])
     sheet = np.concatenate(lines).repeat(3, 0).repeat(3, 1)
     titles = ["face", "neutral twin", "difference (dark)", "part labels"]
     return save(folder, "facs3d_parts", sheet, titles, rows)

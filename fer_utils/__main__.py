@@ -29,7 +29,7 @@ def make_parser(chosen: str | None) -> argparse.ArgumentParser:
         if name == chosen:
             module = import_module(ELSEWHERE.get(name, f"fer_utils.commands.{name}"))
             module.add_arguments(sub)
-            sub.set_defaults(run=module.run)
+            sub.set_defaults(run=module.run, parser=sub)
     return parser
 
 

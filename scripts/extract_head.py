@@ -35,20 +35,18 @@ class Assets:
     """Files by their path inside the wheel, from the .whl itself or from an unpacked folder."""
 
     def __init__(self, source: Path) -> None:
-        self.folder = source if source.is_dir() else None
-        self.archive = None if self.folder else zipfile.ZipFile(source)
+        self.root: Path | zipfile.Path = source
+        if not source.is_dir():
+            self.root = zipfile.Path(source)
 
     def read(self, name: str) -> bytes:
         """Bytes of one file."""
-        return (self.folder / name).read_bytes() if self.folder else self.archive.read(name)
+        return (self.root / name).read_bytes()
 
     def names(self, folder: str) -> list[str]:
         """Paths of the targets in a folder, sorted."""
-        if self.folder:
-            found = [f"{folder}{p.name}" for p in (self.folder / folder).iterdir()]
-        else:
-            found = [n for n in self.archive.namelist() if n.startswith(folder)]
-        return sorted(n for n in found if n.endswith((".target", ".target.gz")))
+        names = [f"{folder}{path.name}" for path in (self.root / folder).iterdir()]
+        return sorted(name for name in names if name.endswith((".target", ".target.gz")))
 
 
 def read_mesh(text: str) -> tuple[np.ndarray, np.ndarray, list, list, list]:
@@ -134,9 +132,10 @@ def vertex_masks(assets: Assets, uv: np.ndarray, corners: np.ndarray, count: int
     y = np.clip(((1 - uv[..., 1]) * 1024).astype(int), 0, 1023)
     for name in ("lips", "eyelids", "ears", "inside-mouth"):
         picture = Image.open(io.BytesIO(assets.read(f"{MPFB}textures/mpfb_{name}.jpg")))
-        picture = np.asarray(picture.convert("L").resize((1024, 1024), Image.BOX), np.float64)
+        small = picture.convert("L").resize((1024, 1024), Image.Resampling.BOX)
+        gray = np.asarray(small, np.float64)
         total, seen = np.zeros(count), np.zeros(count)
-        np.add.at(total, corners.ravel(), picture[y, x].ravel())
+        np.add.at(total, corners.ravel(), gray[y, x].ravel())
         np.add.at(seen, corners.ravel(), 1)
         masks["mask_" + name.replace("-", "_")] = np.round(total / np.maximum(seen, 1))
     return {k: v.astype(np.uint8) for k, v in masks.items()}
@@ -154,10 +153,10 @@ def lid_margin(vertices: np.ndarray, lashes: np.ndarray, body: np.ndarray) -> np
 def extract(source: Path) -> dict[str, np.ndarray]:
     """All arrays of head.npz."""
     assets = Assets(source)
-    vertices, texture, quads, quad_uvs, groups = read_mesh(
+    vertices, texture, quad_rows, uv_rows, groups = read_mesh(
         assets.read(MPFB + "3dobjs/base.obj").decode("ascii")
     )
-    quads, quad_uvs = np.array(quads), np.array(quad_uvs)
+    quads, quad_uvs = np.array(quad_rows), np.array(uv_rows)
     part = np.array([group_number(g) for g in groups])
     corner = vertices[quads]
     in_crop = (corner[..., 1].mean(1) > LOWEST) & (np.abs(corner[..., 0]).max(1) < WIDEST)
@@ -174,7 +173,8 @@ def extract(source: Path) -> dict[str, np.ndarray]:
         "mask_lid_margin": lid_margin(vertices[used], lashes, body),
         **vertex_masks(assets, uv, quad, len(used)),
     }
-    names, rows, columns, values = [], [], [], []
+    names: list[str] = []
+    rows, columns, values = [], [], []
     for name, path in sorted(wanted_targets(assets).items()):
         dense = read_target(assets.read(path), path, len(vertices))[used]
         at = np.flatnonzero(np.abs(dense).max(1) > 5e-4)

@@ -9,9 +9,10 @@ are elsewhere.
 
 import argparse
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
-from fer_lab import facs3d_figures as faces3d_figures
+from fer_lab import facs3d_figures
 from fer_utils import data, models
 from fer_utils.commands.evaluate import save
 from fer_utils.errors import FerError
@@ -20,35 +21,31 @@ from fer_utils.evaluate import evaluate
 FIGURES = Path(__file__).resolve().parents[1] / "figures"
 
 
-def confusion(name: str, dataset: str, split: str) -> tuple[Path, Path]:
+DATASETS = ("facs3d", "fer2013", "ferplus")
+
+
+def dataset_of(name: str) -> str:
+    """Return the data set of a pretrained net: its name ends in it."""
+    return name.rsplit("_", 1)[1]
+
+
+def confusion(name: str) -> tuple[Path, Path]:
     """Draw the confusion matrix of a pretrained net, and write its counts."""
-    found = evaluate(models.pretrained(name), data.load(dataset, split=split, progress=False))
+    dataset = dataset_of(name)
+    split = "test" if dataset == "facs3d" else "valid"
+    result = evaluate(models.pretrained(name), data.load(dataset, split=split, progress=False))
     what = f"{name} on {dataset}, {split} split"
-    return save(found, FIGURES / f"{name}_confusion.png", what, "make figures")
+    return save(result, FIGURES / f"{name}_confusion.png", what, "make figures")
 
 
-DRAWN: dict[str, Callable[[], Iterable[Path]]] = {
-    "facs3d": lambda: faces3d_figures.draw_all(FIGURES),
-    "mini_xception_facs3d": lambda: confusion("mini_xception_facs3d", "facs3d", "test"),
-    "deep_emotion_facs3d": lambda: confusion("deep_emotion_facs3d", "facs3d", "test"),
-    "bottleneck_065m_facs3d": lambda: confusion("bottleneck_065m_facs3d", "facs3d", "test"),
-    "bottleneck_065m_sobel_facs3d": lambda: confusion(
-        "bottleneck_065m_sobel_facs3d", "facs3d", "test"
-    ),
-    "mini_xception_fer2013": lambda: confusion("mini_xception_fer2013", "fer2013", "valid"),
-    "deep_emotion_fer2013": lambda: confusion("deep_emotion_fer2013", "fer2013", "valid"),
-    "small_resnet_fer2013": lambda: confusion("small_resnet_fer2013", "fer2013", "valid"),
-    "mini_xception_ferplus": lambda: confusion("mini_xception_ferplus", "ferplus", "valid"),
-    "deep_emotion_ferplus": lambda: confusion("deep_emotion_ferplus", "ferplus", "valid"),
-    "bottleneck_065m_ferplus": lambda: confusion("bottleneck_065m_ferplus", "ferplus", "valid"),
-    "bottleneck_065m_laplacian_ferplus": lambda: confusion(
-        "bottleneck_065m_laplacian_ferplus", "ferplus", "valid"
-    ),
-    "bottleneck_065m_sobel_ferplus": lambda: confusion(
-        "bottleneck_065m_sobel_ferplus", "ferplus", "valid"
-    ),
-    "small_resnet_ferplus": lambda: confusion("small_resnet_ferplus", "ferplus", "valid"),
-}
+def drawn() -> dict[str, Callable[[], Iterable[Path]]]:
+    """Return what draws each figure: of a data set's nets the smallest first."""
+    nets = sorted(models.pretrained_names(), key=lambda name: models.card(name)["parameters"])
+    nets.sort(key=lambda name: DATASETS.index(dataset_of(name)))
+    return {
+        "facs3d": lambda: facs3d_figures.draw_all(FIGURES),
+        **{name: partial(confusion, name) for name in nets},
+    }
 
 
 def main() -> int:
@@ -57,7 +54,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="beginnings of names (default: all)")
     wanted = tuple(parser.parse_args().names)
     FIGURES.mkdir(exist_ok=True)
-    for name, draw in DRAWN.items():
+    for name, draw in drawn().items():
         if wanted and not name.startswith(wanted):
             continue
         try:

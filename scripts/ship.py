@@ -23,7 +23,7 @@ from fer_utils import data, models
 from fer_utils.commands.train import score
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
-from fer_utils.evaluate import evaluate
+from fer_utils.evaluate import Evaluation, evaluate, labels_for
 from fer_utils.models.facenet import FaceNet
 
 WEIGHTS = Path(models.__file__).resolve().parents[1] / "weights"
@@ -61,8 +61,10 @@ def both_ways(net: FaceNet, faces: FaceSet) -> np.ndarray:
     return np.stack([evaluate(net, faces, flip=flip).probabilities for flip in (False, True)])
 
 
-def halvable(net: FaceNet, faces: FaceSet) -> dict[str, str]:
+def halvable(net: FaceNet, faces: FaceSet) -> tuple[dict[str, str], np.ndarray]:
     """Return the weights that can be halved without changing an answer, and how each is rounded.
+
+    With them come the probabilities of the net that is so halved; see `both_ways`.
 
     All to the nearest numbers where that works. Else as many at once as possible, the largest
     first, and a single one in the first of the `WAYS` that changes nothing; those below a
@@ -71,30 +73,33 @@ def halvable(net: FaceNet, faces: FaceSet) -> dict[str, str]:
     """
     sizes = {k: v.numel() for k, v in net.state_dict().items() if v.is_floating_point()}
     everything, before = dict.fromkeys(sizes, WAYS[0]), both_ways(net, faces)
-    if np.array_equal(both_ways(halved(net, everything), faces).argmax(2), before.argmax(2)):
-        return everything
+    after = both_ways(halved(net, everything), faces)
+    if np.array_equal(after.argmax(2), before.argmax(2)):
+        return everything, after
     best = np.sort(before, axis=2)
     close = np.flatnonzero((best[..., -1] - best[..., -2] < CLOSE).any(0))
-    part, expected, chosen = faces.take(close), before[:, close].argmax(2), {}
+    part, expected = faces.take(close), before[:, close].argmax(2)
+    chosen: dict[str, str] = {}
 
     def changes_nothing(ways: Mapping[str, str]) -> bool:
         return np.array_equal(both_ways(halved(net, ways), part).argmax(2), expected)
 
     large = [name for name in sizes if sizes[name] > sum(sizes.values()) / 1000]
-    waiting = [sorted(large, key=sizes.get, reverse=True)]
+    waiting = [sorted(large, key=lambda name: sizes[name], reverse=True)]
     with tqdm(total=len(large), unit="weight") as bar:
         while waiting:
             group = waiting.pop()
             tried = [dict.fromkeys(group, way) for way in (WAYS if len(group) == 1 else WAYS[:1])]
-            found = next((ways for ways in tried if changes_nothing(chosen | ways)), None)
-            if found is None and len(group) > 1:
+            works = next((ways for ways in tried if changes_nothing(chosen | ways)), None)
+            if works is None and len(group) > 1:
                 middle = len(group) // 2
                 waiting += [group[middle:], group[:middle]]
                 continue
-            chosen |= found or {}
+            chosen |= works or {}
             bar.update(len(group))
-    now = both_ways(halved(net, chosen), faces).argmax(2)
-    return chosen if np.array_equal(now, before.argmax(2)) else {}
+    after = both_ways(halved(net, chosen), faces)
+    same = np.array_equal(after.argmax(2), before.argmax(2))
+    return (chosen, after) if same else ({}, before)
 
 
 def ship(file: Path, name: str, faces: FaceSet, note: str = "", folder: Path = WEIGHTS) -> dict:
@@ -102,16 +107,16 @@ def ship(file: Path, name: str, faces: FaceSet, note: str = "", folder: Path = W
     net = models.load(file)
     card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
     card = {key: value for key, value in card.items() if key not in OWN}
-    half = halvable(net, faces)
-    stored = halved(net, half)
-    for what, flip in (("valid", False), ("valid, with the mirror image", True)):
-        card["scores"][what] = score(evaluate(stored, faces, flip=flip))
+    half, (plain, mirrored) = halvable(net, faces)
+    labels = labels_for(net.classes, faces)
+    for what, probabilities in (("valid", plain), ("valid, with the mirror image", mirrored)):
+        card["scores"][what] = score(Evaluation(probabilities, labels, net.classes))
     weights = net.state_dict()
     share = sum(weights[key].numel() for key in half) / sum(v.numel() for v in weights.values())
     card["precision"] = f"float16 for {share:.0%} of the numbers: no answer on these faces changes"
     if note:
         card["note"] = note
-    return models.save(stored, folder / f"{name}.safetensors", card, half=half)
+    return models.save(halved(net, half), folder / f"{name}.safetensors", card, half=half)
 
 
 def main() -> int:

@@ -1,38 +1,64 @@
 """The commands `bench` and `explain`, as they are typed. No test asks how fast anything is."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from fer_lab import bench
+from fer_lab.bench import occlusion, shared, training
+from fer_lab.bench.shared import Result
 from fer_utils import models
 from fer_utils.__main__ import main
 
-CASE = bench.Case("mini_xception", 48, 2)
+CASE = occlusion.Case("mini_xception", 48, 2)
 
 
 def test_table_has_medians_and_ratios():
-    rows = [
-        bench.Row(CASE, bench.DEFAULT, [1.0, 3.0, 2.0], 0.0),
-        bench.Row(CASE, "captum, 64 per pass", [0.4, 0.5, 0.9], 1e-7),
-        bench.Row(CASE, "ours, fused (auto)", [0.1, 0.2, 0.1], 2e-6),
+    results = [
+        Result(CASE, occlusion.DEFAULT, [1.0, 3.0, 2.0], 0.0),
+        Result(CASE, "captum, 64 per pass", [0.4, 0.5, 0.9], 1e-7),
+        Result(CASE, "ours, fused (auto)", [0.1, 0.2, 0.1], 2e-6),
     ]
-    said = [line.split()[-6:] for line in bench.table(rows).splitlines()[2:5]]
+    lines = occlusion.BENCH.table(results).splitlines()
+    said = [line.split()[-6:] for line in lines[2:5]]
     assert said[0] == ["2000.00", "1000.00", "3000.00", "1.00", "0.25", "0e+00"]
     assert said[1] == ["500.00", "400.00", "900.00", "4.00", "1.00", "1e-07"]
     assert said[2] == ["100.00", "100.00", "200.00", "20.00", "5.00", "2e-06"]
+    assert lines[0] == "mini_xception, picture 48 x 48, stride 2"
+    assert lines[1].split() == [
+        "ms",
+        "fastest",
+        "slowest",
+        "x",
+        "default",
+        "x",
+        "best",
+        "difference",
+    ]
+    assert len({len(line) for line in lines[1:5]}) == 1
+
+
+def test_committed_table_has_the_columns_of_today():
+    for bench, name in ((occlusion.BENCH, "occlusion"), (training.BENCH, "training")):
+        path = Path(__file__).resolve().parents[1] / "figures" / f"bench_{name}.csv"
+        heads = next(line for line in path.read_text().splitlines() if line[0] != "#")
+        columns = [column.name for column in bench.columns]
+        assert heads.split(",") == [*bench.labels, bench.contender, *columns]
 
 
 def test_race_runs_all_in_turn_on_the_same_pictures():
     calls = []
-    contenders = {name: lambda x, name=name: calls.append((name, int(x))) or x for name in "ab"}
-    maps, seconds = bench.race(contenders, torch.tensor([7, 8, 9]))
+    contenders = {name: lambda x, name=name: calls.append((name, x)) or -x for name in "ab"}
+    assert shared.race(contenders, [7, 8, 9]) == {"a": [-7, -8, -9], "b": [-7, -8, -9]}
     assert calls == [("a", 7), ("b", 7), ("a", 8), ("b", 8), ("a", 9), ("b", 9)]
-    assert maps == {"a": 7, "b": 7}
-    assert [len(each) for each in seconds] == [2, 2]
+
+
+def test_clock_tells_what_work_takes_and_returns(monkeypatch):
+    times = iter([10.0, 12.5])
+    monkeypatch.setattr(shared, "perf_counter", lambda: next(times))
+    assert shared.timed(lambda: "map") == (2.5, "map")
 
 
 def test_bench_occlusion(capsys, tmp_path):
@@ -42,9 +68,10 @@ def test_bench_occlusion(capsys, tmp_path):
     said = capsys.readouterr().out
     written = (tmp_path / "bench.csv").read_text()
     assert "made by: python -m fer_utils bench occlusion --model mini_xception --size 48" in written
+    assert str(tmp_path) not in written
     rows = [line for line in written.splitlines() if not line.startswith("#")]
-    assert len(rows) == 1 + 4 + len(bench.ENGINES)
-    assert rows[1].startswith(f'mini_xception,48,10,8,"{bench.DEFAULT}"')
+    assert len(rows) == 1 + 4 + len(occlusion.ENGINES)
+    assert rows[1].startswith(f'mini_xception,48,10,8,"{occlusion.DEFAULT}"')
     assert '"ours, batched"' in rows[5] and "(auto)" in rows[6]
     assert all(float(row.split(",")[-1]) < 1e-4 for row in rows[1:])
     assert "mini_xception, picture 48 x 48, stride 8" in said

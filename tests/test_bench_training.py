@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from fer_lab.bench import plain_loop, training
+from fer_lab.bench.shared import Result
 from fer_utils import data
 from fer_utils.__main__ import main
 from fer_utils.train.augment import Augmentation
@@ -16,19 +17,12 @@ CASE = training.Case("mini_xception", 48, 128)
 
 def test_table_has_medians_and_the_ratio():
     rows = [
-        training.Row(CASE, "plain PyTorch loop", [100.0, 300.0, 200.0]),
-        training.Row(CASE, "ours", [500.0, 400.0, 900.0]),
+        Result(CASE, "plain PyTorch loop", [100.0, 300.0, 200.0]),
+        Result(CASE, "ours", [500.0, 400.0, 900.0]),
     ]
-    said = [line.split()[-5:] for line in training.table(rows).splitlines()[2:4]]
+    said = [line.split()[-5:] for line in training.BENCH.table(rows).splitlines()[2:4]]
     assert said[0] == ["200", "100", "300", "143.54", "1.00"]
     assert said[1] == ["500", "400", "900", "57.42", "2.50"]
-
-
-def test_chunks_are_interleaved():
-    calls = []
-    contenders = {name: lambda n, name=name: calls.append((name, n)) or 1.0 for name in "ab"}
-    assert training.race(contenders, 7, 2, "title") == {"a": [1.0, 1.0], "b": [1.0, 1.0]}
-    assert calls == [("a", 7), ("b", 7)] * 2
 
 
 def test_the_peer_changes_pictures_as_the_recipe_says():

@@ -183,6 +183,18 @@ def test_command_prints_a_line_per_published_count(capsys):
     assert {row.split()[0] for row in table} == set(models.names()) - own
 
 
+def test_audit_s_rows_are_those_of_the_table(capsys):
+    rows, below = models.audit()
+    assert len(rows) == len(papers.COUNTS)
+    assert [row["match"] for row in rows].count("yes") == len(rows) - 2
+    __main__.main(["models"])
+    head, *printed = capsys.readouterr().out.splitlines()
+    assert head.split() == " ".join(rows[0]).split()
+    for row, line in zip(rows, printed, strict=False):
+        assert line.split() == " ".join(row.values()).split()
+    assert below[-1].startswith("(1)")
+
+
 def test_command_prints_the_layers_of_one_net(capsys):
     assert __main__.main(["models", "deep_emotion"]) == 0
     assert "20,512" in capsys.readouterr().out

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from fer_lab import reproduce
-from fer_lab.reproduce import command as command
-from fer_lab.reproduce import datasets, judging, records, runs
+from fer_lab import run as runs
+from fer_lab.reproduce import command, comparison, datasets, jobs, records
 from fer_lab.reproduce.jobs import Job, slug
 from fer_utils import __main__, models, papers
 from fer_utils.data.faceset import FaceSet
@@ -97,14 +97,14 @@ def test_all_rows_of_a_table_are_trained_scored_and_published(fer_utils, tmp_pat
 
 def stop_after(epochs, monkeypatch):
     """Ctrl-C, as it arrives when so many epochs are done."""
-    check = runs.Sitting.check
+    check = runs.RunLock.check
 
-    def interrupt(sitting, history=None):
-        check(sitting, history)
+    def interrupt(lock, history=None):
+        check(lock, history)
         if history and len(history.epochs) == epochs:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(runs.Sitting, "check", interrupt)
+    monkeypatch.setattr(runs.RunLock, "check", interrupt)
 
 
 def test_an_interrupted_run_goes_on_to_the_same_numbers(fer_utils, tmp_path, monkeypatch, capsys):
@@ -129,30 +129,57 @@ def job(tmp_path, root):
 
 
 def test_what_is_done_is_not_done_again(job, root, monkeypatch):
-    first = reproduce.run(job, progress=False)
+    first = runs.do(job, progress=False)
     with monkeypatch.context() as patched:
-        patched.setattr(runs, "learn", None)
-        assert reproduce.run(job, progress=False) == json.loads(json.dumps(first))
+        patched.setattr(jobs.Job, "fit", None)
+        assert runs.do(job, progress=False) == json.loads(json.dumps(first))
     small_fer2013.write(root / "fer2013", (32, 16, 8))  # the test split arrives
-    again = reproduce.run(job, progress=False)
+    again = runs.do(job, progress=False)
     assert again["split"] == "test" and again["accuracy"]["n"] == 8
     assert curve(again) == curve(first)
     with monkeypatch.context() as patched:
         patched.setattr(datasets, "load", None)
-        assert reproduce.run(job, progress=False)["split"] == "test"
+        assert runs.do(job, progress=False)["split"] == "test"
 
 
 def test_a_run_begun_before_a_setting_was_invented_goes_on(tmp_path):
     first = Job(ALESSI, 0, tmp_path)
-    config = runs.settle(first)
+    runs.claim_folder(first)
+    config = first.config()
     del config["hyper_parameters"]["distil"], config["hyper_parameters"]["augmentation"]["noise"]
     path = first.folder / runs.ASKED
     path.write_text(json.dumps(config))
-    assert runs.settle(first) == first.config()
+    runs.claim_folder(first)
     config["hyper_parameters"]["batch"] = 7
     path.write_text(json.dumps(config))
     with pytest.raises(FerError, match=r"another run \(batch 7 there, 32 asked\)"):
-        runs.settle(first)
+        runs.claim_folder(first)
+
+
+def test_a_folder_of_an_earlier_day_is_recognised(tmp_path):
+    """As they were written before there was one frame for all runs."""
+    old = records.read(FIGURES / "runs" / "alessi2019-text-happy-seed0.json")
+    job = Job(ALESSI, 0, tmp_path, epochs=old["config"]["epochs"], device="cpu")
+    job.folder.mkdir(parents=True)
+    assert job.folder == tmp_path / "alessi2019-text-happy" / "seed0"
+    old["split"] = "test"
+    files = {"config.json": old["config"], "run.json": old}
+    files["sitting.json"] = {"number": 2, "token": "ab", "host": "there", "process": 1}
+    for name, content in files.items():
+        (job.folder / name).write_text(json.dumps(content))
+    assert runs.do(job) == old
+    assert reproduce.finished(tmp_path) == [old]
+    assert runs.RunLock(job.folder).number == 3
+
+
+def test_seeds_and_shares_are_those_asked_for(fer_utils, tmp_path):
+    words = (ALESSI, "--epochs", "1", "--faces", "20", "--seeds", "3", "5", "--share", "2/2")
+    assert fer_utils(*words) == 0
+    (record,) = reproduce.finished(tmp_path / "out")
+    assert record["seed"] == 5
+    assert record["command"] == (
+        f"python -m fer_utils reproduce {ALESSI} --seeds 5 --epochs 1 --faces 20 --threads 1"
+    )
 
 
 def test_another_configuration_in_the_same_folder_is_refused(fer_utils, capsys):
@@ -172,19 +199,19 @@ def test_a_quick_look_learns_from_few_faces_and_enters_no_table(fer_utils, tmp_p
     assert "accuracy" in capsys.readouterr().out
     with pytest.raises(FerError, match="quick look"):
         records.publish(record, tmp_path)
-    assert not any(row.records for row in judging.table([record], lambda name: True))
+    assert not any(row.records for row in comparison.table([record], lambda name: True))
 
 
 def test_another_process_at_the_same_run_ends_this_one(job, monkeypatch):
-    evaluate = runs.evaluate
+    evaluate = jobs.evaluate
 
     def meanwhile(net, faces):
-        runs.Sitting(job.folder)
+        runs.RunLock(job.folder)
         return evaluate(net, faces)
 
-    monkeypatch.setattr(runs, "evaluate", meanwhile)
+    monkeypatch.setattr(jobs, "evaluate", meanwhile)
     with pytest.raises(runs.TakenOverError, match="taken over"):
-        reproduce.run(job, progress=False)
+        runs.do(job, progress=False)
     assert not (job.folder / "run.json").exists()
 
 
@@ -210,11 +237,11 @@ def test_the_list_says_what_each_row_needs(fer_utils, capsys):
 
 def test_rows_of_one_training_share_its_runs(tmp_path):
     claims = papers.claims("alessi2019:text")
-    jobs = reproduce.make_jobs(claims, 2, out=tmp_path)
-    happy = [job for job in jobs if job.claim == ALESSI]
+    made = reproduce.make_jobs(claims, range(2), out=tmp_path)
+    happy = [job for job in made if job.claim == ALESSI]
     assert [job.seed for job in happy] == [0, 1]
-    assert len(jobs) < len(claims)
-    assert len({job.folder for job in jobs}) == len(jobs)
+    assert len(made) < len(claims)
+    assert len({job.folder for job in made}) == len(made)
 
 
 def test_every_training_has_a_folder_of_its_own():
@@ -292,8 +319,8 @@ def record_of(key, correct, seed=0, split="test", n=3137, division="published", 
     }
 
 
-def judge(key, runs, here=True):
-    return judging.judge(papers.claim(key), runs, lambda name: here)
+def compare(key, runs, here=True):
+    return comparison.compare(papers.claim(key), runs, lambda name: here)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +335,7 @@ def judge(key, runs, here=True):
     ],
 )
 def test_a_number_is_reproduced_where_our_span_reaches_it(correct, status):
-    row = judge(BASE, [record_of(BASE, c, seed) for seed, c in enumerate(correct)])
+    row = compare(BASE, [record_of(BASE, c, seed) for seed, c in enumerate(correct)])
     assert row.status == status
     assert row.cells()["runs"] == str(len(correct))
     assert ("above" in row.why) == (min(correct) > 2800)
@@ -328,13 +355,13 @@ def test_a_number_is_reproduced_where_our_span_reaches_it(correct, status):
     ],
 )
 def test_another_protocol_is_not_comparable(changes, why):
-    row = judge(BASE, [record_of(BASE, 2600, **changes)])
+    row = compare(BASE, [record_of(BASE, 2600, **changes)])
     assert (row.status, len(row.records)) == ("protocol not comparable", 1)
     assert why in row.why
 
 
 def test_a_test_set_of_another_size_is_not_comparable():
-    row = judge(ALESSI, [record_of(ALESSI, 3000, n=3589)])
+    row = compare(ALESSI, [record_of(ALESSI, 3000, n=3589)])
     assert row.status == "protocol not comparable"
     assert "3,589 faces scored, 7,178 in the paper" in row.why
 
@@ -342,16 +369,16 @@ def test_a_test_set_of_another_size_is_not_comparable():
 def test_comparable_runs_count_before_others_and_runs_are_not_mixed():
     short = [record_of(BASE, 3000, seed, epochs=5) for seed in range(4)]
     whole = [record_of(BASE, 2522, seed) for seed in range(2)]
-    row = judge(BASE, [*short, *whole, *whole])
+    row = compare(BASE, [*short, *whole, *whole])
     assert row.status == "reproduced" and len(row.records) == 2  # a seed counts once
     other = record_of("pandey2019:IV:base + Sobel (input concatenated)", 3000)
-    assert judge(BASE, [other]).status == "not run yet"
+    assert compare(BASE, [other]).status == "not run yet"
 
 
 def test_rows_without_runs_say_why():
-    assert judge(BASE, []).status == "not run yet"
-    assert judge(BASE, [], here=False).status == "data not available here"
-    row = judge("minaee2019:II:DeepExpr", [])
+    assert compare(BASE, []).status == "not run yet"
+    assert compare(BASE, [], here=False).status == "data not available here"
+    row = compare("minaee2019:II:DeepExpr", [])
     assert row.status == "protocol not comparable" and "another group's method" in row.why
     assert row.cells()["ours"] == row.cells()["runs"].strip("0") == ""
 
@@ -361,7 +388,11 @@ def test_metrics_are_those_of_the_confusion_matrix():
 
     def value(metric, row, unit=""):
         claim = Claim("p", "1", row, "fer2013", "", metric, 0.5, unit=unit)
-        return judging.measured(claim, record)
+        return comparison.measured(claim, record)
+
+    def measurable(metric, row):
+        claim = Claim("p", "1", row, "fer2013", "", metric, 0.5)
+        return comparison.measurable(claim, record)
 
     assert value("accuracy", "any", "%") == pytest.approx(75)
     assert value("precision", "happy") == pytest.approx(6 / 9)
@@ -370,12 +401,13 @@ def test_metrics_are_those_of_the_confusion_matrix():
     assert value("recall", "macro avg, recall") == pytest.approx((6 / 8 + 9 / 12) / 2)
     weighted = (8 * 6 / 9 + 12 * 9 / 11) / 20
     assert value("precision", "weighted avg, precision") == pytest.approx(weighted)
-    assert value("precision", "class 3, precision") is None
-    assert value("frames per second", "happy") is None
+    assert not measurable("precision", "class 3, precision")
+    assert not measurable("frames per second", "happy")
+    assert measurable("f1", "happy") and measurable("accuracy", "any")
 
 
 def test_every_claim_has_a_row():
-    rows = judging.table([], lambda name: False)
+    rows = comparison.table([], lambda name: False)
     assert [row.claim for row in rows] == list(papers.CLAIMS)
     assert {row.status for row in rows} == {"data not available here", "protocol not comparable"}
 
@@ -407,7 +439,7 @@ def test_what_is_no_record_is_refused(tmp_path, text):
 
 def test_a_result_in_one_line():
     record = {**record_of(BASE, 2522), "seconds": 61.4, "epochs_done": 100}
-    assert "accuracy 0.804 (2522 of 3137" in command.said(record)
+    assert "accuracy 0.804 (2522 of 3137" in command.in_words(record)
 
 
 # The kit's own table
@@ -420,5 +452,5 @@ def test_every_number_of_the_kits_table_comes_from_a_run_beside_it():
     if path.exists():
         there = list(rows_of(path).values())
         absent = {row["dataset"] for row in there if row["status"] == "data not available here"}
-        again = judging.table(runs, lambda name: name not in absent)
+        again = comparison.table(runs, lambda name: name not in absent)
         assert there == [row.cells() for row in again]

@@ -10,10 +10,10 @@ from threading import Thread
 
 import pytest
 
+from fer_lab import cluster as remote
 from fer_lab import reproduce
-from fer_lab.reproduce import cluster as remote
 from fer_lab.reproduce.jobs import Job
-from fer_lab.reproduce.runs import Sitting, TakenOverError
+from fer_lab.run import RunLock, TakenOverError, do
 from fer_utils import __main__, data, papers
 from fer_utils.errors import FerError
 from tests import small_fer2013
@@ -64,7 +64,7 @@ def test_a_worker_that_dies_loses_nothing_and_doubles_nothing(tmp_path, root, ca
 
     # The run that moved to another worker ends as one that was never disturbed.
     seed = int(killed[0].removeprefix("seed"))
-    alone = reproduce.run(Job(ALESSI, seed, tmp_path / "alone", root, EPOCHS, threads=1), False)
+    alone = do(Job(ALESSI, seed, tmp_path / "alone", root, EPOCHS, threads=1), False)
     assert alone["confusion"] == records[seed]["confusion"]
     losses = [[row["train_loss"] for row in one["curve"]] for one in (alone, records[seed])]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
@@ -103,7 +103,7 @@ def test_jobs_ask_for_a_gpu_where_workers_offer_them():
 def test_an_interrupted_cluster_stops_at_the_end_of_an_epoch(tmp_path):
     begun, waiting = (Job(papers.CLAIMS[0].key, seed, tmp_path) for seed in range(2))
     begun.folder.mkdir(parents=True)
-    at_work, client = Sitting(begun.folder), Client()
+    at_work, client = RunLock(begun.folder), Client()
     at_work.check()
     remote.withdraw(client, {"one": begun, "two": waiting})
     assert client.cancelled == ["one", "two"] and not waiting.folder.exists()

@@ -22,10 +22,15 @@ def trained(tmp_path):
     return net, tmp_path / "model.safetensors"
 
 
-def test_half_precision_where_no_answer_changes(trained, tmp_path):
+def test_half_precision_where_no_answer_changes(trained, tmp_path, monkeypatch):
     net, file = trained
     faces = stripes(64, 1, "valid")
+    asked = []
+    monkeypatch.setattr(
+        ship, "evaluate", lambda *one, **how: asked.append(how) or evaluate(*one, **how)
+    )
     card = ship.ship(file, "striped", faces, "a note", tmp_path)
+    assert len(asked) == 4  # the net as trained and as stored, each with and without the mirror
     assert card["precision"].startswith("float16 for ") and card["note"] == "a note"
     stored = load_file(tmp_path / "striped.safetensors")
     kinds = {value.dtype for value in stored.values() if value.is_floating_point()}
@@ -97,7 +102,8 @@ def test_another_way_of_rounding_is_tried_where_the_nearest_changes_an_answer(
 
     monkeypatch.setattr(ship, "both_ways", spoilt)
     monkeypatch.setattr(ship, "CLOSE", 2.0)  # all faces are looked at
-    ways = ship.halvable(net, faces)
+    ways, probabilities = ship.halvable(net, faces)
+    assert np.array_equal(probabilities, before)
     assert ways.pop(heavy) == "toward zero" and set(ways.values()) == {"nearest"}
 
 

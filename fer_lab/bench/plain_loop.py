@@ -1,7 +1,7 @@
 """The peer of `bench training`: a training as people write it."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -47,13 +47,13 @@ class PlainLoop:
             )
         )
         self.learn(loader, UNTIMED)
-        return timed(lambda: self.learn(loader, steps), self.device)
+        return timed(lambda: self.learn(loader, steps), self.device)[0]
 
-    def learn(self, loader, steps: int) -> float:
+    def learn(self, loader: Iterator, steps: int) -> float:
         """Change the weights by the next batches, and return the running loss."""
         running_loss = 0.0
         for _ in range(steps):
-            pictures, labels = (each.to(self.device) for each in next(loader))
+            pictures, labels = (part.to(self.device) for part in next(loader))
             self.optimizer.zero_grad()
             loss = F.cross_entropy(self.net(pictures), labels)
             loss = loss + self.l2 * sum(weight.square().sum() for weight in self.penalized)

@@ -4,20 +4,16 @@ import argparse
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from statistics import median
 
 import numpy as np
 import torch
-from torch import nn
-from tqdm.auto import tqdm
 
+from fer_lab.bench import shared
 from fer_lab.bench.plain_loop import PlainLoop
-from fer_lab.bench.shared import UNTIMED, as_csv, machine, timed
+from fer_lab.bench.shared import UNTIMED, Bench, Column, Result, race, timed
 from fer_utils import data, models, train
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
-from fer_utils.files import write
 from fer_utils.train.cpu import prepared
 from fer_utils.train.loop import Options, Run, train_batch
 from fer_utils.train.optim import train_mode
@@ -35,7 +31,7 @@ class Case:
     batch: int
     recipe: str = "alessi2019"
 
-    def make_net(self, classes: tuple[str, ...]) -> nn.Module:
+    def make_net(self, classes: tuple[str, ...]) -> models.FaceNet:
         """Return the net with random weights."""
         return models.create(self.model, classes=classes, input_size=self.size, seed=0)
 
@@ -55,18 +51,19 @@ CASES = {
 }
 
 
-@dataclass(frozen=True)
-class Row:
-    """Pictures per second of one contender in one case, of every chunk of steps."""
-
-    case: Case
-    contender: str
-    speeds: list[float]
-
-    @property
-    def speed(self) -> float:
-        """The median of the chunks."""
-        return median(self.speeds)
+BENCH = Bench(
+    title=lambda case: f"{case.model}, {case.size} x {case.size}, batch {case.batch}",
+    labels=("model", "size", "batch"),
+    contender="contender",
+    columns=(
+        Column("pictures/s", "median_pictures_per_second", lambda r, _: r.median, ",.0f", ".1f"),
+        Column("slowest", "slowest", lambda r, _: min(r.values), ",.0f", ".1f"),
+        Column("fastest", "fastest", lambda r, _: max(r.values), ",.0f", ".1f"),
+        Column("epoch s", "epoch_seconds", lambda r, _: FACES / r.median),
+        Column("x plain", "times_as_fast_as_plain", lambda r, peers: r.median / peers[0].median),
+    ),
+    below=f"epoch s: seconds for {FACES:,} faces; x plain: times as fast as the plain loop",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -85,47 +82,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="processes that load for the peer (default: 2; for a GPU 8, or as many as cores)",
     )
     parser.add_argument("--steps", type=int, default=20, help="batches in a chunk")
-    parser.add_argument("--repeats", type=int, default=5, help="chunks of each, in turn")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own)")
     parser.add_argument("--root", help="folder of FER2013, where it is not in a usual place")
-    parser.add_argument("--csv", type=Path, help="also write the table to this file")
+    shared.add_arguments(parser, "chunks of each, in turn")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a table of medians and their ratio."""
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    shared.set_threads(args)
     device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if args.steps < 1 or args.repeats < 1:
         raise FerError("--steps and --repeats: 1 or more.")
     if args.workers is None:
         args.workers = 2 if device.type == "cpu" else min(8, os.cpu_count() or 2)
     args.precision = args.precision or ("bfloat16" if device.type == "cuda" else "float32")
-    cases = CASES.get(device.type, CASES["cpu"])
+    cases = list(CASES.get(device.type, CASES["cpu"]))
     if args.model:
-        size = args.size or models.create(args.model).input_size
-        cases = [Case(args.model, size, args.batch)]
+        args.size = args.size or models.create(args.model).input_size
+        cases = [Case(args.model, args.size, args.batch)]
     faces = training_faces(args.root)
-    rows = []
+    results = []
     for case in cases:
-        contenders = {
+        contenders: dict[str, Callable[[int], float]] = {
             "plain PyTorch loop": PlainLoop(
                 case.make_net(faces.classes), case.make_recipe(), faces, device, args.workers
             ),
             "ours": OurSteps(case, faces, device, args.precision, args.compile),
         }
-        speeds = race(contenders, args.steps, args.repeats, str(case.model))
-        rows += [
-            Row(case, name, [args.steps * case.batch / s for s in seconds])
-            for name, seconds in speeds.items()
-        ]
-    said = header(args, faces, device)
-    print(said)
-    print(table(rows))
-    if args.csv:
-        write(args.csv, table_file(args, said, rows))
-        print(f"wrote {args.csv}")
-    return 0
+        for name, seconds in race(contenders, [args.steps] * args.repeats, case.model).items():
+            speeds = [args.steps * case.batch / spent for spent in seconds]
+            results.append(Result(case, name, speeds))
+    return BENCH.report(args, header(args, faces, device), results)
 
 
 def training_faces(root: str | None = None) -> FaceSet:
@@ -136,21 +122,12 @@ def training_faces(root: str | None = None) -> FaceSet:
     return faces.take(np.arange(FACES) % len(faces))
 
 
-def race(
-    contenders: dict[str, Callable[[int], float]], steps: int, repeats: int, title: str
-) -> dict[str, list[float]]:
-    """Run chunks of all in turn, so that a busy machine slows all alike; return their seconds."""
-    seconds = {name: [] for name in contenders}
-    for _ in tqdm(range(repeats), desc=title, leave=False):
-        for name, contender in contenders.items():
-            seconds[name].append(contender(steps))
-    return seconds
-
-
 class OurSteps:
     """The steps of `train.fit`, after the running statistics of batch norm have warmed up."""
 
-    def __init__(self, case: Case, faces: FaceSet, device, precision: str, compile: bool):
+    def __init__(
+        self, case: Case, faces: FaceSet, device: torch.device, precision: str, compile: bool
+    ):
         self.device, self.batch = device, case.batch
         net = case.make_net(faces.classes)
         recipe = case.make_recipe()
@@ -167,7 +144,7 @@ class OurSteps:
         batches = rows.split(self.batch)
         with prepared(self.device):
             self.learn(batches[:UNTIMED])
-            return timed(lambda: self.learn(batches[UNTIMED:]), self.device)
+            return timed(lambda: self.learn(batches[UNTIMED:]), self.device)[0]
 
     def learn(self, batches: tuple[torch.Tensor, ...]) -> None:
         """Change the weights by each batch."""
@@ -185,54 +162,5 @@ def header(args: argparse.Namespace, faces: FaceSet, device: torch.device) -> st
         f"chunks of {args.steps} steps, {args.repeats} of each, interleaved\n"
         f"peer: Dataset, DataLoader with {args.workers} workers, a picture at a time, float32; "
         f"ours: {args.precision}{graphs}{compiled}\n"
-        f"{machine()}{where}\n"
+        f"{shared.machine()}{where}\n"
     )
-
-
-HEADS = ("pictures/s", "slowest", "fastest", "epoch s", "x plain")
-
-
-def numbers(row: Row, rows: list[Row]) -> tuple[float, ...]:
-    """Return a row's numbers in the order of `HEADS`; `rows` holds those of its case."""
-    plain = next(each for each in rows if each.case == row.case).speed
-    return row.speed, min(row.speeds), max(row.speeds), FACES / row.speed, row.speed / plain
-
-
-def table(rows: list[Row]) -> str:
-    """Return medians, ranges and ratios as text."""
-    width = max(len(row.contender) for row in rows) + 2
-    lines = []
-    for index, row in enumerate(rows):
-        if index == 0 or rows[index - 1].case != row.case:
-            case = row.case
-            lines += ["", f"{case.model}, {case.size} x {case.size}, batch {case.batch}"]
-            lines += [" " * width + "".join(f"{head:>12}" for head in HEADS)]
-        *speeds, epoch, ratio = numbers(row, rows)
-        cells = "".join(f"{speed:12,.0f}" for speed in speeds)
-        lines.append(f"{row.contender:{width}}{cells}{epoch:12.2f}{ratio:12.2f}")
-    lines += ["", f"epoch s: seconds for {FACES:,} faces; x plain: times as fast as the plain loop"]
-    return "\n".join(lines[1:])
-
-
-COLUMNS = (
-    "model,size,batch,contender,median_pictures_per_second,slowest,fastest,epoch_seconds,"
-    "times_as_fast_as_plain"
-)
-
-
-def table_file(args: argparse.Namespace, said: str, rows: list[Row]) -> str:
-    """Return the measurement as a CSV file."""
-    words = ["python -m fer_utils bench training"]
-    if args.model:
-        words.append(f"--model {args.model} --size {rows[0].case.size} --batch {args.batch}")
-    words += [f"--device {args.device}"] if args.device else []
-    words += [f"--precision {args.precision}", *(["--compile"] if args.compile else [])]
-    words.append(f"--workers {args.workers} --steps {args.steps} --repeats {args.repeats}")
-    words.append(f"--threads {torch.get_num_threads()}")
-    lines = []
-    for row in rows:
-        case = row.case
-        *speeds, epoch, ratio = numbers(row, rows)
-        cells = [f"{speed:.1f}" for speed in speeds] + [f"{epoch:.2f}", f"{ratio:.2f}"]
-        lines.append(f"{case.model},{case.size},{case.batch},{row.contender}," + ",".join(cells))
-    return as_csv(said, " ".join(words), COLUMNS, lines)

@@ -16,10 +16,7 @@ leaves a small file in runs/architectures/ (not committed), so Ctrl-C costs one 
 all are there, figures/architectures.csv and .png are written.
 """
 
-import csv
 import functools
-import io
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +26,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from fer_lab.experiments.experiment import Experiment
+from fer_lab.experiment import Experiment, Fit, parts, scored, table
 from fer_utils import data, models, plots, train
 from fer_utils.evaluate import Accuracy, evaluate
 from fer_utils.train.recipes import changed
@@ -77,13 +74,11 @@ ARMS = (
 
 
 @functools.cache
-def parts() -> dict[str, data.FaceSet]:
+def faces() -> dict[str, data.FaceSet]:
     """Return the faces to learn from, to choose the epoch by, and to be scored on."""
-    faces = data.load("facs3d", progress=False)
-    split = {name: faces.where(split=name) for name in ("train", "valid", "test")}
-    everyone = split["train"]
-    kept = np.linspace(0, len(everyone) - 1, FACES).round().astype(int)
-    return {**split, "train": everyone.take(kept)}
+    whole = parts("facs3d")["train"]
+    kept = np.linspace(0, len(whole) - 1, FACES).round().astype(int)
+    return {**parts("facs3d"), "train": whole.take(kept)}
 
 
 def forget_peak() -> None:
@@ -103,35 +98,19 @@ def peak_megabytes() -> int | None:
     return round(int(found[1]) * 1024 / 1e6) if found else None
 
 
-def run(arm: Arm, seed: int) -> dict | None:
-    """Train and score one net; None where Ctrl-C ended it early."""
-    faces = parts()
+def run(arm: Arm, seed: int, fit: Fit) -> dict:
+    """Train and score one net."""
     forget_peak()
-    net = models.create(arm.name, classes=faces["train"].classes, input_size=arm.size, seed=seed)
-    history = train.fit(
-        net,
-        faces["train"],
-        faces["valid"],
-        arm.recipe,
-        epochs=arm.epochs,
-        seed=seed,
-        progress=False,
-        precision=PRECISION,
-    )
-    if history.stopped.startswith("interrupted"):
-        return None
-    found = evaluate(net, faces["test"])
+    classes = faces()["train"].classes
+    net = models.create(arm.name, classes=classes, input_size=arm.size, seed=seed)
+    history = fit(net, faces(), arm.recipe, epochs=arm.epochs, precision=PRECISION)
     seconds = [epoch["seconds"] for epoch in history.epochs]
     return {
-        "arm": arm.name,
-        "seed": seed,
+        **scored(history, evaluate(net, faces()["test"])),
         "size": net.config["input_size"],
         "parameters": models.count(net, "paper"),
         "epochs": len(history.epochs),
-        "best_epoch": history.best_epoch,
         "valid_loss": history.best["valid_loss"],
-        "correct": found.accuracy.correct,
-        "n": found.accuracy.n,
         "valid_accuracy": [epoch["valid_accuracy"] for epoch in history.epochs],
         "first_seconds": seconds[0],
         "later_seconds": median(seconds[1:] or seconds),
@@ -140,44 +119,42 @@ def run(arm: Arm, seed: int) -> dict | None:
     }
 
 
-def settings(arm: Arm) -> str:
-    """Return what decides an arm's numbers, as text: runs of other settings are not reused."""
-    recipe = {key: value for key, value in arm.recipe.as_dict().items() if key != "notes"}
-    return json.dumps([recipe, arm.epochs, arm.size, FACES, PRECISION])
+def settings(arm: Arm) -> list:
+    """Return what decides an arm's numbers: runs of other settings are not reused."""
+    return [arm.recipe, arm.epochs, arm.size, FACES, PRECISION]
 
 
 def majority() -> Accuracy:
     """Return what a net reaches that always says the most frequent class."""
-    test = parts()["test"]
+    test = faces()["test"]
     return Accuracy(int(np.bincount(test.labels).max()), len(test))
 
 
 def table_of(rows: list[dict]) -> str:
     """Return all runs as CSV; its first lines say what they are and how to make them again."""
-    text, base = io.StringIO(), majority()
-    text.write(f"# {FACES} training faces of facs3d, {PRECISION}; the validation split chose the ")
-    text.write(f"epoch; correct: of the n test faces, of which {base.correct} are of one class\n")
-    text.write("# recipe: its paper's, with these changes; seconds include validation; ")
-    text.write("peak_mb: memory of the whole process, or of the GPU\n")
-    text.write(f"# made by: {EXPERIMENT.command}\n")
-    table = csv.writer(text, lineterminator="\n")
-    plain = ["arm", "seed", "size", "parameters", "epochs", "best_epoch"]
-    head = ["recipe", "valid_loss", "correct", "n", "pictures_per_second", "first_seconds"]
-    table.writerow([*plain, *head, "later_seconds", "peak_mb", "device", "valid_accuracy"])
-    for row in rows:
-        arm = next(arm for arm in ARMS if arm.name == row["arm"])
-        recipe = " ".join([models.paper(arm.name), arm.changes]).strip()
-        curve = " ".join(f"{value:.3f}" for value in row["valid_accuracy"])
-        speed, times = FACES / row["later_seconds"], (row["first_seconds"], row["later_seconds"])
-        table.writerow(
-            [
-                *(row[key] for key in plain),
-                *(recipe, f"{row['valid_loss']:.3f}", row["correct"], row["n"], f"{speed:.1f}"),
-                *(f"{value:.1f}" for value in times),
-                *(row["peak_mb"], row["device"], curve),
-            ]
-        )
-    return text.getvalue()
+    recipes = {arm.name: f"{models.paper(arm.name)} {arm.changes}".strip() for arm in ARMS}
+    columns = ["arm", "seed", "size", "parameters", "recipe", "epochs", "best_epoch", "valid_loss"]
+    columns += ["correct", "n", "pictures_per_second", "first_seconds", "later_seconds"]
+    return table(
+        [
+            f"{FACES} training faces of facs3d, {PRECISION}; the validation split chose the epoch; "
+            f"correct: of the n test faces, of which {majority().correct} are of one class",
+            "recipe: its paper's, with these changes; seconds include validation; peak_mb: memory "
+            "of the whole process, or of the GPU",
+            f"made by: {EXPERIMENT.command} --threads 1",
+        ],
+        [*columns, "peak_mb", "device", "valid_accuracy"],
+        [
+            {
+                **row,
+                "recipe": recipes[row["arm"]],
+                "pictures_per_second": round(FACES / row["later_seconds"]),
+                "first_seconds": round(row["first_seconds"]),
+                "later_seconds": round(row["later_seconds"]),
+            }
+            for row in rows
+        ],
+    )
 
 
 def figure_of(rows: list[dict]) -> Figure:

@@ -5,24 +5,19 @@
     python -m fer_lab.experiments.first_layers --seeds 1
         a part of the runs: several programs can share them
 
-Every finished run leaves a small file in runs/first_layers/ (not committed), so Ctrl-C costs one
-run at most. Once all are there, figures/first_layers.csv and .png are written. What is compared is
-said in `ARMS`; notebook 02 reads the table.
+Once all runs are there, figures/first_layers.csv and .png are written. What is compared is said in
+`ARMS`; notebook 02 reads the table.
 """
 
-import csv
-import functools
-import io
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor, nn
 
-from fer_lab.experiments.experiment import Experiment, accuracy_dots
-from fer_utils import data, models, train
+from fer_lab.experiment import Experiment, Fit, accuracy_dots, parts, scored, table
+from fer_utils import models, train
 from fer_utils.emotions import FER7
 from fer_utils.evaluate import evaluate
 from fer_utils.inputs import LAPLACIAN, SOBEL_X, SOBEL_Y
@@ -96,8 +91,7 @@ class LearnedChannels(nn.Module):
     def __init__(self, start: np.ndarray, *, random: bool):
         super().__init__()
         self.count = 1 + len(start)
-        options = {"padding": 1, "padding_mode": "reflect", "bias": False}
-        self.filters = nn.Conv2d(1, len(start), 3, **options)
+        self.filters = nn.Conv2d(1, len(start), 3, padding=1, padding_mode="reflect", bias=False)
         kernels = torch.from_numpy(start)[:, None]
         if random:
             length = torch.linalg.vector_norm(kernels, dim=(1, 2, 3), keepdim=True)
@@ -116,66 +110,43 @@ def mini_xception_of_width(channels: int, num_classes: int, width: float) -> nn.
     """Build mini-Xception with `width` times the filters in its modules; the stem keeps its 8."""
     widths = (STEM_FILTERS, *(round(width * n) for n in MODULE_FILTERS))
     modules = [ResidualModule(a, b) for a, b in zip(widths, widths[1:], strict=False)]
-    trunk = nn.Sequential()
-    trunk.add_module("stem", nn.Sequential(stem_layer(channels), stem_layer(STEM_FILTERS)))
-    trunk.add_module("blocks", nn.Sequential(*modules))
-    trunk.add_module("head", nn.Conv2d(widths[-1], num_classes, 3, padding=1))
-    trunk.add_module("pool", GlobalAveragePool())
-    start_like_keras(trunk)
-    return trunk
+    backbone = nn.Sequential()
+    backbone.add_module("stem", nn.Sequential(stem_layer(channels), stem_layer(STEM_FILTERS)))
+    backbone.add_module("blocks", nn.Sequential(*modules))
+    backbone.add_module("head", nn.Conv2d(widths[-1], num_classes, 3, padding=1))
+    backbone.add_module("pool", GlobalAveragePool())
+    start_like_keras(backbone)
+    return backbone
 
 
 def build(arm: Arm, classes: tuple[str, ...] = FER7, seed: int = 0) -> FaceNet:
     """Return the arm's untrained net; arms of one shape start from the same weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        trunk = join(
+        backbone = join(
             lambda channels: mini_xception_of_width(channels, len(classes), arm.width),
             arm.inputs,
             1,
             arm.fusion,
             stl=False,
         )
-        net = FaceNet("mini_xception", trunk, classes, arm.inputs, SIDE)
+        net = FaceNet("mini_xception", backbone, classes, arm.inputs, SIDE)
         if arm.first != "fixed":
-            net.channels = LearnedChannels(FIXED[arm.inputs], random=arm.first == "random")
+            random = arm.first == "random"
+            net.add_module("channels", LearnedChannels(FIXED[arm.inputs], random=random))
     return net
 
 
-@functools.cache
-def parts() -> dict[str, data.FaceSet]:
-    """Return the faces of every split."""
-    faces = data.load("facs3d", progress=False)
-    return {split: faces.where(split=split) for split in data.SPLITS}
-
-
-def run(arm: Arm, seed: int) -> dict | None:
-    """Train and score one net; None where Ctrl-C ended it early."""
-    faces = parts()
+def run(arm: Arm, seed: int, fit: Fit) -> dict:
+    """Train and score one net."""
+    faces = parts("facs3d")
     net = build(arm, faces["train"].classes, seed)
     start = kernels(net)
-    history = train.fit(
-        net,
-        faces["train"],
-        faces["valid"],
-        RECIPE,
-        seed=seed,
-        device="cpu",
-        progress=False,
-        precision=PRECISION,
-    )
-    if len(history.epochs) < RECIPE.epochs:
-        return None
-    score = evaluate(net, faces["test"]).accuracy
+    history = fit(net, faces, RECIPE, device="cpu", precision=PRECISION)
     return {
-        "arm": arm.name,
-        "seed": seed,
+        **scored(history, evaluate(net, faces["test"])),
         "parameters": models.count(net),
-        "correct": score.correct,
-        "n": score.n,
         "valid_accuracy": history.best["valid_accuracy"],
-        "best_epoch": history.best_epoch,
-        "seconds": sum(epoch["seconds"] for epoch in history.epochs),
         "kernels_start": start,
         "kernels": kernels(net),
     }
@@ -183,38 +154,32 @@ def run(arm: Arm, seed: int) -> dict | None:
 
 def kernels(net: FaceNet) -> list[float]:
     """Return the numbers of the learned filters, none where they are fixed."""
-    learned = isinstance(net.channels, LearnedChannels)
-    return net.channels.filters.weight.flatten().tolist() if learned else []
+    channels: nn.Module = net.channels
+    if not isinstance(channels, LearnedChannels):
+        return []
+    return channels.filters.weight.flatten().tolist()
 
 
-def settings(arm: Arm) -> str:
-    """Return what decides an arm's numbers, as text: runs of other settings are not reused."""
-    recipe = {key: value for key, value in RECIPE.as_dict().items() if key != "notes"}
-    return json.dumps([asdict(arm), recipe, PRECISION, SIDE])
+def settings(arm: Arm) -> list:
+    """Return what decides an arm's numbers: runs of other settings are not reused."""
+    return [arm, RECIPE, PRECISION, SIDE]
 
 
 def table_of(rows: list[dict]) -> str:
     """Return all runs as CSV; its first lines say what they are and how to make them again."""
-    epochs, n = RECIPE.epochs, rows[0]["n"]
-    text = io.StringIO()
-    text.write(f"# mini_xception, {SIDE} x {SIDE}, facs3d, {len(SEEDS)} seeds per arm; ")
-    text.write(f"recipe one_cycle, but {epochs} epochs, ")
-    text.write(f"batch {RECIPE.batch}, no average of weights; {PRECISION}\n")
-    text.write(f"# correct: of the n = {n} faces of the test split, at the best validation epoch\n")
-    text.write("# kernels: learned 3x3 filters, row by row, as they started and as they ended\n")
-    text.write(f"# made by: {EXPERIMENT.command}\n")
-    table = csv.writer(text, lineterminator="\n")
-    plain = ["arm", "seed", "parameters", "correct", "n"]
-    table.writerow([*plain, "valid_accuracy", "kernels_start", "kernels"])
-    for row in rows:
-        kernels = [in_words(row[key]) for key in ("kernels_start", "kernels")]
-        table.writerow([*(row[key] for key in plain), f"{row['valid_accuracy']:.4f}", *kernels])
-    return text.getvalue()
-
-
-def in_words(kernels: list[float]) -> str:
-    """Return numbers as one field of the table."""
-    return " ".join(f"{value:.4f}" for value in kernels)
+    return table(
+        [
+            f"mini_xception, {SIDE} x {SIDE}, facs3d, {len(SEEDS)} seeds per arm; recipe "
+            f"one_cycle, but {RECIPE.epochs} epochs, batch {RECIPE.batch}, no average of weights; "
+            f"{PRECISION}",
+            f"correct: of the n = {rows[0]['n']} faces of the test split, at the best validation "
+            "epoch",
+            "kernels: learned 3x3 filters, row by row, as they started and as they ended",
+            f"made by: {EXPERIMENT.command}",
+        ],
+        ["arm", "seed", "parameters", "correct", "n", "valid_accuracy", "kernels_start", "kernels"],
+        rows,
+    )
 
 
 def figure_of(rows: list[dict]) -> Figure:

@@ -11,15 +11,11 @@ and wall for all pictures, three neighbouring frames of every showing of an expr
 sets filmed in a studio. Within a set all arms train and test on equally many faces of every class;
 only who (or which clip) is on both sides differs.
 
-Every finished run leaves a small file in runs/leakage/ (not committed), so Ctrl-C costs one run at
-most. Once all are there, figures/leakage.csv and .png are written; notebook 01 reads the table.
+Once all runs are there, figures/leakage.csv and .png are written; notebook 01 reads the table.
 """
 
-import csv
 import functools
-import io
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -28,7 +24,7 @@ from tqdm.auto import tqdm
 import faces3d
 from faces3d.action_units import NAMES
 from faces3d.scene import sample_units
-from fer_lab.experiments.experiment import Experiment
+from fer_lab.experiment import Experiment, Fit, by_arm, by_split, percent, scored, table
 from fer_utils import data, models, plots, train
 from fer_utils.data import FaceSet
 from fer_utils.emotions import FER7
@@ -106,7 +102,7 @@ def draw_clip(expression: str, person: int, light: tuple, random: np.random.Gene
     for number in range(FRAMES):
         strength = 1 + RISE * (number - FRAMES + 1)
         yaw, pitch, roll = pose + random.normal(0, 0.5, 3)
-        shown = {
+        shown: dict[int | str, float] = {
             f"{unit}{side}": value * strength
             for unit, both in zip(NAMES, units, strict=True)
             for side, value in zip("LR", both, strict=True)
@@ -131,7 +127,7 @@ def divided(faces: FaceSet, by: str, seed: int) -> FaceSet:
     By "person" first. For the other two that split is dealt out again within every class, clip by
     clip or picture by picture, so every part keeps its size and its class balance exactly.
     """
-    split = _by_person(faces.subjects, seed)
+    split = _by_person(np.asarray(faces.subjects), seed)
     if by != "person":
         units = faces.columns["clip"] if by == "clip" else np.arange(len(faces))
         split = _dealt(split, faces.labels, units, np.random.default_rng(seed))
@@ -166,79 +162,64 @@ def known(faces: FaceSet, of: np.ndarray) -> float:
     return float(np.isin(of[faces.split == "test"], trained).mean())
 
 
-def run(arm: Arm, seed: int) -> dict | None:
-    """Train and score one net; None where Ctrl-C ended it early."""
+def run(arm: Arm, seed: int, fit: Fit) -> dict:
+    """Train and score one net."""
     faces = divided(faces_of(arm.faces), arm.split, seed)
-    part = {split: faces.where(split=split) for split in data.SPLITS}
+    part = by_split(faces)
     net = models.create("mini_xception", classes=faces.classes, seed=seed)
-    epochs = EPOCHS[arm.faces]
-    history = train.fit(
-        net,
-        part["train"],
-        part["valid"],
-        RECIPE,
-        epochs=epochs,
-        seed=seed,
-        device="cpu",
-        progress=False,
-        precision=PRECISION,
-    )
-    if len(history.epochs) < epochs:
-        return None
-    score = evaluate(net, part["test"]).accuracy
-    clips = faces.columns.get("clip")
+    options = {"epochs": EPOCHS[arm.faces], "device": "cpu", "precision": PRECISION}
+    history = fit(net, part, RECIPE, **options)
+    subjects, clips = np.asarray(faces.subjects), faces.columns.get("clip")
     return {
         "faces": arm.faces,
         "split": arm.split,
-        "seed": seed,
-        "people": len(np.unique(faces.subjects)),
+        "people": len(np.unique(subjects)),
         "train": len(part["train"]),
-        "n": score.n,
-        "correct": score.correct,
-        "person_known": known(faces, faces.subjects),
+        "person_known": known(faces, subjects),
         "clip_known": None if clips is None else known(faces, clips),
-        "best_epoch": history.best_epoch,
-        "seconds": sum(epoch["seconds"] for epoch in history.epochs),
+        **scored(history, evaluate(net, part["test"])),
     }
 
 
-def settings(arm: Arm) -> str:
-    """Return what decides an arm's numbers, as text: runs of other settings are not reused."""
-    recipe = {key: value for key, value in RECIPE.as_dict().items() if key != "notes"}
+def settings(arm: Arm) -> list:
+    """Return what decides an arm's numbers: runs of other settings are not reused."""
     drawn = (PEOPLE, TAKES, FRAMES, FIRST_PERSON, STRENGTH, RISE, GRAIN)
-    return json.dumps([asdict(arm), EPOCHS[arm.faces], TESTED, CHOOSING, drawn, recipe, PRECISION])
+    shares = (TESTED, CHOOSING)
+    return [arm, EPOCHS[arm.faces], *shares, drawn, RECIPE, PRECISION]
 
 
 def table_of(rows: list[dict]) -> str:
     """Return all runs as CSV; its first lines say what they are."""
-    text = io.StringIO()
     epochs = ", ".join(f"{number} on {name}" for name, number in EPOCHS.items())
-    text.write(f"# mini_xception, recipe one_cycle but batch {RECIPE.batch}, no average of ")
-    text.write(f"weights, fewer epochs ({epochs}); {PRECISION}\n")
-    text.write("# split: what is kept on one side; correct: of n test faces, at the best ")
-    text.write("validation epoch\n")
-    text.write("# person_known, clip_known: share of test faces whose person, whose clip has ")
-    text.write("pictures in training\n")
-    table = csv.writer(text, lineterminator="\n")
-    plain = ("faces", "split", "seed", "people", "train", "n", "correct")
-    table.writerow([*plain, "person_known", "clip_known", "command"])
+    shares = ("person_known", "clip_known")
+    rows = [
+        {**row, **{k: None if row[k] is None else f"{row[k]:.3f}" for k in shares}} for row in rows
+    ]
     for row in rows:
-        shares = ["" if row[k] is None else f"{row[k]:.3f}" for k in ("person_known", "clip_known")]
-        command = f"{EXPERIMENT.command} --seeds {row['seed']}"
-        table.writerow([*(row[key] for key in plain), *shares, command])
-    return text.getvalue()
+        row["command"] = f"{EXPERIMENT.command} --seeds {row['seed']}"
+    return table(
+        [
+            f"mini_xception, recipe one_cycle but batch {RECIPE.batch}, no average of weights, "
+            f"fewer epochs ({epochs}); {PRECISION}",
+            "split: what is kept on one side; correct: of n test faces, at the best validation "
+            "epoch",
+            "person_known, clip_known: share of test faces whose person, whose clip has pictures "
+            "in training",
+        ],
+        ["faces", "split", "seed", "people", "train", "n", "correct", *shares, "command"],
+        rows,
+    )
 
 
 def figure_of(rows: list[dict]) -> Figure:
     """Draw every run as a dot, a row for each arm."""
-    scores: dict[str, list[float]] = {}
-    notes = {}
-    for row in rows:
-        name = Arm(row["faces"], row["split"]).name
-        scores.setdefault(name, []).append(100 * row["correct"] / row["n"])
-        notes[name] = f"{row['train']:,} / {row['n']:,}"
+    rows = [{**row, "arm": Arm(row["faces"], row["split"]).name} for row in rows]
+    notes = {row["arm"]: f"{row['train']:,} / {row['n']:,}" for row in rows}
     return plots.dots(
-        scores, xlabel="test accuracy, %", notes=notes, notes_label="trained / tested, about"
+        by_arm(rows, percent),
+        xlabel="test accuracy, %",
+        notes=notes,
+        notes_label="trained / tested, about",
     )
 
 

@@ -7,22 +7,17 @@
 
 alessi2019 says that normalising the pictures brought 4 points of accuracy, augmentation 4 to 5, and
 that the learning rate had to fall. Here its recipe is trained whole, and with one part left out at
-a time. Every finished run leaves a small file in runs/training_parts/ (not committed), so Ctrl-C
-costs one run at most. Once all are there, figures/training_parts.csv and .png are written;
-notebook 04 reads the table.
+a time. Once all runs are there, figures/training_parts.csv and .png are
+written; notebook 04 reads the table.
 """
 
-import csv
-import functools
-import io
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from fer_lab.experiments.experiment import Experiment, accuracy_dots
-from fer_utils import data, models, train
+from fer_lab.experiment import Experiment, Fit, accuracy_dots, by_arm, parts, scored, table
+from fer_utils import models, train
 from fer_utils.evaluate import evaluate
 from fer_utils.models.facenet import FaceNet
 from fer_utils.models.scaling import Scaling
@@ -83,72 +78,45 @@ def build(arm: Arm, classes: tuple[str, ...], seed: int) -> FaceNet:
     return net
 
 
-@functools.cache
-def parts() -> dict[str, data.FaceSet]:
-    """Return the faces of every split."""
-    faces = data.load("facs3d", progress=False)
-    return {split: faces.where(split=split) for split in data.SPLITS}
-
-
-def run(arm: Arm, seed: int) -> dict | None:
-    """Train and score one net; None where Ctrl-C ended it early."""
-    faces = parts()
+def run(arm: Arm, seed: int, fit: Fit) -> dict:
+    """Train and score one net."""
+    faces = parts("facs3d")
     net = build(arm, faces["train"].classes, seed)
-    history = train.fit(
-        net,
-        faces["train"],
-        faces["valid"],
-        recipe_of(arm),
-        seed=seed,
-        device="cpu",
-        progress=False,
-        precision=PRECISION,
-    )
-    if len(history.epochs) < EPOCHS:
-        return None
-    score, seen = evaluate(net, faces["test"]).accuracy, evaluate(net, faces["train"]).accuracy
+    history = fit(net, faces, recipe_of(arm), device="cpu", precision=PRECISION)
+    seen = evaluate(net, faces["train"]).accuracy
     return {
-        "arm": arm.name,
-        "seed": seed,
-        "correct": score.correct,
-        "n": score.n,
+        **scored(history, evaluate(net, faces["test"])),
         "train_correct": seen.correct,
         "train_n": seen.n,
-        "best_epoch": history.best_epoch,
         "valid_accuracy": [epoch["valid_accuracy"] for epoch in history.epochs],
-        "seconds": sum(epoch["seconds"] for epoch in history.epochs),
     }
 
 
-def settings(arm: Arm) -> str:
-    """Return what decides an arm's numbers, as text: runs of other settings are not reused."""
-    recipe = {key: value for key, value in recipe_of(arm).as_dict().items() if key != "notes"}
-    return json.dumps([asdict(arm), recipe, PRECISION])
+def settings(arm: Arm) -> list:
+    """Return what decides an arm's numbers: runs of other settings are not reused."""
+    return [arm, recipe_of(arm), PRECISION]
 
 
 def table_of(rows: list[dict]) -> str:
     """Return all runs as CSV; its first lines say what they are and how to make them again."""
-    text = io.StringIO()
-    text.write(f"# mini_xception, variant alessi2019, facs3d, {len(SEEDS)} seeds per arm; ")
-    text.write(f"recipe alessi2019, but {EPOCHS} epochs and decay {DECAY}; {PRECISION}\n")
-    text.write("# correct: of the n faces of the test split, at the best validation epoch; ")
-    text.write("train_correct: of the training faces, unchanged, with the same weights\n")
-    text.write("# valid_accuracy: after each epoch\n")
-    text.write(f"# made by: {EXPERIMENT.command}\n")
-    table = csv.writer(text, lineterminator="\n")
     plain = ["arm", "seed", "correct", "n", "train_correct", "train_n", "best_epoch"]
-    table.writerow([*plain, "valid_accuracy"])
-    for row in rows:
-        curve = " ".join(f"{value:.4f}" for value in row["valid_accuracy"])
-        table.writerow([*(row[key] for key in plain), curve])
-    return text.getvalue()
+    return table(
+        [
+            f"mini_xception, variant alessi2019, facs3d, {len(SEEDS)} seeds per arm; recipe "
+            f"alessi2019, but {EPOCHS} epochs and decay {DECAY}; {PRECISION}",
+            "correct: of the n faces of the test split, at the best validation epoch; "
+            "train_correct: of the training faces, unchanged, with the same weights",
+            "valid_accuracy: after each epoch",
+            f"made by: {EXPERIMENT.command}",
+        ],
+        [*plain, "valid_accuracy"],
+        rows,
+    )
 
 
 def figure_of(rows: list[dict]) -> Figure:
     """Draw every run as a dot, with the mean accuracy on the training faces."""
-    seen: dict[str, list[float]] = {}
-    for row in rows:
-        seen.setdefault(row["arm"], []).append(100 * row["train_correct"] / row["train_n"])
+    seen = by_arm(rows, lambda row: 100 * row["train_correct"] / row["train_n"])
     notes = {name: f"{np.mean(values):.1f}" for name, values in seen.items()}
     label = "on training faces"
     return accuracy_dots(rows, notes=notes, notes_label=label, xlabel="test accuracy, %")

@@ -1,15 +1,13 @@
 """Published rows, trained again: jobs that can be interrupted, records, and the table of both.
 
-`make_jobs` turns rows of `papers.CLAIMS` and a number of seeds into jobs; `run` does one, here or
-on another machine, and leaves one JSON; `table` sets all records beside the published numbers.
+`make_jobs` turns rows of `papers.CLAIMS` and seeds into jobs; `fer_lab.run.do` does one, here or on
+another machine, and leaves one JSON; `table` sets all records beside the published numbers.
 """
 
-from fer_lab.reproduce.cluster import on_cluster
+from fer_lab.reproduce.comparison import Row, as_csv, as_text, table
 from fer_lab.reproduce.datasets import locate, missing
 from fer_lab.reproduce.jobs import Job, make_jobs, recipe_of, trained_once
-from fer_lab.reproduce.judging import Row, as_csv, as_text, table
 from fer_lab.reproduce.records import finished, publish, published
-from fer_lab.reproduce.runs import run
 
 __all__ = [
     "Job",
@@ -20,11 +18,13 @@ __all__ = [
     "locate",
     "make_jobs",
     "missing",
-    "on_cluster",
     "publish",
     "published",
     "recipe_of",
-    "run",
     "table",
     "trained_once",
 ]
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

@@ -11,7 +11,9 @@ from pathlib import Path
 from tqdm.auto import tqdm
 
 from fer_lab import reproduce
-from fer_lab.reproduce import Job, Row
+from fer_lab.cluster import outcomes
+from fer_lab.reproduce import Row, jobs
+from fer_lab.run import Run, shared
 from fer_utils import papers, plots, train
 from fer_utils.errors import FerError
 from fer_utils.files import write
@@ -23,9 +25,7 @@ MADE_BY = "python -m fer_utils reproduce --table"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument(
-        "key", nargs="?", help='PAPER, PAPER:TABLE or "PAPER:TABLE:ROW", e.g. pandey2019:IV'
-    )
+    jobs.add_arguments(parser)
     parser.add_argument(
         "--list", action="store_true", help="show rows, what each needs and whether it is done"
     )
@@ -35,38 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="no training: write FIGURES/claims.csv and claims.png again, from FIGURES/runs",
     )
     parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="ROOT",
-        help="folder that holds NAME/ for each data set, or the data set's own, named like it "
-        "(default: the usual places)",
-    )
-    parser.add_argument("--runs", type=int, default=1, help="seeds 0 to RUNS-1 of each row")
-    parser.add_argument("--epochs", type=int, help="default: the recipe's")
-    parser.add_argument(
-        "--faces", type=int, help="a quick look: so many faces of each split; not for claims.csv"
-    )
-    parser.add_argument("--precision", choices=train.PRECISIONS, default="float32")
-    parser.add_argument("--device", help="cpu, cuda, ...; default: a GPU where there is one")
-    parser.add_argument("--threads", type=int, help="CPU threads")
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("runs/reproduce"),
-        help="folder of the runs and of a table of them (default: runs/reproduce)",
-    )
-    parser.add_argument(
         "--figures",
         type=Path,
         help="also copy each run's summary to FIGURES/runs, and write FIGURES/claims.csv and "
         "claims.png again: `--figures figures` updates the kit's own table",
-    )
-    parser.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="send the runs to this Dask cluster, whose machines all see OUT and ROOT; start its "
-        "workers with --nthreads 1, one for each GPU with --resources GPU=1 (needs the extra "
-        "'cluster')",
     )
 
 
@@ -87,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     claims = trainable(papers.claims(args.key), args.data)
     failures, interrupted = [], False
     try:
-        for failure in work(jobs(claims, args), args):
+        for failure in work(chosen_jobs(claims, args), args):
             failures.append(failure)
     except KeyboardInterrupt:
         interrupted = True
@@ -111,18 +83,20 @@ def trainable(claims: Sequence[Claim], root: Path | None) -> list[Claim]:
     Raises:
         FerError: none can.
     """
-    left_out: dict[str, list[str]] = {}
+    skipped: dict[str, list[str]] = {}
+    chosen = []
     for claim in claims:
         if why := obstacle(claim, root):
-            left_out.setdefault(why, []).append(claim.key)
-    said = [
+            skipped.setdefault(why, []).append(claim.key)
+        else:
+            chosen.append(claim)
+    reasons = [
         f"{keys[0]}{f' and {len(keys) - 1} more' if keys[1:] else ''}: {why}"
-        for why, keys in left_out.items()
+        for why, keys in skipped.items()
     ]
-    chosen = [claim for claim in claims if not obstacle(claim, root)]
     if not chosen:
-        raise FerError("nothing to train. " + " ".join(said))
-    for text in said:
+        raise FerError("nothing to train. " + " ".join(reasons))
+    for text in reasons:
         print(f"left out: {text}")
     return chosen
 
@@ -136,32 +110,25 @@ def obstacle(claim: Claim, root: Path | None) -> str:
     return ""
 
 
-def jobs(claims: Sequence[Claim], args: argparse.Namespace) -> list[Job]:
+def chosen_jobs(claims: Sequence[Claim], args: argparse.Namespace) -> Sequence[Run]:
     """Return the runs that were asked for."""
-    return reproduce.make_jobs(
-        claims,
-        args.runs,
-        out=args.out.resolve(),
-        data=args.data and args.data.resolve(),
-        epochs=args.epochs,
-        precision=args.precision,
-        device=args.device,
-        threads=args.threads,
-        faces=args.faces,
-    )
+    names = ("epochs", "precision", "device", "threads", "faces")
+    options = {name: getattr(args, name) for name in names}
+    options |= {"out": args.out.resolve(), "data": args.data and args.data.resolve()}
+    seeds = range(args.runs) if args.seeds is None else args.seeds
+    every = reproduce.make_jobs(claims, seeds, **options)
+    return shared(every, args.share)
 
 
-def work(todo: Sequence[Job], args: argparse.Namespace) -> Iterator[FerError]:
-    """Do the jobs, publish those that end well if asked to; yield what went wrong."""
-    away = args.scheduler
-    outcomes = reproduce.on_cluster(todo, away) if away else one_by_one(todo)
-    with tqdm(total=len(todo), desc="runs", unit="run") as bar:
-        for job, outcome in outcomes:
+def work(runs: Sequence[Run], args: argparse.Namespace) -> Iterator[FerError]:
+    """Do the runs, publish those that end well if asked to; yield what went wrong."""
+    with tqdm(total=len(runs), desc="runs", unit="run") as bar:
+        for run, outcome in outcomes(runs, args.scheduler):
             bar.update()
             if isinstance(outcome, FerError):
                 yield outcome
                 continue
-            bar.write(f"{job.name}: {said(outcome)}")
+            bar.write(f"{run.name}: {in_words(outcome)}")
             if args.figures and not args.faces:
                 try:
                     reproduce.publish(outcome, args.figures)
@@ -169,17 +136,7 @@ def work(todo: Sequence[Job], args: argparse.Namespace) -> Iterator[FerError]:
                     yield problem
 
 
-def one_by_one(todo: Sequence[Job]) -> Iterator[tuple[Job, dict | FerError]]:
-    """Do the jobs on this machine; yield each with its record, or why it failed."""
-    for job in todo:
-        try:
-            outcome = reproduce.run(job)
-        except FerError as problem:
-            outcome = problem
-        yield job, outcome
-
-
-def said(record: dict) -> str:
+def in_words(record: dict) -> str:
     """Return a run's result in one line."""
     accuracy, config = record["accuracy"], record["config"]
     low, high = accuracy["interval_95"]

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from fer_lab.reproduce.jobs import label_rule
 from fer_utils import data
 from fer_utils.data import catalog
 from fer_utils.data._index import SPLITS
@@ -18,6 +17,12 @@ from fer_utils.papers import Claim
 
 #: Who divided the faces; see `divide`.
 PUBLISHED, PAPER, SUBJECT, RANDOM = "published", "paper", "subject", "random"
+
+
+def label_rule(claim: Claim) -> str:
+    """Return the rule that makes a row's labels from votes; "" takes labels as published."""
+    entry = catalog.DATASETS.get(claim.dataset)
+    return claim.label_rule or (entry.label_rule if entry else "")
 
 
 def locate(dataset: str, root: Path | None = None) -> Path | None:

@@ -1,19 +1,62 @@
-"""What there is to train: one job for every published row and seed."""
+"""One published row and seed: train its network, score it, keep the record."""
 
+import argparse
 import json
+import platform
 import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
+import torch
+
+import fer_utils
+from fer_lab import run
+from fer_lab.reproduce import datasets
 from fer_utils import models, papers, train
-from fer_utils.data import catalog
+from fer_utils.commands import as_command
 from fer_utils.errors import FerError
+from fer_utils.evaluate import Evaluation, evaluate
+from fer_utils.models.facenet import FaceNet
 from fer_utils.papers import Claim
+
+_LIBRARIES = ("torch", "numpy", "opencv-python")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare what says which jobs there are, and how each is done."""
+    parser.add_argument(
+        "key", nargs="?", help='PAPER, PAPER:TABLE or "PAPER:TABLE:ROW", e.g. pandey2019:IV'
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="ROOT",
+        help="folder that holds NAME/ for each data set, or the data set's own, named like it "
+        "(default: the usual places)",
+    )
+    parser.add_argument("--runs", type=int, default=1, help="seeds 0 to RUNS-1 of each row")
+    parser.add_argument("--seeds", type=int, nargs="+", help="these seeds instead")
+    parser.add_argument("--epochs", type=int, help="default: the recipe's")
+    parser.add_argument(
+        "--faces", type=int, help="a quick look: so many faces of each split; not for claims.csv"
+    )
+    parser.add_argument("--precision", choices=train.PRECISIONS, default="float32")
+    parser.add_argument("--device", help="cpu, cuda, ...; default: a GPU where there is one")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/reproduce"),
+        help="folder of the runs and of a table of them (default: runs/reproduce)",
+    )
+    run.add_arguments(parser)
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(run.Run):
     """Train the network of one published row from one seed, and score it.
 
     Attributes:
@@ -55,7 +98,7 @@ class Job:
         recipe = train.recipe(chosen)
         asked = {
             "data": claim.dataset,
-            "label_rule": label_rule(claim),
+            "label_rule": datasets.label_rule(claim),
             "net": claim.experiment,
             "recipe": chosen,
             "hyper_parameters": {k: v for k, v in recipe.as_dict().items() if k != "notes"},
@@ -67,13 +110,73 @@ class Job:
 
     def command(self) -> str:
         """Return the command that repeats this run, without the folders of this machine."""
-        words = [f'python -m fer_utils reproduce "{self.claim}" --data ROOT']
-        words += [f"--runs {self.seed + 1}"]
-        words += [f"--epochs {self.epochs}"] if self.epochs else []
-        words += [f"--precision {self.precision}"] if self.precision != "float32" else []
-        words += [f"--threads {self.threads}"] if self.threads else []
-        words += [f"--faces {self.faces}"] if self.faces else []
-        return " ".join([*words, "--out DIR"])
+        parser = argparse.ArgumentParser(prog="python -m fer_utils reproduce")
+        add_arguments(parser)
+        given = argparse.Namespace(**vars(self), key=self.claim, seeds=[self.seed])
+        return as_command(parser, given, hide=("data", "device", "out"))
+
+    def finished(self) -> dict | None:
+        """Return the record, if the run is done.
+
+        One that was scored on the validation split, because there was no test split, is not done
+        any more once there is one.
+        """
+        done = super().finished()
+        if done is None or done["split"] == "test":
+            return done
+        parts, _ = self.load(self.make_net(), progress=False)
+        return done if datasets.scored_split(parts) == done["split"] else None
+
+    def make_net(self) -> FaceNet:
+        """Return the row's untrained network."""
+        return models.create(**papers.claim(self.claim).experiment, seed=self.seed)
+
+    def load(self, net: FaceNet, progress: bool) -> tuple[dict, str]:
+        """Return the row's faces by split, and who divided them."""
+        claim = papers.claim(self.claim)
+        return datasets.load(claim, net, self.data, faces=self.faces, progress=progress)
+
+    def train_and_score(self, lock: run.RunLock, progress: bool) -> dict:
+        """Train the network and score it; return the record, and leave the weights with a card."""
+        config, claim, net = self.config(), papers.claim(self.claim), self.make_net()
+        parts, division = self.load(net, progress)
+        split = datasets.scored_split(parts)
+        history = self.fit(
+            lock,
+            net,
+            parts,
+            train.recipe(config["recipe"]),
+            epochs=config["epochs"],
+            device=self.device,
+            progress=progress,
+            precision=self.precision,
+        )
+        started = time.perf_counter()
+        result = evaluate(net, parts[split])
+        seconds = sum(row["seconds"] for row in history.epochs) + time.perf_counter() - started
+        record = {
+            "claim": self.claim,
+            "published": {"value": claim.value, "low": claim.low, "high": claim.high},
+            "config": config,
+            "seed": self.seed,
+            "split": split,
+            "division": division,
+            "faces": {name: len(part) for name, part in parts.items()},
+            **scores(result),
+            "parameters": models.count(net),
+            "best_epoch": history.best_epoch,
+            "epochs_done": len(history.epochs),
+            "stopped": history.stopped,
+            "curve": history.epochs,
+            "seconds": seconds,
+            "sittings": lock.number,
+            **machine(net),
+            "command": self.command(),
+        }
+        lock.check()
+        keys = ("claim", "config", "seed", "split", "accuracy", "command")
+        models.save(net, self.folder / "model.safetensors", {key: record[key] for key in keys})
+        return record
 
 
 def slug(key: str) -> str:
@@ -86,37 +189,58 @@ def recipe_of(claim: Claim) -> str:
     return claim.recipe or models.paper(claim.experiment["name"])
 
 
-def label_rule(claim: Claim) -> str:
-    """Return the rule that makes a row's labels from votes; "" takes labels as published."""
-    entry = catalog.DATASETS.get(claim.dataset)
-    return claim.label_rule or (entry.label_rule if entry else "")
-
-
 def trained_once(claim: Claim) -> Claim:
     """Return the first row that the same training serves: the run stands under its key.
 
     A table with a row for each class (precision of happy, of sad, ...) is one training.
     """
-    alike = (one for one in papers.CLAIMS if one.experiment and _training(one) == _training(claim))
-    return next(alike, claim)
+    trained = (other for other in papers.CLAIMS if other.experiment)
+    return next((other for other in trained if _training(other) == _training(claim)), claim)
 
 
 def _training(claim: Claim) -> tuple:
-    return claim.dataset, label_rule(claim), claim.experiment, recipe_of(claim)
+    return claim.dataset, datasets.label_rule(claim), claim.experiment, recipe_of(claim)
 
 
-def make_jobs(claims: Sequence[Claim], runs: int, **options) -> list[Job]:
-    """Return the jobs of some rows, seeds 0 to `runs` - 1, all rows of a seed together.
+def make_jobs(claims: Sequence[Claim], seeds: Sequence[int], **options: Any) -> list[Job]:
+    """Return the jobs of some rows, all rows of a seed together.
 
     Args:
         claims: rows with a network; rows of one training share its jobs.
-        runs: seeds per row.
+        seeds: of each row.
         options: of `Job`.
 
     Raises:
-        FerError: fewer than one run.
+        FerError: no seed.
     """
-    if runs < 1:
-        raise FerError(f"--runs {runs}: train each row once or more.")
+    if not seeds:
+        raise FerError("--runs 0: train each row once or more.")
     keys = dict.fromkeys(trained_once(claim).key for claim in claims)
-    return [Job(key, seed, **options) for seed in range(runs) for key in keys]
+    return [Job(key, seed, **options) for seed in seeds for key in keys]
+
+
+def scores(result: Evaluation) -> dict:
+    """Return accuracy with its interval, and the confusion matrix (rows: labels)."""
+    accuracy = result.accuracy
+    return {
+        "accuracy": {
+            "value": accuracy.value,
+            "correct": accuracy.correct,
+            "n": accuracy.n,
+            "interval_95": [accuracy.low, accuracy.high],
+        },
+        "classes": list(result.classes),
+        "confusion": result.confusion().tolist(),
+    }
+
+
+def machine(net: FaceNet) -> dict:
+    """Return what the net was trained with: device, threads, versions."""
+    device = next(net.parameters()).device
+    if device.type == "cuda":
+        name = torch.cuda.get_device_name(device)
+    else:
+        name = f"{device.type} ({platform.machine()})"
+    versions = {name: metadata.version(name) for name in _LIBRARIES}
+    versions |= {"python": platform.python_version(), "fer_utils": fer_utils.__version__}
+    return {"device": name, "threads": torch.get_num_threads(), "versions": versions}

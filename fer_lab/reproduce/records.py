@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from fer_lab.reproduce.jobs import slug
-from fer_lab.reproduce.runs import DONE
+from fer_lab.run import DONE
 from fer_utils.errors import FerError
 from fer_utils.files import write
 
@@ -23,10 +23,10 @@ def _small(value: object) -> object:
     if isinstance(value, float):
         return float(f"{value:.{_DIGITS + 2}g}")
     if isinstance(value, dict):
-        return {key: _small(one) for key, one in value.items()}
+        return {key: _small(part) for key, part in value.items()}
     if isinstance(value, list) and value and isinstance(value[0], dict):  # the curve, as columns
         return {key: [round(row[key], _DIGITS) for row in value] for key in value[0]}
-    return [_small(one) for one in value] if isinstance(value, list) else value
+    return [_small(part) for part in value] if isinstance(value, list) else value
 
 
 def publish(record: dict, figures: Path) -> Path:
@@ -40,7 +40,7 @@ def publish(record: dict, figures: Path) -> Path:
     path = figures / RUNS / f"{slug(record['claim'])}-seed{record['seed']}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.is_file():
-        there, asked = (one["config"]["epochs"] for one in (read(path), record))
+        there, asked = (run["config"]["epochs"] for run in (read(path), record))
         if there > asked:
             raise FerError(f"{path} is a run of {there} epochs: one of {asked} does not replace it")
     return write(path, summary(record))

@@ -1,12 +1,11 @@
 """`python -m fer_utils evaluate`: confusion matrix, precision, recall and F1 of a network."""
 
 import argparse
-import csv
-import io
 import json
 from pathlib import Path
 
 from fer_utils import data, models, plots
+from fer_utils.commands import as_command, as_csv
 from fer_utils.evaluate import Evaluation, evaluate
 from fer_utils.files import write
 
@@ -35,19 +34,18 @@ def run(args: argparse.Namespace) -> int:
     faces = data.load(args.data, args.root, split=args.split)
     if args.relabel:
         faces = faces.relabel(args.relabel)
-    found = evaluate(net, faces, device=args.device, progress=True, flip=args.flip)
+    result = evaluate(net, faces, device=args.device, progress=True, flip=args.flip)
     print(f"{args.model} on {faces.name}, {args.split} split, {len(faces)} faces")
     print()
-    print(confusion_text(found))
+    print(confusion_text(result))
     print()
-    print(found.table())
+    print(result.table())
     if args.out:
-        words = f"--data {faces.name} --split {args.split} --model {model_name(args.model)}"
-        words += f" --relabel {args.relabel}" if args.relabel else ""
-        words += " --flip" if args.flip else ""
-        what = f"{model_name(args.model)} on {faces.name}, {args.split} split"
-        made_by = f"python -m fer_utils evaluate {words} --out {args.out.name}"
-        for path in save(found, args.out, what, made_by, training_command(args.model)):
+        name = model_name(args.model)
+        given = argparse.Namespace(**{**vars(args), "model": name, "out": Path(args.out.name)})
+        made_by = as_command(args.parser, given, hide=("root", "device"))
+        what = f"{name} on {faces.name}, {args.split} split"
+        for path in save(result, args.out, what, made_by, training_command(args.model)):
             print(f"wrote {path}")
     return 0
 
@@ -65,12 +63,12 @@ def training_command(model: str) -> str:
 
 
 def save(
-    found: Evaluation, path: Path, what: str, made_by: str, trained_by: str = ""
+    result: Evaluation, path: Path, what: str, made_by: str, trained_by: str = ""
 ) -> tuple[Path, Path]:
     """Draw a confusion matrix, and write its counts and scores beside it as CSV.
 
     Args:
-        found: the matrix.
+        result: the matrix.
         path: of the PNG; the CSV has the same stem.
         what: model, data and split, for the CSV's first line.
         made_by: the command that makes the two.
@@ -79,32 +77,29 @@ def save(
     Returns:
         the two paths.
     """
-    plots.save(plots.confusion(found), path)
-    about = [f"{what}: {found.accuracy}", *([f"trained by: {trained_by}"] if trained_by else [])]
-    text = io.StringIO()
-    text.write("# " + "; ".join([*about, f"made by: {made_by}"]) + "\n")
-    csv.writer(text, lineterminator="\n").writerows(confusion_rows(found))
-    numbers = path.with_suffix(".csv")
-    write(numbers, text.getvalue())
-    return path, numbers
+    plots.save(plots.confusion(result), path)
+    about = [f"{what}: {result.accuracy}", *([f"trained by: {trained_by}"] if trained_by else [])]
+    about.append(f"made by: {made_by}")
+    text = as_csv(["; ".join(about)], confusion_rows(result))
+    return path, write(path.with_suffix(".csv"), text)
 
 
-def confusion_rows(found: Evaluation) -> list[list]:
+def confusion_rows(result: Evaluation) -> list[list]:
     """Return the table behind a confusion matrix: counts, then the scores of each class."""
-    rows = [["label", *found.classes, "precision", "recall", "f1"]]
-    for counts, scores in zip(found.confusion().tolist(), found.per_class(), strict=True):
+    rows = [["label", *result.classes, "precision", "recall", "f1"]]
+    for counts, scores in zip(result.confusion().tolist(), result.per_class(), strict=True):
         measures = [f"{scores[key]:.4f}" for key in ("precision", "recall", "f1")]
         rows.append([scores["name"], *counts, *measures])
     return rows
 
 
-def confusion_text(found: Evaluation) -> str:
+def confusion_text(result: Evaluation) -> str:
     """Return the confusion matrix as text, counts with the share of the row in brackets."""
-    counts, shares = found.confusion(), found.confusion("true")
-    width = max(len(name) for name in found.classes) + 2
+    counts, shares = result.confusion(), result.confusion("true")
+    width = max(len(name) for name in result.classes) + 2
     head = "label \\ said"
-    lines = [f"{head:<14}" + "".join(f"{name:>{max(width, 12)}}" for name in found.classes)]
-    for name, row, share in zip(found.classes, counts, shares, strict=True):
+    lines = [f"{head:<14}" + "".join(f"{name:>{max(width, 12)}}" for name in result.classes)]
+    for name, row, share in zip(result.classes, counts, shares, strict=True):
         cells = [f"{n} ({s:.0%})" for n, s in zip(row, share, strict=True)]
         lines.append(f"{name:<14}" + "".join(f"{cell:>{max(width, 12)}}" for cell in cells))
     return "\n".join(lines)

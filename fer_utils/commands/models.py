@@ -3,16 +3,8 @@
 import argparse
 import textwrap
 
-import torch
-
-from fer_utils import models, papers
-
 WIDTH = 140
-HEADER = (
-    *("name", "paper", "inputs", "size", "classes"),
-    *("torch", "keras", "paper's way", "published", "match"),
-)
-LEFT = 3
+LEFT = 3  # columns that begin at the left
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,59 +14,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the audit of all published counts, or the layers of one network."""
-    print(models.describe(args.name) if args.name else audit())
+    from fer_utils import models
+
+    print(models.describe(args.name) if args.name else as_text(*models.audit()))
     return 0
 
 
-def audit() -> str:
-    """Return a table with one line per published count, and what its marks mean below."""
-    rows, notes = [HEADER], []
-    for published in papers.COUNTS:
-        if published.note and published.note not in notes:
-            notes.append(published.note)
-        rows.append(line(published, notes))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(HEADER))]
-    lines = [
-        "  ".join(f"{text:{'<' if i < LEFT else '>'}{widths[i]}}" for i, text in enumerate(row))
-        for row in rows
+def as_text(rows: list[dict[str, str]], below: list[str]) -> str:
+    """Return `models.audit`'s table with one line per published count, and its marks below."""
+    columns = {name: [name, *(row[name] for row in rows)] for name in rows[0]}
+    padded = [
+        [f"{cell:{'<' if i < LEFT else '>'}{max(map(len, cells))}}" for cell in cells]
+        for i, cells in enumerate(columns.values())
     ]
-    below = [
-        "torch: what is trained. keras: also the running statistics of batch norm. paper's way: "
-        "Keras's for mini_xception and inception_resnet_v2, without batch norm for "
-        "bottleneck_065m, torch's for the others.",
-        "*: the paper's text prints no number or a shorter one; to the unit it follows from the "
-        "layout that the paper, or its authors' code, gives.",
-        *(f"({number}) {note}." for number, note in enumerate(notes, 1)),
-    ]
+    lines = ["  ".join(cells) for cells in zip(*padded, strict=True)]
     return "\n".join([*lines, "", *(textwrap.fill(text, WIDTH) for text in below)])
-
-
-def line(published: papers.Count, notes: list[str]) -> tuple[str, ...]:
-    """Return the cells of one published count; the network is built without memory."""
-    with torch.device("meta"):
-        net = models.create(**published.experiment)
-    counts = [models.count(net, convention) for convention in ("torch", "keras", "paper")]
-    match = "yes" if counts[-1] == published.value else "no"
-    if published.note:
-        match += f" ({notes.index(published.note) + 1})"
-    parallel = " parallel" if net.options["fusion"] == "parallel" else ""
-    variant = published.experiment.get("variant")
-    channels = "RGB" if net.color_channels == 3 else "gray"
-    return (
-        f"{net.name} ({variant})" if variant else net.name,
-        published.paper,
-        net.inputs.replace("gray", channels, 1) + parallel,
-        str(net.input_size),
-        str(len(net.classes)),
-        *(f"{number:,}" for number in counts),
-        as_published(published),
-        match,
-    )
-
-
-def as_published(published: papers.Count) -> str:
-    """Return the number to the unit, with a mark where the text prints it shorter or not."""
-    if published.value is None:
-        return published.printed
-    exact = published.printed == str(published.value)
-    return f"{published.value:,}{'' if exact else '*'}"

@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 
 from fer_utils import data, models, train
-from fer_utils.evaluate import evaluate
+from fer_utils.commands import as_command
+from fer_utils.evaluate import Evaluation, evaluate
 from fer_utils.inputs import INPUTS
 from fer_utils.train.recipes import CHANGEABLE, changed
 
@@ -48,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="launch a step's kernels all together, as a CUDA graph (default: on a GPU)",
     )
     parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard's event files")
-    parser.add_argument("--out", type=Path, required=True, help="folder for weights and history")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder for weights and history"
+    )
     parser.add_argument("--restart", action="store_true", help="write over a run that is there")
 
 
@@ -99,9 +102,9 @@ def run(args: argparse.Namespace) -> int:
     if not history.epochs:
         print("no epoch was finished: nothing is kept")
         return 1
-    found = evaluate(net, valid_faces)
+    result = evaluate(net, valid_faces)
     print(f"best epoch {history.best_epoch} on the validation split:")
-    print(found.table())
+    print(result.table())
     card = {
         "data": f"{train_faces.name}, {len(train_faces)} training faces"
         + (f", label rule {args.relabel}" if args.relabel else ""),
@@ -109,8 +112,8 @@ def run(args: argparse.Namespace) -> int:
         "seed": args.seed,
         "epochs": len(history.epochs),
         "selection": f"highest validation accuracy: epoch {history.best_epoch}",
-        "command": command(args, recipe_name),
-        "scores": {"valid": score(found)},
+        "command": command(args),
+        "scores": {"valid": score(result)},
         "versions": {"torch": torch.__version__.split("+")[0]},
     }
     models.save(net, args.out / "model.safetensors", card)
@@ -121,29 +124,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def command(args: argparse.Namespace, recipe_name: str) -> str:
+def command(args: argparse.Namespace) -> str:
     """Return the command that repeats this run, without the folders of this machine."""
-    words = [f"python -m fer_utils train --data {args.data} --model {args.model}"]
-    words += [f"--relabel {args.relabel}"] if args.relabel else []
-    words += [f"--inputs {args.inputs}"] if args.inputs != "gray" else []
-    words += [f"--fusion {args.fusion}"] if args.fusion != "concat" else []
     base = Path(args.base_weights).name if args.base_weights else None  # a file, or "imagenet"
-    for name, value in (("input-size", args.input_size), ("variant", args.variant)):
-        words += [f"--{name} {value}"] if value else []
-    words += [f"--base-weights {base}"] if base else []
-    words += [f"--{name.replace('_', '-')}" for name in ("stl", "freeze_base") if vars(args)[name]]
-    words += [f"--recipe {recipe_name}"]
-    words += [f"--set {' '.join(args.set)}"] if args.set else []
-    words += [f"--epochs {args.epochs}"] if args.epochs else []
-    words += [f"--threads {args.threads}"] if args.threads else []
-    words += [f"--precision {args.precision}"] if args.precision != "float32" else []
-    words += ["--compile"] if args.compile else []
-    return " ".join([*words, f"--seed {args.seed}", "--out DIR"])
+    given = argparse.Namespace(**{**vars(args), "base_weights": base})
+    return as_command(args.parser, given, hide=("root", "device", "tensorboard", "out", "restart"))
 
 
-def score(found) -> dict:
+def score(result: Evaluation) -> dict:
     """Return accuracy, N and the Wilson interval, rounded for a card."""
-    accuracy = found.accuracy
+    accuracy = result.accuracy
     return {
         "accuracy": round(accuracy.value, 4),
         "n": accuracy.n,

@@ -9,7 +9,7 @@ from fer_utils.models.checkpoints import (
     pretrained_names,
     save,
 )
-from fer_utils.models.counting import count
+from fer_utils.models.counting import audit, count
 from fer_utils.models.facenet import FaceNet
 from fer_utils.models.registry import create, from_claim, names, paper
 from fer_utils.models.summary import describe
@@ -18,6 +18,7 @@ from fer_utils.models.wrapping import wrap
 
 __all__ = [
     "FaceNet",
+    "audit",
     "card",
     "count",
     "create",

@@ -1,10 +1,12 @@
 """How many parameters a network has, by the conventions that papers use."""
 
+import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from fer_utils import papers
 from fer_utils.errors import FerError
-from fer_utils.models.registry import ARCHITECTURES
+from fer_utils.models.registry import ARCHITECTURES, create
 
 CONVENTIONS = {
     "torch": "what is trained",
@@ -52,3 +54,52 @@ def paper_convention(net: nn.Module) -> str:
     if architecture not in ARCHITECTURES:
         raise FerError("only a net from models.create has a paper's convention to count by.")
     return ARCHITECTURES[architecture].convention
+
+
+def audit() -> tuple[list[dict[str, str]], list[str]]:
+    """Return every published number of parameters beside ours, and what the marks mean.
+
+    The first list has a row for each number, its cells by column; the networks are built without
+    memory. The second has a line for each mark.
+    """
+    notes = dict.fromkeys(published.note for published in papers.COUNTS if published.note)
+    numbers = {note: number for number, note in enumerate(notes, 1)}
+    below = [
+        "torch: what is trained. keras: also the running statistics of batch norm. paper's way: "
+        "Keras's for mini_xception and inception_resnet_v2, without batch norm for "
+        "bottleneck_065m, torch's for the others.",
+        "*: the paper's text prints no number or a shorter one; to the unit it follows from the "
+        "layout that the paper, or its authors' code, gives.",
+        *(f"({number}) {note}." for note, number in numbers.items()),
+    ]
+    return [_audited(published, numbers) for published in papers.COUNTS], below
+
+
+def _audited(published: papers.Count, notes: dict[str, int]) -> dict[str, str]:
+    """Return the cells of one published count."""
+    with torch.device("meta"):
+        net = create(**published.experiment)
+    torch_way, keras_way, own_way = (count(net, way) for way in ("torch", "keras", "paper"))
+    match = "yes" if own_way == published.value else "no"
+    variant = published.experiment.get("variant")
+    channels = net.inputs.replace("gray", "RGB" if net.color_channels == 3 else "gray", 1)
+    return {
+        "name": f"{net.name} ({variant})" if variant else net.name,
+        "paper": published.paper,
+        "inputs": channels + (" parallel" if net.options["fusion"] == "parallel" else ""),
+        "size": str(net.input_size),
+        "classes": str(len(net.classes)),
+        "torch": f"{torch_way:,}",
+        "keras": f"{keras_way:,}",
+        "paper's way": f"{own_way:,}",
+        "published": _as_published(published),
+        "match": f"{match} ({notes[published.note]})" if published.note else match,
+    }
+
+
+def _as_published(published: papers.Count) -> str:
+    """Return the number to the unit, with a mark where the text prints it shorter or not."""
+    if published.value is None:
+        return published.printed
+    exact = published.printed == str(published.value)
+    return f"{published.value:,}{'' if exact else '*'}"

@@ -353,13 +353,10 @@ for name, classes in (("mini_xception", 7), ("bottleneck_065m", 8), ("inception_
 # %%
 from IPython.display import Markdown
 
-from fer_utils.commands.models import HEADER, line
-
-notes = list(dict.fromkeys(count.note for count in papers.COUNTS if count.note))
-rows = [line(count, notes) for count in papers.COUNTS]
-marks = ["✓" if row[-1] == "yes" else f"✗ {row[-1][3:]}" for row in rows]
-table = [HEADER, ["---"] * 5 + ["---:"] * 4 + [":---:"]]
-table += [[*row[:-1], mark] for row, mark in zip(rows, marks, strict=True)]
+rows, notes = models.audit()
+marks = ["✓" if row["match"] == "yes" else f"✗ {row['match'][3:]}" for row in rows]
+table = [list(rows[0]), ["---"] * 5 + ["---:"] * 4 + [":---:"]]
+table += [[*row.values()][:-1] + [mark] for row, mark in zip(rows, marks, strict=True)]
 print(marks.count("✓"), "of", len(rows), "match")
 Markdown("\n".join(f"| {' | '.join(row)} |" for row in table))
 

@@ -1,16 +1,14 @@
 """The table of published numbers: each with our runs, the difference, and what it is worth."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fer_lab.reproduce.datasets import PAPER, PUBLISHED
-from fer_lab.reproduce.jobs import label_rule, recipe_of, trained_once
-from fer_utils import papers, train
+from fer_lab.reproduce.datasets import PAPER, PUBLISHED, label_rule
+from fer_lab.reproduce.jobs import recipe_of, trained_once
+from fer_utils import commands, papers, train
 from fer_utils.papers import Claim
 
 REPRODUCED, NOT_REACHED = "reproduced", "not reached"
@@ -30,7 +28,7 @@ class Row:
         claim: the published row.
         records: of our runs of one configuration; empty where there are none.
         values: the claim's metric in each of them, in the claim's unit.
-        status: see `judge`.
+        status: see `compare`.
         why: what stands behind the status.
     """
 
@@ -43,8 +41,9 @@ class Row:
     def cells(self) -> dict[str, str]:
         """Return the row as text, by column."""
         claim, first = self.claim, self.records[0] if self.records else None
-        ours = {"ours": np.mean, "ours_min": min, "ours_max": max}
-        digits = 2 if claim.unit == "%" else 4
+        digits, values = 2 if claim.unit == "%" else 4, self.values
+        numbers = (float(np.mean(values)), min(values), max(values)) if values else ()
+        ours = [f"{number:.{digits}f}" for number in numbers] or [""] * 3
         return {
             "key": claim.key,
             "dataset": claim.dataset,
@@ -54,8 +53,8 @@ class Row:
             "published_low": _text(claim.low),
             "published_high": _text(claim.high),
             "published_n": _text(claim.n),
-            **{name: f"{of(self.values):.{digits}f}" if first else "" for name, of in ours.items()},
-            "difference": f"{np.mean(self.values) - claim.value:+.{digits}f}" if first else "",
+            **dict(zip(("ours", "ours_min", "ours_max"), ours, strict=True)),
+            "difference": f"{numbers[0] - claim.value:+.{digits}f}" if numbers else "",
             "runs": str(len(self.records)),
             "epochs": str(first["config"]["epochs"]) if first else "",
             "n": str(first["accuracy"]["n"]) if first else "",
@@ -66,8 +65,15 @@ class Row:
         }
 
 
-def measured(claim: Claim, record: dict) -> float | None:
-    """Return a claim's metric of a run's confusion matrix, in its unit; None if it has none.
+def measurable(claim: Claim, record: dict) -> bool:
+    """Whether a claim's metric can be had of a run's confusion matrix."""
+    rows = (*record["classes"], "macro avg", "weighted avg")
+    per_class = claim.metric in ("precision", "recall", "f1") and claim.row.split(",")[0] in rows
+    return per_class or claim.metric == "accuracy"
+
+
+def measured(claim: Claim, record: dict) -> float:
+    """Return a claim's metric of a run's confusion matrix, in its unit, where it is `measurable`.
 
     Accuracy; precision, recall and F1 of the class that the claim's row names, or their macro or
     weighted average. The precision of a class that is never said is 0.
@@ -77,13 +83,11 @@ def measured(claim: Claim, record: dict) -> float | None:
     recall = right / np.maximum(size, 1)
     precision = right / np.maximum(counts.sum(0), 1)
     f1 = 2 * right / np.maximum(size + counts.sum(0), 1)
-    of_class = {"precision": precision, "recall": recall, "f1": f1}.get(claim.metric)
     row, known = claim.row.split(",")[0], record["classes"]
     if claim.metric == "accuracy":
-        value = right.sum() / size.sum()
-    elif of_class is None or row not in (*known, "macro avg", "weighted avg"):
-        return None
-    elif row in known:
+        return float(right.sum() / size.sum()) * scale(claim)
+    of_class = {"precision": precision, "recall": recall, "f1": f1}[claim.metric]
+    if row in known:
         value = of_class[known.index(row)]
     else:
         value = np.average(of_class, weights=size if row == "weighted avg" else None)
@@ -95,7 +99,7 @@ def scale(claim: Claim) -> int:
     return 100 if claim.unit == "%" else 1
 
 
-def unlike(claim: Claim, record: dict) -> list[str]:
+def protocol_differences(claim: Claim, record: dict) -> list[str]:
     """Return in how far a run's protocol is another than its claim's; empty where it is not."""
     config, recipe = record["config"], train.recipe(recipe_of(claim))
     n = record["accuracy"]["n"]
@@ -125,7 +129,7 @@ def unlike(claim: Claim, record: dict) -> list[str]:
     return [reason for differs, reason in reasons if differs]
 
 
-def judge(claim: Claim, records: Sequence[dict], has_data: Callable[[str], bool]) -> Row:
+def compare(claim: Claim, records: Sequence[dict], has_data: Callable[[str], bool]) -> Row:
     """Set our runs beside a published number.
 
     Where runs of several configurations exist, those count that are comparable, then those of the
@@ -154,11 +158,11 @@ def judge(claim: Claim, records: Sequence[dict], has_data: Callable[[str], bool]
     if not own:
         here = has_data(claim.dataset)
         return Row(claim, (), (), NOT_RUN if here else NO_DATA, "" if here else claim.dataset)
-    if measured(claim, own[0]) is None:
+    if not measurable(claim, own[0]):
         return Row(claim, (), (), NOT_COMPARABLE, f"{claim.metric} of {claim.row}: not measured")
     chosen = max(_alike(own), key=lambda group: _worth(claim, group))
     values = tuple(measured(claim, record) for record in chosen)
-    reasons = unlike(claim, chosen[0])
+    reasons = protocol_differences(claim, chosen[0])
     if reasons:
         return Row(claim, tuple(chosen), values, NOT_COMPARABLE, "; ".join(reasons))
     low, high = span(claim, chosen, values)
@@ -186,24 +190,20 @@ def _alike(records: Sequence[dict]) -> list[list[dict]]:
 
 
 def _worth(claim: Claim, group: list[dict]) -> tuple:
-    return not unlike(claim, group[0]), group[0]["config"]["epochs"], len(group)
+    return not protocol_differences(claim, group[0]), group[0]["config"]["epochs"], len(group)
 
 
 def table(records: Sequence[dict], has_data: Callable[[str], bool]) -> list[Row]:
     """Return a row for every claim of `papers.CLAIMS`; quick looks at few faces do not count."""
     whole = [record for record in records if not record["config"]["faces"]]
-    return [judge(claim, whole, has_data) for claim in papers.CLAIMS]
+    return [compare(claim, whole, has_data) for claim in papers.CLAIMS]
 
 
 def as_csv(rows: Sequence[Row], made_by: str) -> str:
     """Return the table as CSV, with what made it on its first line."""
-    text = io.StringIO()
-    text.write(f"# published numbers beside runs of this kit; made by: {made_by}\n")
+    about = f"published numbers beside runs of this kit; made by: {made_by}"
     cells = [row.cells() for row in rows]
-    writer = csv.DictWriter(text, list(cells[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(cells)
-    return text.getvalue()
+    return commands.as_csv([about], [list(cells[0]), *(list(row.values()) for row in cells)])
 
 
 def as_text(rows: Sequence[Row]) -> str:

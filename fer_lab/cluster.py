@@ -1,12 +1,13 @@
-"""Jobs on several machines, through Dask: one job at a time on every worker.
+"""Many runs, one after the other here, or on several machines through Dask.
 
 On the machines, with this kit installed and a folder that all of them see:
 
     dask scheduler
     CUDA_VISIBLE_DEVICES=0 dask worker ADDRESS --nthreads 1 --resources GPU=1
 
-one worker for each GPU. Where workers name the resource GPU, jobs go to those alone. Where a
-worker dies, its job begins again elsewhere, at the last epoch that reached the shared folder.
+one worker for each GPU: it does one run at a time. Where workers name the resource GPU, runs go to
+those alone. Where a worker dies, its run begins again elsewhere, at the last epoch that reached the
+shared folder.
 """
 
 import uuid
@@ -14,8 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from fer_lab.reproduce.jobs import Job
-from fer_lab.reproduce.runs import SITTING, Sitting, run
+from fer_lab.run import LOCK, Run, RunLock, do
 from fer_utils.errors import FerError
 
 if TYPE_CHECKING:  # Dask is an extra
@@ -24,8 +24,24 @@ if TYPE_CHECKING:  # Dask is an extra
 _SECONDS_TO_CONNECT = 30
 
 
-def on_cluster(jobs: Sequence[Job], address: str) -> Iterator[tuple[Job, dict | FerError]]:
-    """Do jobs on a Dask cluster; yield each with its record, or why it failed, as they end.
+def outcomes(
+    runs: Sequence[Run], address: str | None = None
+) -> Iterator[tuple[Run, dict | FerError]]:
+    """Do runs here, or on a cluster; yield each with its record, or why it failed, as they end."""
+    if address:
+        yield from on_cluster(runs, address)
+        return
+    for run in runs:
+        outcome: dict | FerError
+        try:
+            outcome = do(run)
+        except FerError as problem:
+            outcome = problem
+        yield run, outcome
+
+
+def on_cluster(runs: Sequence[Run], address: str) -> Iterator[tuple[Run, dict | FerError]]:
+    """Do runs on a Dask cluster; yield each with its record, or why it failed, as they end.
 
     Interrupted, or closed early, it withdraws what has not begun, and what has begun stops at
     the end of its epoch.
@@ -34,18 +50,18 @@ def on_cluster(jobs: Sequence[Job], address: str) -> Iterator[tuple[Job, dict | 
         FerError: Dask is not installed, or no scheduler answers at the address.
     """
     client = connect(address)
-    futures = {}
+    futures: dict[Future, Run] = {}
     try:
         from distributed import as_completed
 
         resources = {"GPU": 1} if has_gpus(client) else None
-        for job in jobs:
-            future = client.submit(run, job, progress=False, key=key(job), resources=resources)
-            futures[future] = job
+        for run in runs:
+            future = client.submit(do, run, progress=False, key=key(run), resources=resources)
+            futures[future] = run
         for future in as_completed(list(futures)):
             error = future.exception()
-            job = futures.pop(future)
-            yield job, as_error(job, error) if error else future.result()
+            run = futures.pop(future)
+            yield run, as_error(run, error) if error else future.result()
     finally:
         withdraw(client, futures)
         client.close()
@@ -75,24 +91,24 @@ def has_gpus(client: "Client") -> bool:
     return any("GPU" in worker["resources"] for worker in workers)
 
 
-def key(job: Job) -> str:
-    """Return a name for a job on the cluster, another one each time it is sent."""
-    return f"{job.folder.parent.name}-seed{job.seed}-{uuid.uuid4().hex}"
+def key(run: Run) -> str:
+    """Return a name for a run on the cluster, another one each time it is sent."""
+    return f"{run.folder.parent.name}-{run.folder.name}-{uuid.uuid4().hex}"
 
 
-def as_error(job: Job, error: BaseException) -> FerError:
-    """Return what happened to a job as an error meant for readers."""
+def as_error(run: Run, error: BaseException) -> FerError:
+    """Return what happened to a run as an error meant for readers."""
     if isinstance(error, FerError):
         return error
-    return FerError(f"{job.name}: {type(error).__name__}: {error}")
+    return FerError(f"{run.name}: {type(error).__name__}: {error}")
 
 
-def withdraw(client: "Client", futures: dict["Future", Job]) -> None:
-    """Take back jobs that are not done; those at work notice at the end of their epoch."""
+def withdraw(client: "Client", futures: dict["Future", Run]) -> None:
+    """Take back runs that are not done; those at work notice at the end of their epoch."""
     if not futures:
         return
     client.cancel(list(futures))
-    for job in futures.values():
+    for run in futures.values():
         with suppress(OSError):
-            if (job.folder / SITTING).is_file():
-                Sitting(job.folder)
+            if (run.folder / LOCK).is_file():
+                RunLock(run.folder)
