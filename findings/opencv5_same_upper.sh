@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # opencv-python-headless 5.0.0.93: cv2.dnn pads the wrong side where an ONNX file says
-# auto_pad="SAME_UPPER", the padding of Keras and TensorFlow. The odd row and column belong at the end
-# and are put at the start, in convolutions and in poolings with stride 2, without a word. OpenCV
-# 4.14.0.94 reads SAME_UPPER rightly (and SAME_LOWER as SAME_UPPER). A face network that worked with
-# OpenCV 4 so answers otherwise with OpenCV 5. Written-out `pads` are right in both.
+# auto_pad="SAME_UPPER", the padding of TensorFlow and Keras, which CNTK's exporter writes as well. The
+# odd row and column belong at the end and are put at the start, in convolutions and in poolings with
+# stride 2, without a word. OpenCV 4.14.0.94 reads SAME_UPPER rightly (and SAME_LOWER as SAME_UPPER).
+# A face network that worked with OpenCV 4 so answers otherwise with OpenCV 5. Written-out `pads` are
+# right in both. (The weights below are random: how many answers change depends on the network.)
 #
 # Guessed before: both versions agree with onnxruntime, for MaxPool over negative numbers as for
 # depthwise convolutions with stride 2.
@@ -72,7 +73,8 @@ for layer, (a, b) in enumerate(zip(widths, widths[1:])):
 weights["v"] = random.normal(0, 1, (7, 64 * 9))
 nodes += [helper.make_node("Flatten", [name], ["f"]), helper.make_node("Gemm", ["f", "v"], ["y"], transB=1)]
 net = file(nodes, [1, 1, 48, 48], [1, 7], weights)
-faces = [cv2.GaussianBlur(random.normal(0, 9, (48, 48)).astype(np.float32), (0, 0), 3)[None, None] for _ in range(200)]
+noise = random.normal(0, 9, (200, 48, 48)).astype(np.float32)
+faces = [cv2.GaussianBlur(picture, (0, 0), 3)[None, None] for picture in noise]
 same = np.mean([by_opencv(net, f).argmax() == by_onnxruntime(net, f).argmax() for f in faces])
 print(f"OpenCV {cv2.__version__}: pads at the {'end' if at_end else 'start' if at_start else '?'}; "
       f"{same:.1%} of 200 answers are onnxruntime's")
