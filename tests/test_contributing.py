@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from fer_utils import __main__, __version__, papers
+from tests import nbcompare, nbtemplate
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("CONTRIBUTING.md", "README.md")
@@ -97,6 +98,23 @@ def test_python_in_the_pages_can_be_read():
     assert blocks
     for block in blocks:
         ast.parse(block)
+
+
+def test_the_rules_for_notebooks_are_those_that_are_tested():
+    page = " ".join(read("CONTRIBUTING.md").split())
+    words = {2: "two", 8: "eight"}
+    for rule in (
+        f"at most {nbtemplate.LONGEST_CELL} lines, median at most {nbtemplate.MEDIAN_CELL}",
+        f"lines of at most {nbtemplate.LONGEST_LINE} characters",
+        f"{nbtemplate.SHORTEST_ALT} characters or more",
+        f"a reason of {nbcompare.SHORTEST_REASON} characters or more",
+        f"`tolerance:` goes up to {nbcompare.LOOSEST_TOLERANCE}",
+        f"{words[nbcompare.MOST_UNCOMPARED_PER_NOTEBOOK]} in a notebook, "
+        f"{words[nbcompare.MOST_UNCOMPARED]} in all",
+        *(f"`{tag}`" for tag in nbcompare.KNOWN_TAGS),
+    ):
+        assert rule in page
+    assert nbcompare.TOLERANCE == 1e-4 and "a relative 1e-4" in page
 
 
 def test_the_method_shown_has_the_fields_of_a_method():
