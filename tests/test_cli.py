@@ -56,7 +56,8 @@ def test_train_then_evaluate_then_go_on(few_faces, tmp_path, capsys):
     assert "best epoch" in said and "accuracy" in said
 
     card = json.loads((out / "model.json").read_text())
-    assert card["command"] == "python -m fer_utils train --epochs 2 --out DIR"
+    chosen = "--data facs3d --model mini_xception --recipe alessi2019 --epochs 2 --seed 0"
+    assert card["command"] == f"python -m fer_utils train {chosen} --out DIR"
     assert str(tmp_path) not in json.dumps(card)
 
     weights = str(out / "model.safetensors")
@@ -79,7 +80,7 @@ def test_train_then_evaluate_then_go_on(few_faces, tmp_path, capsys):
 
 def test_train_takes_the_variants_of_a_net_and_writes_the_command_down(few_faces, tmp_path):
     words = ["--inputs", "gray+laplacian", "--fusion", "parallel", "--stl", "--freeze-base"]
-    words += ["--set", "batch=64"]
+    words += ["--set", "batch=64", "--recipe", "one_cycle"]
     out = ["--out", str(tmp_path), "--epochs", "1", "--input-size", "32"]
     assert fer_utils("train", "--model", "mini_xception", *words, *out) == 0
     card = json.loads((tmp_path / "model.json").read_text())

@@ -16,6 +16,7 @@ from fer_lab import experiment as frame
 from fer_lab.experiment import ArmRun, Experiment
 from fer_lab.experiments import first_layers, leakage, recipe_parts, training_parts
 from fer_lab.run import RunLock, TakenOverError, do
+from fer_utils import train
 from fer_utils.errors import FerError
 from tests.test_train import QUICK, small_net, stripes
 
@@ -101,9 +102,8 @@ def test_programs_share_the_runs_without_doing_one_twice(small, done, monkeypatc
 def test_a_run_kept_under_an_old_name_of_a_setting_is_found(small, done, monkeypatch):
     small = replace(small, settings=lambda arm: [train.recipe("one_cycle")])
     assert call(small, monkeypatch) == 0
-    for arm in ARMS:
-        path = small.path_of(arm, 0)
-        path.write_text(path.read_text().replace("optimizer", "optimiser"))
+    for run in small.runs((0,)):
+        run.file.write_text(run.file.read_text().replace("optimizer", "optimiser"))
     assert call(small, monkeypatch) == 0
     assert len(done) == 4
 

@@ -4,11 +4,10 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib.metadata import version
 
-import captum
 import torch
 import torch.nn.functional as F
-from captum.attr import Occlusion
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -94,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     header = (
         f"occlusion maps, window {args.window} x {args.window}, faces of facs3d; "
         f"{args.repeats} rounds, interleaved\n"
-        f"captum {captum.__version__}, {shared.machine()}\n"
+        f"captum {version('captum')}, {shared.machine()}\n"
     )
     return BENCH.report(args, header, results)
 
@@ -133,6 +132,8 @@ def make_contenders(
     Each returns how many seconds it takes to make a map, and the map (H, W) of a picture
     (1, 1, H, W).
     """
+    from captum.attr import Occlusion  # here, so that --help does not wait for it
+
     peer = Occlusion(lambda pictures: net(pictures).softmax(1))
     shape, strides = (1, case.window, case.window), (1, case.stride, case.stride)
 

@@ -107,7 +107,7 @@ def run(arm: Arm, seed: int, fit: Fit) -> dict:
     seconds = [epoch["seconds"] for epoch in history.epochs]
     return {
         **scored(history, evaluate(net, faces()["test"])),
-        "size": net.config["input_size"],
+        "size": net.input_size,
         "parameters": models.count(net, "paper"),
         "epochs": len(history.epochs),
         "valid_loss": history.best["valid_loss"],

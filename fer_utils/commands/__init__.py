@@ -8,7 +8,10 @@ from collections.abc import Collection, Iterable, Sequence
 
 
 def as_command(
-    parser: argparse.ArgumentParser, args: argparse.Namespace, hide: Collection[str] = ()
+    parser: argparse.ArgumentParser,
+    args: argparse.Namespace,
+    hide: Collection[str] = (),
+    keep: Collection[str] = (),
 ) -> str:
     """Return what to type for the same again: all that differs from the defaults.
 
@@ -17,6 +20,7 @@ def as_command(
         args: what it was given; what is missing there counts as not given.
         hide: names whose values belong to one machine; where one must be given, a word in
             capitals stands in its place.
+        keep: names that are written down at their defaults too, which may change one day.
     """
     words, first = [], []
     for action in parser._actions:
@@ -24,7 +28,7 @@ def as_command(
         value = getattr(args, name, action.default)
         if name in hide:
             value = (action.metavar or name.upper()) if action.required else action.default
-        if value is None or value == action.default:
+        if value is None or (value == action.default and name not in keep):
             continue
         given = [str(word) for word in value] if isinstance(value, list) else [str(value)]
         if not action.option_strings:

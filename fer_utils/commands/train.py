@@ -127,8 +127,10 @@ def run(args: argparse.Namespace) -> int:
 def command(args: argparse.Namespace) -> str:
     """Return the command that repeats this run, without the folders of this machine."""
     base = Path(args.base_weights).name if args.base_weights else None  # a file, or "imagenet"
-    given = argparse.Namespace(**{**vars(args), "base_weights": base})
-    return as_command(args.parser, given, hide=("root", "device", "tensorboard", "out", "restart"))
+    recipe = args.recipe or models.paper(args.model)
+    given = argparse.Namespace(**{**vars(args), "base_weights": base, "recipe": recipe})
+    hide = ("root", "device", "tensorboard", "out", "restart")
+    return as_command(args.parser, given, hide, keep=("data", "model", "recipe", "seed"))
 
 
 def score(result: Evaluation) -> dict:

@@ -156,7 +156,7 @@ def make_program(structure: Structure, plan: Plan, weights: np.ndarray) -> Progr
 
 def map_sides(structure: Structure) -> list[int]:
     """Return the side of the picture, after each convolution of the stem, after each module."""
-    sides = [structure.net.input_size]
+    sides = [structure.side]
     sides += [sides[0] - 2 * i for i in range(1, len(structure.stem) + 1)]
     for _ in structure.modules:
         sides.append((sides[-1] + 1) // 2)

@@ -35,7 +35,7 @@ class FusedNet:
         weights, places = pack(structure, map_sides(structure)[-1])
         self._plan = make_plan(structure, places)
         self._program = make_program(structure, self._plan, weights)
-        self._classes, self._side = structure.head.out_channels, structure.net.input_size
+        self._classes, self._side = structure.head.out_channels, structure.side
         self._lock = Lock()
         self._picture = np.zeros(0, np.float32)
         self._clean = self._clean_logits = np.zeros(0, np.float32)

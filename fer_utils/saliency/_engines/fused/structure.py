@@ -20,12 +20,14 @@ class Structure:
 
     Attributes:
         net: the whole.
+        side: of the pictures that the net works on, in pixels.
         stem: 3x3 convolutions without padding, each with the batch norm that follows.
         modules: the residual modules.
         head: the 3x3 "same" convolution to the classes, before the mean over all positions.
     """
 
     net: FaceNet
+    side: int
     stem: tuple[Convolution, ...]
     modules: tuple[ResidualModule, ...]
     head: nn.Conv2d
@@ -60,6 +62,8 @@ def check(net: nn.Module, shape: tuple[int, int, int]) -> FaceNet:
     if list(dict(net.trunk.named_children())) != ["stem", "blocks", "head", "pool"]:
         raise Unsupported("the net's trunk is not a stem, blocks, head and pool")
     side = net.input_size
+    if side is None:
+        raise Unsupported("the net takes pictures of any size as they are")
     if tuple(shape[1:]) != (side, side):
         raise Unsupported(f"the net resizes pictures of {shape[1]}x{shape[2]} to {side}x{side}")
     if net.color_channels != 1 or shape[0] not in (1, 3):
@@ -88,9 +92,10 @@ def read(net: FaceNet) -> Structure:
     head = parts["head"]
     _expect(stem and modules and type(parts["pool"]) is GlobalAveragePool, "trunk")
     _expect(_is_conv(head, 3, padding=1), "head")
-    if net.input_size <= 2 * len(stem):
-        raise Unsupported(f"pictures of {net.input_size} pixels vanish in the net's stem")
-    return Structure(net, stem, modules, head)
+    side = net.input_size or 0
+    if side <= 2 * len(stem):
+        raise Unsupported(f"pictures of {side} pixels vanish in the net's stem")
+    return Structure(net, side, stem, modules, head)
 
 
 def _check_tensor(tensor: Tensor) -> None:
