@@ -47,8 +47,8 @@ class Accuracy:
         p, n, z = self.value, self.n, Z_95
         middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
         half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-        # where all or none are right an end is 1 or 0 exactly, but for rounding
-        return max(0.0, middle - half), min(1.0, middle + half)
+        # where all or none are right one end is the share itself; rounding would put it beside
+        return min(p, max(0.0, middle - half)), max(p, min(1.0, middle + half))
 
     @property
     def low(self) -> float:

@@ -72,7 +72,9 @@ def test_wilson_interval_against_its_formula():
     accuracy = Accuracy(2344, 3589)
     assert (accuracy.low, accuracy.high) == pytest.approx((middle - half, middle + half))
     assert str(accuracy) == "0.653 (2344 of 3589; 95 % 0.637-0.669)"
-    assert Accuracy(0, 5).low == pytest.approx(0, abs=1e-12)
+    for n in range(1, 400):  # an end beside the share itself would give error bars below zero
+        assert Accuracy(0, n).low == 0 and Accuracy(n, n).high == 1
+        assert all(a.low <= a.value <= a.high for a in (Accuracy(n // 3, n), Accuracy(n, n)))
 
 
 def test_wilson_interval_against_scipy():

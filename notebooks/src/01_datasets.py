@@ -470,7 +470,6 @@ for index, name in enumerate(drawn.classes[:6]):
 #
 # **Run.** A picture's bytes can be a key of a dictionary. Equal pictures have equal bytes.
 
-
 # %%
 def find_faults(images, split):
     """Return positions of black pictures, groups of equal ones, and copies across splits."""
@@ -481,7 +480,6 @@ def find_faults(images, split):
     copies = [group for group in groups.values() if len(group) > 1]
     across = [i for g in copies if "train" in split[g] for i in g if split[i] != "train"]
     return black, copies, across
-
 
 # %% [markdown]
 # The function looks up each picture once. Python's dictionary turns the bytes into a short number,

@@ -98,7 +98,6 @@ plots.show(figure, alt="A face crossed by a line; the grey level along it; its d
 #
 # **Run.** Here is the filter as two nested loops, and a padding of your choice.
 
-
 # %%
 def slide(picture, kernel, padding):
     """Lay a 3x3 kernel over every pixel, multiply and add up."""
@@ -108,7 +107,6 @@ def slide(picture, kernel, padding):
         for x in range(picture.shape[1]):
             result[y, x] = (padded[y : y + 3, x : x + 3] * kernel).sum()
     return result
-
 
 # %% [markdown]
 # The kernel is the matrix from above.
@@ -292,7 +290,6 @@ plots.show(plots.faces(shown, titles=titles, columns=7))
 # %% [markdown]
 # One face proves little. The mean length over all validation faces of a class, minus the mean over
 # the neutral ones, shows what the class has in common (red: more edge than neutral, blue: less).
-
 
 # %%
 def mean_length(name):
@@ -593,13 +590,11 @@ for seed in range(3):
 # negative, white is 0 and red is positive; each kernel has a colour scale of its own. (A sign means
 # nothing by itself: the next layer can turn it round.)
 
-
 # %%
 def kernels(name, column="kernels"):
     """Return the learned kernels of an arm, all seeds, (filters, 3, 3)."""
     numbers = " ".join(run[column] for run in arms[name]).split()
     return np.array(numbers, float).reshape(-1, 3, 3)
-
 
 # %% [markdown]
 # Two filters and three seeds make six kernels per row, one filter and three seeds make three.
@@ -631,13 +626,11 @@ plots.show(figure, alt="Kernels as 3x3 squares: fixed, random at the start, and 
 # squared length lies in the plane of the two Sobel kernels? For an arrow of random direction the
 # mean is 2 of 9, 0.22; along one kernel, the Laplacian or a plain blur, it is 1 of 9, 0.11.
 
-
 # %%
 def share(kernel, *directions):
     """Return the share of a kernel's squared length along directions at right angles."""
     units = [direction / np.linalg.norm(direction) for direction in directions]
     return sum((kernel * unit).sum() ** 2 for unit in units) / (kernel**2).sum()
-
 
 # %% [markdown]
 # Means over the kernels of each row:

@@ -42,12 +42,10 @@ from fer_utils.models import summary
 # `models.create` builds every network of the five papers by name. `meta` is a device without
 # memory: a net on it has layers and shapes but no numbers. That is enough to draw and to count.
 
-
 # %%
 def on_meta(name, **options):
     with torch.device("meta"):
         return models.create(name, **options)
-
 
 # %% [markdown]
 # Their names, and the papers they are taken from. (`models.names()` has one more, `small_resnet`:
@@ -108,26 +106,16 @@ figure, ax = plt.subplots(figsize=(8, 4.6), layout="constrained")
 for uses in (1, 10, 100, 1000):
     x = max(4e5, 4e6 / uses)
     ax.plot([3e4, 1e9], [3e4 * uses, 1e9 * uses], ":", color="#8c8c8c", lw=1)
-    ax.text(
-        x,
-        1.15 * x * uses,
-        f"each weight {uses:,} x",
-        size=8,
-        rotation=27,
-        rotation_mode="anchor",
-        color="#6b6b6b",
-    )
+    ax.text(x, 1.15 * x * uses, f"each weight {uses:,} x", size=8, rotation=27,
+            rotation_mode="anchor", color="#6b6b6b")
 for name in nets:
     ax.plot(parameters[name], macs[name], "o", color="#20457c")
     below = -13 if name in ("vgg16_gap", "deep_emotion") else 6
     ax.annotate(name, (parameters[name], macs[name]), (6, below), textcoords="offset points")
 ax.set(xscale="log", yscale="log", xlim=(3e4, 1e9), ylim=(1e6, 8e10))
 ax.set(xlabel="parameters", ylabel="MACs for one face")
-plots.show(
-    figure,
-    alt="Nine networks as dots, parameters against MACs, logarithmic. The most "
-    "parameters: custom_kdef; the most MACs: the two VGG16 nets.",
-)
+plots.show(figure, alt="Nine networks as dots, parameters against MACs, logarithmic. The most "
+           "parameters: custom_kdef; the most MACs: the two VGG16 nets.")
 
 # %% [markdown]
 # **Interpret.** No. `custom_kdef` has the most parameters, the two nets built on VGG16 do about
@@ -160,7 +148,6 @@ print(models.describe("custom_kdef"))
 # Both steps by hand: the first with loops over the nine places of a filter, the second as one sum
 # over the channels at every pixel.
 
-
 # %%
 def depthwise(x, filters):
     height, width = x.shape[1:]
@@ -173,7 +160,6 @@ def depthwise(x, filters):
 
 def pointwise(x, filters):
     return torch.einsum("nc,chw->nhw", filters[:, :, 0, 0], x)
-
 
 # %% [markdown]
 # And the kit's layer beside them, with its own weights:
@@ -200,7 +186,6 @@ def measure(layer):
         layer(torch.zeros(1, 32, 24, 24))
     return np.array([models.count(layer), counter.get_total_flops() // 2])
 
-
 # %% [markdown]
 # **Predict.** With more and more filters N, does the share that is left go to zero?
 #
@@ -212,9 +197,7 @@ for N in (8, 16, 32, 64, 128, 256):
     full = measure(torch.nn.Conv2d(32, N, 3, padding=1, bias=False))
     two_steps = measure(SeparableConv2d(32, N))
     weights, work = two_steps / full
-    print(
-        f"{N:3} {full[0]:11,} {two_steps[0]:11,} {weights:14.3f} {work:11.3f} {1 / N + 1 / 9:13.3f}"
-    )
+    print(f"{N:3} {full[0]:11,} {two_steps[0]:11,} {weights:14.3f} {work:11.3f} {1/N + 1/9:13.3f}")
 
 # %% [markdown]
 # **Interpret.** Formula, weights and MACs agree in every row. The share does not go to zero: it
@@ -246,7 +229,6 @@ plots.show(plots.blocks(["D x H x W"], [main, residual], "add", ["N x H/2\nx W/2
 # **Run** the cells. First one line for each kind of layer, then the sum (`d -> n` is a module with
 # d channels in and n out).
 
-
 # %%
 def conv(size, d, n):
     return size * size * d * n
@@ -258,7 +240,6 @@ def separable(d, n):
 
 def norm(n):
     return 2 * n  # scale and shift
-
 
 # %% [markdown]
 # The sum:
@@ -444,7 +425,6 @@ for name, windows in stages.items():
 # the pixels that cannot change it. The function catches a stage's maps, takes the unit in the
 # middle, sums over its channels, and averages the absolute gradient over 16 pictures of noise.
 
-
 # %%
 def gradient_of_middle(net, stage):
     caught, noise = [], torch.randn(16, *net.input_shape).requires_grad_()
@@ -456,11 +436,9 @@ def gradient_of_middle(net, stage):
     caught[0][..., middle, middle].sum().backward()
     return noise.grad.abs().mean((0, 1)).numpy()
 
-
 # %% [markdown]
 # And the smallest square around the centre of the light that holds 90 % of it, as its middle and
 # its side:
-
 
 # %%
 def square_of_90_percent(gradient):
@@ -470,7 +448,6 @@ def square_of_90_percent(gradient):
         square = gradient[max(0, row - r) : row + r + 1, max(0, column - r) : column + r + 1]
         if square.sum() >= 0.9 * total:
             return row, column, 2 * r + 1
-
 
 # %% [markdown]
 # Whom to ask: mini-Xception, trained and untrained; the FERPlus VGG13 behind each of its poolings,
@@ -512,12 +489,9 @@ for ax, name, (_, stage), gradient, place in zip(axes.flat, who, asked, seen, sq
     ax.add_patch(plt.Rectangle(corner, side, side, fill=False, color="gold", lw=1.5))
     ax.set_title(f"{name}: {stage}", size=9)
     ax.axis("off")
-plots.show(
-    figure,
-    alt="Fifteen maps of the gradient of a middle unit: a small bright square that "
-    "grows from stage to stage up to the whole picture, bright in the middle and fading "
-    "outwards; a gold square around the bright part is smaller than the field.",
-)
+plots.show(figure, alt="Fifteen maps of the gradient of a middle unit: a small bright square that "
+           "grows from stage to stage up to the whole picture, bright in the middle and fading "
+           "outwards; a gold square around the bright part is smaller than the field.")
 
 # %% [markdown]
 # **Interpret.** As long as the field fits into the picture, the measured width is that of the
@@ -657,17 +631,14 @@ print("the same picture:", np.allclose(by_hand.reshape(48, 48), warped[0, 0], at
 # %% [markdown]
 # Both steps in one function:
 
-
 # %%
 def warp(pictures, thetas):
     grid = F.affine_grid(thetas, pictures.shape, align_corners=False)
     return F.grid_sample(pictures, grid, align_corners=False)
 
-
 # %% [markdown]
 # The next function draws faces with the region that each theta cuts out (gold), and below them one
 # row of warped pictures for each entry of `rows`, with its name.
-
 
 # %%
 def show_warps(pictures, thetas, rows, titles, alt):
@@ -684,7 +655,6 @@ def show_warps(pictures, thetas, rows, titles, alt):
                 ax.set(title=title, xlim=(-10, 57), ylim=(57, -10))
     plots.show(figure, alt=alt)
 
-
 # %% [markdown]
 # **Predict.** `theta = [[0.5, 0, 0], [0, 0.5, 0.3]]`: will the face appear half as large, or twice?
 # Will it move up or down?
@@ -696,14 +666,9 @@ steps = torch.eye(2, 3).repeat(3, 1, 1)
 steps[1:, 0, 0] = steps[1:, 1, 1] = 0.5
 steps[2, 1, 2] = 0.3
 three = picture.expand(3, -1, -1, -1)
-show_warps(
-    three,
-    steps,
-    {"warped": warp(three, steps)},
-    ["identity", "0.5", "0.5, f = 0.3"],
-    "A face three times with the frame of theta: the whole picture, its middle half, a "
-    "lower half; below each what the frame holds.",
-)
+show_warps(three, steps, {"warped": warp(three, steps)}, ["identity", "0.5", "0.5, f = 0.3"],
+           "A face three times with the frame of theta: the whole picture, its middle half, a "
+           "lower half; below each what the frame holds.")
 
 # %% [markdown]
 # **Interpret.** Twice as large: 0.5 says that the output's edge, at 1, is fetched from 0.5, halfway
@@ -759,14 +724,9 @@ with torch.inference_mode():
 # mid-grey.
 
 # %%
-show_warps(
-    one_each.pictures(),
-    thetas,
-    {"before": before, "after": after},
-    one_each.classes,
-    "Faces, one per class, each with the frame its theta looks at; below them the warped "
-    "faces before training, which are unchanged, and after it: what the frame holds.",
-)
+show_warps(one_each.pictures(), thetas, {"before": before, "after": after}, one_each.classes,
+           "Faces, one per class, each with the frame its theta looks at; below them the warped "
+           "faces before training, which are unchanged, and after it: what the frame holds.")
 
 # %% [markdown]
 # **Interpret.** Compare the frames with each other before you compare them with the faces. Frames
@@ -805,7 +765,6 @@ print("hidden units that answer to any face:", int((hidden > 0).any(0).sum()), "
 #
 # **Run** the cell.
 
-
 # %%
 def accuracy_with(theta):
     deep.trunk.transformer.theta = lambda x: theta.expand(len(x), 2, 3)
@@ -843,22 +802,13 @@ print(f"identity           {accuracy_with(torch.eye(2, 3)):.1%}")
 # six pixels to the left without changing its size. Draw them with the cell below.
 
 # %%
-thetas = torch.tensor(
-    [
-        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],  # a
-        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],  # b
-        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
-    ]
-)  # c
+thetas = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],  # a
+                       [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],  # b
+                       [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])  # c
 three = picture.expand(3, -1, -1, -1)
-show_warps(
-    three,
-    thetas,
-    {"warped": warp(three, thetas)},
-    ["a", "b", "c"],
-    "A face three times with the frame of a theta, and below each the warped face; at the "
-    "identity both are the same.",
-)
+show_warps(three, thetas, {"warped": warp(three, thetas)}, ["a", "b", "c"],
+           "A face three times with the frame of a theta, and below each the warped face; at the "
+           "identity both are the same.")
 
 # %% [markdown]
 # <details><summary>Solution</summary>

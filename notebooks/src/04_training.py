@@ -39,7 +39,6 @@ import torch.nn.functional as F
 # drawn at random from the training split, and validate on 500. What you see here are the first
 # steps of a training; the networks of the other notebooks went the whole way.
 
-
 # %%
 def some(faces, count, seed=0):
     return faces.take(np.random.default_rng(seed).permutation(len(faces))[:count])
@@ -98,7 +97,6 @@ def loss_of(W):
     scores = scores - scores.max(1, keepdims=True)
     return (np.log(np.exp(scores).sum(1)) - (scores * y).sum(1)).mean()
 
-
 # %% [markdown]
 # With W = 0 every p is 1/7. The gradient by hand, and the one that torch finds by itself:
 
@@ -123,11 +121,8 @@ figure, ax = plt.subplots(figsize=(6, 2.8), layout="constrained")
 ax.semilogx(rates, after, color="#20457c")
 ax.axhline(loss_of(W), color="#8c8c8c", ls=":")
 ax.set(xlabel="rate of the one step", ylabel="loss after it", ylim=(min(after) - 0.05, 2.5))
-plots.show(
-    figure,
-    alt="Line: the loss after one step against the learning rate. It falls slightly "
-    "below the dotted starting value, then climbs steeply above it.",
-)
+plots.show(figure, alt="Line: the loss after one step against the learning rate. It falls slightly "
+           "below the dotted starting value, then climbs steeply above it.")
 
 # %% [markdown]
 # **Interpret.** The dotted line is the start, 1.946. Small steps go below it. The gradient is the
@@ -156,7 +151,6 @@ def one_epoch(net, optimizer, batch=32):
         optimizer.step()
         total += loss.item() * len(rows)
     return total / len(images)
-
 
 # %% [markdown]
 # Ten lines for an epoch. Round them we need a network, an optimiser and the epochs: another five,
@@ -403,13 +397,11 @@ def short_run(seed, recipe=recipe):
     net = models.create("mini_xception", seed=seed)
     return net, train.fit(net, few, fewer, recipe, epochs=3, seed=seed, progress=False)
 
-
 # %% [markdown]
 # **Predict.** Train once with lambda = 0.01 and once with 0. Which network ends with the smaller
 # weights? And how does the sum of squares of the second compare with its start?
 #
 # **Run** the cell.
-
 
 # %%
 def squares(net):
@@ -473,12 +465,10 @@ print(f"best: epoch {history.best_epoch}, {max(accuracies):.1%}   last: {accurac
 #
 # **Run** the cells. `with_l2` above was a run with seed 0; a second one follows.
 
-
 # %%
 def equal(net, other):
     pairs = zip(net.state_dict().values(), other.state_dict().values(), strict=True)
     return all(torch.equal(ours, theirs) for ours, theirs in pairs)
-
 
 # %% [markdown]
 # It compares all weights and running statistics:
@@ -506,11 +496,8 @@ for seed, (run, style) in enumerate(zip(histories, ("-", "--", ":"), strict=True
         ax.plot(range(1, 4), values, style, color="#20457c", marker="o", ms=4, label=f"seed {seed}")
         ax.set(title=title, xlabel="epoch", xticks=range(1, 4))
 axes[0].legend(frameon=False)
-plots.show(
-    figure,
-    alt="Two line charts over three epochs, training loss and validation accuracy, "
-    "each with three lines for seeds 0, 1 and 2 that differ.",
-)
+plots.show(figure, alt="Two line charts over three epochs, training loss and validation accuracy, "
+           "each with three lines for seeds 0, 1 and 2 that differ.")
 
 # %% [markdown]
 # How precisely do 300 faces measure an accuracy near 30 %?
@@ -561,16 +548,14 @@ print(len(runs), "runs, each scored on", runs[0]["n"], "test faces")
 # %%
 n = int(runs[0]["n"])
 luck = evaluate.Accuracy(round(n * np.mean(tests["all three parts"]) / 100), n)
-plots.show(
-    plots.dots(
-        tests,
-        xlabel="test accuracy, %",
-        band=(100 * luck.low, 100 * luck.high),
-        band_label="luck of the faces (95 %)",
-        notes={name: f"{np.mean(values):.1f}" for name, values in trains.items()},
-        notes_label="on training faces",
-    )
-)
+plots.show(plots.dots(
+    tests,
+    xlabel="test accuracy, %",
+    band=(100 * luck.low, 100 * luck.high),
+    band_label="luck of the faces (95 %)",
+    notes={name: f"{np.mean(values):.1f}" for name, values in trains.items()},
+    notes_label="on training faces",
+))
 
 # %% [markdown]
 # All arms saw the same test faces, and a seed gives all arms the same first weights. So we may
@@ -609,11 +594,8 @@ for ax, arm in zip(axes, ("all three parts", "no decay"), strict=True):
     ax.set(title=arm, xlabel="epoch", xticks=range(1, 13, 2))
 axes[0].set_ylabel("validation accuracy, %")
 axes[0].legend(frameon=False)
-plots.show(
-    figure,
-    alt="Two line charts over twelve epochs with three seeds each: with decay the "
-    "validation accuracy rises and settles, without decay it jumps up and down to the end.",
-)
+plots.show(figure, alt="Two line charts over twelve epochs with three seeds each: with decay the "
+           "validation accuracy rises and settles, without decay it jumps up and down to the end.")
 
 # %% [markdown]
 # The last epochs in numbers:
@@ -670,7 +652,6 @@ for epsilon in (norm.eps, 1e-12):
 # random generators, history. Ctrl-C stops the run in good order. A cell cannot press keys, so a
 # hook presses Ctrl-C for us at the 45th batch, in the middle of the third epoch of 19 batches.
 
-
 # %%
 def press_ctrl_c(net, at):
     batches = iter(range(1, at + 1))
@@ -680,7 +661,6 @@ def press_ctrl_c(net, at):
             raise KeyboardInterrupt
 
     return net.register_forward_pre_hook(hook)
-
 
 # %% [markdown]
 # **Predict.** Four epochs without a break, against four that were interrupted in the third and
@@ -716,10 +696,8 @@ print("the same weights as without a break:", equal(fresh, whole))
 # **Run** the cell.
 
 # %%
-wild = {
-    "SGD": replace(recipe, optimizer="sgd", learning_rate=100.0),
-    "Adam": replace(recipe, learning_rate=1000.0),
-}
+wild = {"SGD": replace(recipe, optimizer="sgd", learning_rate=100.0),
+        "Adam": replace(recipe, learning_rate=1000.0)}
 for name, its_recipe in wild.items():
     net, history = short_run(0, its_recipe)
     finite = all(bool(value.isfinite().all()) for value in net.state_dict().values())

@@ -44,7 +44,6 @@ print(result.accuracy)
 # that the net recognises with about 75 %. (Of a face of which it is quite sure, one square rarely
 # changes its mind.)
 
-
 # %%
 def pick(name, count, near=0.75):
     """Return faces of a class that the net gets right, with a probability nearest to `near`."""
@@ -255,7 +254,6 @@ print(f"under the worst square, {winner} gains most: {gains[winner]:.2f}")
 #
 # **Run.** First the figure, as in the paper: what stays visible is where covering changes the label.
 
-
 # %%
 def kept(image, omap):
     """Return the face where covering it changes the label, fading to white elsewhere."""
@@ -464,7 +462,6 @@ plots.show(plots.occluded(image, edge, [(2, column) for column in range(last)], 
 #
 # **Run.** The heat by hand, as the mean over the squares that cover a pixel:
 
-
 # %%
 def spread(drops, boxes):
     """Return for each pixel the mean drop of the boxes (top, left, bottom, right) over it."""
@@ -478,7 +475,6 @@ def spread(drops, boxes):
 def squares(starts):
     """Return the boxes of a window of 12 at all pairs of starts, cut off at 48."""
     return [(y, x, min(y + 12, 48), min(x + 12, 48)) for y in starts for x in starts]
-
 
 # %% [markdown]
 # Covering a box takes its area from the sum of a white picture, so the drop is area / 48². (The
@@ -657,7 +653,6 @@ def watch(conv, _, output):
     share = (boxes / pixels).mean().item()
     work.append((output.shape[-1], conv.weight.numel() * pixels, share))
 
-
 # %% [markdown]
 # One line per size of map:
 
@@ -762,7 +757,6 @@ plots.show(plots.saliency(known.images[i], found.heat(), "drop of happy"))
 # scale we therefore send the true **difference** of the two faces through the same squares. (It is
 # not the best possible score: faint changes of shading all over the face pull it down.)
 
-
 # %%
 def inside(heat, mask):
     """Return the share of the positive heat that lies inside the mask."""
@@ -775,14 +769,12 @@ def through_squares(change, windows):
     down, across = (windows.covers(d).double() for d in (0, 1))
     return windows.spread(down @ torch.tensor(change) @ across.T).numpy()
 
-
 # %% [markdown]
 # **Predict.** The carriers of happy cover a part of the face. Will the heat inside be clearly above
 # their area? Which fill will tell more of the truth, black or blur?
 #
 # **Run** it on eight recognised faces of each expression (neutral carries nothing, so it is left
 # out), with stride 4 to save time.
-
 
 # %%
 def score(i):
@@ -798,10 +790,8 @@ def score(i):
     heats = (black.heat(), blur.heat(), through_squares(change, black.windows))
     return mask.sum() / (parts != 0).sum(), *(inside(heat, mask) for heat in heats)
 
-
 # %% [markdown]
 # The mean of each column over the faces of an expression:
-
 
 # %%
 def recognised(label, count):
@@ -854,7 +844,6 @@ def drops(i, paint):
     with torch.no_grad():
         p = known_net(pictures).softmax(1)[:, known.labels[i]].numpy()
     return answers.probabilities[i, known.labels[i]] - p
-
 
 # %% [markdown]
 # Mean drops over 20 recognised faces of each expression:

@@ -55,7 +55,6 @@ print(f"table {table.shape}, {table.nbytes / 1024:.0f} KiB")
 #
 # **Run** it by hand. The middle of position i lies at 2 i + 4.
 
-
 # %%
 def position(pixel, window=8, stride=2, count=21):
     """Return the position of the square whose middle is nearest to the middle of a pixel."""
@@ -126,7 +125,6 @@ def ask(units):
     face = torch.tensor(faces3d.draw(action_units=units)).float()[None, None] / 255
     with torch.no_grad():
         return drawn_net(face).softmax(1)[0].numpy()
-
 
 # %% [markdown]
 # **Predict.** A happy face has its cheeks raised (6), its lip corners pulled up (12) and its lips
