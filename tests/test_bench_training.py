@@ -10,6 +10,7 @@ from fer_lab.bench import plain_loop, training
 from fer_lab.bench.shared import Result
 from fer_utils import data
 from fer_utils.__main__ import main
+from fer_utils.data import _load
 from fer_utils.train.augment import Augmentation
 
 CASE = training.Case("mini_xception", 48, 128)
@@ -51,7 +52,7 @@ def test_shear_is_given_to_the_peer_in_degrees():
 
 @pytest.fixture
 def no_fer2013(monkeypatch, tmp_path):
-    monkeypatch.setattr(data, "places", lambda name: [tmp_path / name])
+    monkeypatch.setattr(_load, "places", lambda name: [tmp_path / name])
 
 
 def test_without_fer2013_the_drawn_faces_are_repeated_to_as_many(no_fer2013):

@@ -6,6 +6,7 @@ import pytest
 
 from fer_utils import data
 from fer_utils.commands import data as command
+from fer_utils.data import _load
 from fer_utils.data.catalog import CARDS
 from fer_utils.emotions import FER8
 from fer_utils.errors import FerError
@@ -22,7 +23,8 @@ def only_here(tmp_path, monkeypatch):
     def places(name):
         return [tmp_path / "mine" / ("fer2013" if name == "ferplus" else name)]
 
-    monkeypatch.setattr(data, "places", places)
+    for module in (data, _load):
+        monkeypatch.setattr(module, "places", places)
 
 
 def show(capsys, *arguments):

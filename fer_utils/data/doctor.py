@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_utils import data
 from fer_utils.data import _duplicates as duplicates
 from fer_utils.data import _report, _survey, catalog
 from fer_utils.data import _tree as tree
 from fer_utils.data._index import SPLITS
+from fer_utils.data._load import find, load
 from fer_utils.data._report import Finding, Report, finding
 from fer_utils.data._survey import Survey
 from fer_utils.data.faceset import FaceSet
@@ -90,14 +90,14 @@ def _open(
 ) -> tuple[Survey, str | Path, str, list[Finding]]:
     """Return the survey, the place, the form of the card, and why the layout was not understood."""
     dataset = catalog.get(name)
-    place = data.find(name, root)
+    place = find(name, root)
     if dataset.card.embedded:
-        return _survey.of_faces(data.load(name)), "the package", "", []
+        return _survey.of_faces(load(name)), "the package", "", []
     try:
         if dataset.scan is not None:
             seen, source = _indexed(dataset, place, progress)
         else:
-            seen = _survey.of_faces(data.load(name, place, on_error="report", progress=progress))
+            seen = _survey.of_faces(load(name, place, on_error="report", progress=progress))
             # The pictures lie with the data set whose folder this one shares.
             source = catalog.DATASETS.get(dataset.folder, dataset).lies_in(place) or place
         return seen, source, _form(dataset.card, source), []
@@ -110,7 +110,7 @@ def _indexed(dataset: catalog.Dataset, place: Path, progress: bool) -> tuple[Sur
     index = dataset.open(place)
     if index.images is None and index.seconds is None:
         return _survey.of_index(index, progress=progress), index.root
-    faces = data.load(dataset.name, place, on_error="report", progress=progress)
+    faces = load(dataset.name, place, on_error="report", progress=progress)
     return _survey.of_faces(faces), index.root if index.images is None else index.files[0]
 
 
