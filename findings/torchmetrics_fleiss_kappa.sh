@@ -7,7 +7,7 @@
 #
 # Guessed before: as by hand (the mean over faces of the share of pairs that agree), or an error as in
 # statsmodels, which asserts equal numbers.
-# Seen: 0.29 for 0.44 on votes as in FERPlus; 0.53 for 1.00 where all agree.
+# Seen: 0.29 for 0.44 on votes as in FERPlus; 0.54 for 1.00 where all agree.
 # Whom it hurts: who reports how far annotators (or an ensemble with abstentions) agree.
 # Known? For statsmodels that the formula does not need equal numbers (statsmodels#7781, open; it
 # raises there). Nothing found for torchmetrics.
