@@ -18,7 +18,7 @@ LAB_FLAGS := --ServerApp.root_dir="$(CURDIR)" --ServerApp.log_level=WARN \
 help:
 	@echo "make lab        install if needed, open JupyterLab (ARGS=\"--ip=0.0.0.0\" inside a container)"
 	@echo "make tour       install if needed, run notebook 00 without a screen: a web page in tour/"
-	@echo "make test       install if needed, run style check, unit tests and every notebook, compared"
+	@echo "make test       install if needed, check style and types, run unit tests and every notebook, compared"
 	@echo "make notebooks  rebuild the notebooks whose source changed (ARGS=--force for all, ARGS=03 for one)"
 	@echo "make figures    redraw figures/"
 	@echo "make clean      remove $(VENV) and everything built"

@@ -43,7 +43,7 @@ class Experiment:
     """Arms that are compared, each trained with every seed.
 
     Attributes:
-        name: of the script, of the folder of finished runs, and of table and figure.
+        name: of the module, of the folder of finished runs, and of table and figure.
         arms: what is compared; an arm has a `name`.
         seeds: of every arm's runs.
         settings: returns what decides an arm's numbers: runs of others are not reused.
@@ -127,7 +127,7 @@ class Experiment:
 
 
 def named(name: str) -> Experiment:
-    """Return the experiment of a script."""
+    """Return the experiment of a module of `fer_lab.experiments`."""
     return import_module(f"fer_lab.experiments.{name}").EXPERIMENT
 
 
@@ -169,14 +169,22 @@ class ArmRun(Run):
 
     def there(self) -> Any:
         """Return the settings of the run that is in this place; None where there is none."""
-        begun, row = super().there(), super().finished()
-        return begun if begun is not None or row is None else json.loads(row["settings"])
+        begun = super().there()
+        try:
+            row = super().finished()
+            return begun if begun is not None or row is None else json.loads(row["settings"])
+        except (FerError, ValueError, KeyError, TypeError):
+            return None  # a damaged record is none
 
     def finished(self) -> dict | None:
         """Return a run that is there and has today's settings."""
-        row = super().finished()
-        same = row and not differences(json.loads(row["settings"]), self.config())
-        return row if same else None
+        try:
+            row = super().finished()
+            if row is None or differences(json.loads(row["settings"]), self.config()):
+                return None
+        except (FerError, ValueError, KeyError, TypeError):
+            return None  # damaged: done again
+        return row
 
     def train_and_score(self, lock: RunLock, progress: bool) -> dict:
         """Train and score the arm."""
@@ -204,7 +212,7 @@ def _plain(setting: Any) -> dict:
     return {key: value for key, value in values.items() if key != "notes"}
 
 
-# What the scripts have in common.
+# What the experiments have in common.
 
 
 @functools.cache

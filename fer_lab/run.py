@@ -191,7 +191,9 @@ def _by_name(settings: Any) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for name, value in settings.items():
         if isinstance(value, dict) and "learning_rate" in value:
-            flat = {**with_defaults(value), **flat}
+            for key, part in with_defaults(value).items():
+                # a second recipe must not be hidden by the first
+                flat[f"{name}: {key}" if key in flat else key] = part
         else:
             flat[name] = value
     return flat
@@ -203,8 +205,15 @@ def _short(value: object) -> str:
 
 
 def read(path: Path) -> Any:
-    """Return what a JSON file holds."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    """Return what a JSON file holds.
+
+    Raises:
+        FerError: it is damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as problem:
+        raise FerError(f"{path} is damaged ({problem}): delete it.") from None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -230,11 +239,13 @@ def share_of(text: str) -> str:
     """Return "1/2" as it is.
 
     Raises:
-        ValueError: not of that form, or no such share.
+        argparse.ArgumentTypeError: not of that form, or no such share.
     """
-    mine, programs = map(int, text.split("/"))
-    if not 1 <= mine <= programs:
-        raise ValueError(text)
+    numbers = text.split("/")
+    if len(numbers) != 2 or not all(map(str.isdigit, numbers)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not K/N, e.g. 1/2")
+    if not 1 <= int(numbers[0]) <= int(numbers[1]):
+        raise argparse.ArgumentTypeError(f"{text!r}: K of N goes from 1 to N")
     return text
 
 

@@ -37,14 +37,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; a FerError becomes one line on stderr and exit status 2."""
     arguments = sys.argv[1:] if arguments is None else arguments
     chosen = arguments[0] if arguments else None
-    args = make_parser(chosen).parse_args(arguments)
     try:
+        args = make_parser(chosen).parse_args(arguments)
         return args.run(args)
     except FerError as error:
-        print(f"fer_utils {args.command}: {error}", file=sys.stderr)
+        print(f"fer_utils {chosen}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print(f"fer_utils {args.command}: interrupted", file=sys.stderr)
+    except KeyboardInterrupt:  # also while packages are still being loaded
+        print(f"fer_utils {chosen}: interrupted", file=sys.stderr)
         return 130
 
 

@@ -65,7 +65,7 @@ class Accuracy:
         return f"{self.value:.3f} ({self.correct} of {self.n}; 95 % {self.low:.3f}-{self.high:.3f})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """What a net said about a data set.
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from fer_lab import experiment as frame
 from fer_lab.experiment import ArmRun, Experiment
 from fer_lab.experiments import first_layers, leakage, recipe_parts, training_parts
-from fer_lab.run import RunLock, TakenOverError, do
+from fer_lab.run import RunLock, TakenOverError, differences, do
 from fer_utils import train
 from fer_utils.errors import FerError
 from tests.test_train import QUICK, small_net, stripes
@@ -96,7 +96,7 @@ def test_programs_share_the_runs_without_doing_one_twice(small, done, monkeypatc
     for wrong in ("0/2", "3/2", "half"):
         with pytest.raises(SystemExit):
             call(small, monkeypatch, "--share", wrong)
-    assert "invalid share_of value: 'half'" in capsys.readouterr().err
+    assert "'half' is not K/N" in capsys.readouterr().err
 
 
 def test_a_run_kept_under_an_old_name_of_a_setting_is_found(small, done, monkeypatch):
@@ -281,3 +281,18 @@ def test_script_runs_as_a_program(each, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="0"):
         runpy.run_module(module, run_name="__main__")
     assert "--seeds" in capsys.readouterr().out
+
+
+def test_no_recipe_hides_another():
+    first = train.recipe("one_cycle").as_dict()
+    second = {**first, "batch": 999}
+    assert differences([first, first], [first, first]) == ""
+    assert "batch" in differences([first, first], [first, second])
+
+
+@pytest.mark.parametrize("damage", ["", "{}", '{"settings": "no JSON"}', "[1]"])
+def test_a_damaged_record_is_done_again(small, done, monkeypatch, damage):
+    assert call(small, monkeypatch) == 0
+    small.runs((0,))[0].file.write_text(damage)
+    assert call(small, monkeypatch) == 0
+    assert len(done) == 5

@@ -560,3 +560,22 @@ def test_a_killed_process_resumes_to_the_weights_of_an_uninterrupted_one(tmp_pat
     assert torch.equal(weights(straight), weights(resumed))
     assert history.best["valid_loss"] == expected.best["valid_loss"]
     assert len(history.epochs) == 4
+
+
+@pytest.mark.parametrize("damage", [b"", b"hello" * 100, None])
+def test_a_damaged_state_is_named(tmp_path, damage):
+    run(small_net(), epochs=1, out=tmp_path)
+    state = tmp_path / "last.pt"
+    state.write_bytes(state.read_bytes()[:1000] if damage is None else damage)
+    with pytest.raises(FerError, match="is damaged: delete it"):
+        run(small_net(), epochs=2, out=tmp_path)
+
+
+def test_a_net_of_other_layers_is_another_run(tmp_path):
+    def wrapped(*more):
+        layers = nn.Sequential(nn.Flatten(), nn.Linear(256, 2), *more)
+        return models.wrap(layers, CLASSES, channels=1)
+
+    run(wrapped(), epochs=1, out=tmp_path)
+    with pytest.raises(FerError, match="holds another run"):
+        run(wrapped(nn.ReLU()), epochs=1, out=tmp_path)

@@ -11,6 +11,7 @@ from torch import nn
 from fer_utils import data, evaluate, models, saliency, train, widgets
 from fer_utils.emotions import FER7
 from fer_utils.errors import FerError
+from fer_utils.models.answers import class_index
 
 PICTURES = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
 
@@ -173,3 +174,32 @@ def test_an_explorer_shows_it(faces):
     explorer = widgets.occlusion_explorer(faces, {"theirs": models.wrap(plain(), FER7)})
     explorer.wait()
     assert "alert" not in explorer.message.value
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"classes": set(FER7)},  # has no order
+        {"classes": [1, 2, 3, 4, 5, 6, 7]},  # would be taken for places
+        {"classes": True},
+        {"classes": FER7, "std": float("nan")},
+        {"classes": FER7, "size": "a"},
+        {"classes": FER7, "size": 0},
+    ],
+)
+def test_what_has_no_meaning_is_refused(options):
+    with pytest.raises(FerError):
+        models.wrap(nn.Sequential(nn.Flatten(), nn.LazyLinear(7)), **options)
+
+
+def test_names_in_an_array_are_names():
+    net = nn.Sequential(nn.Flatten(), nn.LazyLinear(7))
+    wrapped = models.wrap(net, np.array(FER7), channels=1)
+    assert wrapped.classes == FER7 and {type(name) for name in wrapped.classes} == {str}
+
+
+@pytest.mark.parametrize("target", [7, -1, 1.5, True, [1]])
+def test_a_target_is_a_name_or_a_place(target):
+    with pytest.raises(FerError, match="no class of the net"):
+        class_index(FER7, np.ones(7), target)
+    assert class_index(FER7, np.ones(7), np.int64(3)) == 3

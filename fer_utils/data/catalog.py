@@ -12,6 +12,7 @@ import contextlib
 import gc
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -107,7 +108,7 @@ def from_splits(counts: dict[str, dict[str, int]]) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """A data set: its card, and how it is opened. It gives either `scan` or `load`.
 
@@ -132,6 +133,13 @@ class Dataset:
     recognize: Callable[[Path], Path | None] | None = None
     folder: str = ""
     label_rule: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what could not be opened."""
+        if not re.fullmatch(r"[A-Za-z0-9][\w-]*", self.name):  # it names folders and files, too
+            raise FerError(f"name={self.name!r}: give a data set a name of letters and digits.")
+        if (self.scan is None) == (self.load is None):
+            raise FerError(f"the data set {self.name!r} needs either scan or load.")
 
     @property
     def name(self) -> str:
@@ -202,10 +210,12 @@ def register(dataset: Dataset) -> None:
     """Add a data set, so that `load`, `doctor` and the catalogue know its name.
 
     Raises:
-        FerError: the kit has a data set of that name.
+        FerError: there is a data set of that name already, or this is none.
     """
-    if dataset.name in NAMES:
-        raise FerError(f"The kit has a data set {dataset.name!r} already: choose another name.")
+    if not isinstance(dataset, Dataset):
+        raise FerError(f"register takes a Dataset, not a {type(dataset).__name__}.")
+    if dataset.name in names() and _ADDED.get(dataset.name) is not dataset:
+        raise FerError(f"There is a data set {dataset.name!r} already: choose another name.")
     _ADDED[dataset.name] = dataset
 
 

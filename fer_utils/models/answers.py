@@ -67,7 +67,8 @@ def classes_of(net: nn.Module, count: int) -> tuple[str, ...]:
     Raises:
         FerError: the net has another number of names.
     """
-    classes = tuple(getattr(net, "classes", None) or map(str, range(count)))
+    names = getattr(net, "classes", None)
+    classes = tuple(map(str, range(count) if names is None else names))
     if len(classes) != count:
         raise FerError(f"the net gives {count} scores for its {len(classes)} classes.")
     return classes
@@ -86,8 +87,9 @@ def class_index(classes: tuple[str, ...], clean: np.ndarray, target: int | str |
     """
     if target is None:
         return int(clean.argmax())
-    if target in classes:
+    if isinstance(target, str) and target in classes:
         return classes.index(target)
-    if isinstance(target, str) or not 0 <= target < len(classes):
+    whole = isinstance(target, int | np.integer) and not isinstance(target, bool)
+    if not whole or not 0 <= int(target) < len(classes):
         raise FerError(f"target={target!r} is no class of the net.{nearest(target, classes)}")
     return int(target)

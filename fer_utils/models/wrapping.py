@@ -1,7 +1,9 @@
 """A network from elsewhere, torchvision's or one's own, made one of the kit's in one line."""
 
 from collections.abc import Sequence
+from math import inf, isfinite
 
+import numpy as np
 from torch import nn
 
 from fer_utils.errors import FerError
@@ -41,9 +43,17 @@ def wrap(
     if not isinstance(net, nn.Module):
         raise FerError(f"wrap takes a torch.nn.Module, not a {type(net).__name__}.")
     if isinstance(classes, int):
-        classes = class_names(classes)
-    if isinstance(classes, str) or len(set(classes)) != len(classes) or len(classes) < 2:
-        raise FerError(f"classes={classes!r}: give the names of the outputs, two or more.")
+        classes = () if isinstance(classes, bool) else class_names(classes)
+    # Names alone, in an order: a set has none, and numbers would be taken for places (RAF-DB's
+    # labels begin at 1, so its class 1 would be found at place 0).
+    ordered = isinstance(classes, Sequence | np.ndarray) and not isinstance(classes, str)
+    names = tuple(classes) if ordered else ()
+    if len(names) < 2 or len(set(names)) < len(names) or not all(isinstance(n, str) for n in names):
+        raise FerError(
+            f"classes={classes!r}: give the names of the outputs in their order, two or more."
+        )
+    if size is not None and (not isinstance(size, int) or size < 1):
+        raise FerError(f"size={size!r}: give the side of the pictures in pixels, or None.")
     if channels is None:
         first = next((module for module in net.modules() if isinstance(module, nn.Conv2d)), None)
         channels = 1 if first is not None and first.in_channels == 1 else 3
@@ -53,7 +63,8 @@ def wrap(
         (float(value),) * channels if isinstance(value, int | float) else tuple(value)
         for value in (mean, std)
     )
-    if len(means) != channels or len(deviations) != channels or min(deviations) <= 0:
+    counts = {len(means), len(deviations)} == {channels}
+    if not counts or not all(0 < d < inf for d in deviations) or not all(map(isfinite, means)):
         raise FerError(
             f"mean={mean!r}, std={std!r}: give one number or {channels}, and no std of 0 or less."
         )
@@ -63,7 +74,7 @@ def wrap(
     )
     name = type(net).__name__
     wrapped = FaceNet(
-        name, net, tuple(classes), "gray", size, color_channels=channels, scaling=scaling
+        name, net, tuple(map(str, names)), "gray", size, color_channels=channels, scaling=scaling
     )
     wrapped.training = net.training
     return wrapped

@@ -48,12 +48,22 @@ def load(path: Path, identity: dict, device: torch.device) -> dict:
         device: where it runs.
 
     Raises:
-        FerError: the state is another run's, or was left on another kind of device.
+        FerError: the state is damaged, another run's, or was left on another kind of device.
     """
-    # weights_only: tensors and plain values are read, and no code in the file is executed
-    state = with_new_names(torch.load(path, map_location=device, weights_only=True))
+    try:
+        # weights_only: tensors and plain values are read, and no code in the file is executed
+        state = with_new_names(torch.load(path, map_location=device, weights_only=True))
+        saved, _ = _comparable(json.loads(state["identity"])), state["cuda"]
+    except Exception as problem:  # torch.load has many ways to say so
+        raise FerError(
+            f"{path} is damaged: delete it, or pass resume=False to begin again."
+        ) from problem
     # through JSON the run's own tuples become lists, as those in the file have
-    if _comparable(json.loads(state["identity"])) != _comparable(json.loads(json.dumps(identity))):
+    asked = _comparable(json.loads(json.dumps(identity)))
+    if isinstance(saved.get("net"), str) and "(" not in saved["net"]:
+        # from before nets were known by their layers: its class is all that was written down
+        asked["net"] = str(asked["net"]).partition("(")[0]
+    if saved != asked:
         raise FerError(
             f"{path.parent} holds another run (other recipe, seed, epochs, data, net or "
             "frozen parts). Choose another folder, or pass resume=False to write over it."

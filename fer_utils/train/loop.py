@@ -259,7 +259,8 @@ class Run:
             "precision": options.precision,
             "train": [train.name, len(train)],
             "valid": [valid.name, len(valid)],
-            "net": getattr(net, "config", type(net).__name__),
+            # what no card could build again is known by its layers
+            "net": getattr(net, "config", None) or repr(net),
             "frozen parameters": sum(not p.requires_grad for p in net.parameters()),
             # only where it is on: runs from before there was compiling go on
             **({"compile": True} if options.compile else {}),

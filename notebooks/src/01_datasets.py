@@ -352,7 +352,7 @@ plots.show(plots.faces(frames, titles=titles, columns=6))
 # accuracy on strangers? How many in the studio set, if whole clips stay on one side but people do
 # not? How many if single frames are dealt out?
 #
-# **Run.** The trainings take too long for a notebook, so `scripts/leakage.py` made them once. Its
+# **Run.** The trainings take too long for a notebook, so `fer_lab/experiments/leakage.py` made them once. Its
 # table comes with the kit, and its first lines say what was done. (It is about these two sets,
 # whatever data set you have chosen above.)
 

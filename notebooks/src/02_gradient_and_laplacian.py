@@ -489,7 +489,7 @@ for fusion in ("concat", "parallel"):
 # **Predict.** Write down two numbers. How many points will the best row be above the plain grey one?
 # And how far apart will the three runs of *one* row be, which differ in nothing but the seed?
 #
-# **Run.** So many trainings take the better part of an hour, so `scripts/first_layers.py` made them
+# **Run.** So many trainings take the better part of an hour, so `fer_lab/experiments/first_layers.py` made them
 # once, and its table comes with the kit. (It is about `facs3d`, whatever data set you have chosen
 # above.) The first lines of the file say what was done.
 

@@ -521,7 +521,7 @@ print(evaluate.Accuracy(correct=90, n=300))
 #
 # That can be tried: its network and its recipe on all training faces of `facs3d`, whole and with
 # one part left out at a time, three seeds each. Twelve trainings are too slow for a page, so
-# `scripts/training_parts.py` made them once. Three things
+# `fer_lab/experiments/training_parts.py` made them once. Three things
 # differ from the paper: only 12 epochs instead of 80; a factor of the decay of 0.69, so that
 # within them the rate still falls as far as in the paper's 80; and the epoch is chosen on
 # validation faces, not on the test faces.

@@ -1,6 +1,6 @@
 """Engine `batched`: many occluded pictures per forward pass, through a folded copy of the net.
 
-On a GPU the occluded pictures are built on the GPU too; see `engines.gpu` for the rest.
+On a GPU the occluded pictures are built on the GPU too; see `_engines.gpu` for the rest.
 """
 
 import numpy as np

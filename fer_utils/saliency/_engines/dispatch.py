@@ -34,7 +34,7 @@ def run(
         problem: one picture (1, C, H, W), what covers it, and where.
         engine: an entry of `ENGINES`; "auto" takes the fastest that suits the net.
         positions: which windows to compute (flat indices), in this order; None means all.
-        progress: see `engines.Progress`.
+        progress: see `_engines.Progress`.
         chunk: pictures per forward pass of `batched`, which is then what "auto" means.
 
     Returns:
