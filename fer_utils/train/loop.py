@@ -22,7 +22,12 @@ from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for, predict
 from fer_utils.train import checkpoint
 from fer_utils.train.augment import draw_mix
-from fer_utils.train.cpu import prepared, strided_depthwise_in_float32
+from fer_utils.train.cpu import (
+    SEARCH_FROM,
+    cudnn_search,
+    prepared,
+    strided_depthwise_in_float32,
+)
 from fer_utils.train.cuda_graphs import Recorder
 from fer_utils.train.history import History
 from fer_utils.train.optim import (
@@ -93,9 +98,11 @@ def train_batch(run: "Run", rows: Tensor, number: int, augmented: bool) -> None:
     if run.recipe.mixup and augmented:
         mix = draw_mix(len(rows), run.recipe.mixup, rows.device)
     # A compiled net and a CUDA graph are made for one shape and for settings that stay.
-    capturable = number >= run.warm_up and len(rows) == run.recipe.batch
+    whole = len(rows) == run.recipe.batch
+    capturable = whole and number >= run.warm_up
     # Forward, loss, zero_grad, backward: `Step.__call__`, or its recording as a CUDA graph.
-    run.run_step(rows, mix, augmented, capturable)
+    with cudnn_search(whole):
+        run.run_step(rows, mix, augmented, capturable)
     # The gradients lie in the weights now: change these, then the learning rate, then the EMA.
     run.optimizer.step()
     step_after_batch(run.scheduler)
@@ -168,7 +175,8 @@ def fit(
     options = Options(epochs or recipe.epochs, seed, device, precision, graphs, compile)
     run = Run(net, train, valid, recipe, options)
     folder = Path(out) if out is not None else None
-    with prepared(device), strided_depthwise_in_float32(net):
+    long_enough = run.steps * options.epochs >= SEARCH_FROM
+    with prepared(device, search=long_enough), strided_depthwise_in_float32(net):
         # dropout and mixup draw from torch's own generators; a resumed run sets them once more
         torch.manual_seed(seed)
         if folder is not None:
@@ -298,12 +306,13 @@ class Run:
     def validate(self) -> tuple[float, float]:
         """Return loss and accuracy on the validation faces."""
         net = self.net
-        if self.average is not None:
-            net = self.average.net
-            self.average.copy_buffers()
-            # averaged weights were never run in training: their batch statistics are measured
-            measure_batch_norm(net, self.step.data.images, self.recipe.batch)
-        logits = predict(net, self.valid_images)
+        with cudnn_search(False):
+            if self.average is not None:
+                net = self.average.net
+                self.average.copy_buffers()
+                # averaged weights were never run in training: their batch statistics are measured
+                measure_batch_norm(net, self.step.data.images, self.recipe.batch)
+            logits = predict(net, self.valid_images)
         loss = F.cross_entropy(logits, self.valid_labels)
         accuracy = (logits.argmax(1) == self.valid_labels).float().mean()
         return loss.item(), accuracy.item()
