@@ -28,6 +28,7 @@ from fer_utils.train.step import Step
 from tests.test_train import EVERYTHING, QUICK, run, small_net, stripes, weights
 
 CPU = torch.device("cpu")
+NO_OPTIMIZER = {key: value for key, value in EVERYTHING.items() if key != "optimizer"}
 
 
 def on_gpu(test):
@@ -183,11 +184,16 @@ def test_only_a_long_training_lets_cudnn_search(epochs, search, monkeypatch):
 
 
 @on_gpu
-@pytest.mark.parametrize("changes", [{}, EVERYTHING, {"mixup": 0.4}, {"distil": 0.7}], ids=str)
+@pytest.mark.parametrize("changes", [{}, NO_OPTIMIZER, {"mixup": 0.4}, {"distil": 0.7}], ids=str)
 def test_a_cuda_graph_gives_the_numbers_of_the_plain_step(changes, monkeypatch):
-    """Up to rounding: some kernels add in no fixed order."""
+    """Up to rounding: some kernels add in no fixed order.
+
+    By SGD, since Adam takes whole steps along gradients that are nothing but rounding. On a CPU,
+    noise of a millionth on the gradients changes weights by 1e-3 at most and losses by 2e-4;
+    rows or gradients of an earlier batch change them by 4e-2 and 2e-1 or more.
+    """
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
-    recipe = dataclasses.replace(QUICK, **changes)
+    recipe = dataclasses.replace(QUICK, **changes, optimizer="sgd", learning_rate=0.01)
     device = torch.device("cuda")
     with warnings.catch_warnings(), torch.cuda.stream(torch.cuda.Stream()):
         warnings.simplefilter("error")
@@ -195,7 +201,6 @@ def test_a_cuda_graph_gives_the_numbers_of_the_plain_step(changes, monkeypatch):
         recorded = trained(recipe, device=device, graphs=True)
     for a, b in zip(plain[1], recorded[1], strict=True):
         assert a["train_loss"] == pytest.approx(b["train_loss"], rel=1e-2)
-    # all together: Adam takes whole steps along gradients that are nothing but rounding
     assert (plain[0] - recorded[0]).norm() < 1e-2 * plain[0].norm()
 
 

@@ -44,6 +44,7 @@ from fer_utils.train.optim import (
 )
 from fer_utils.train.recipes import Recipe
 from fer_utils.train.step import Step, TrainingData, classes_of, make_targets, on_device
+from fer_utils.train.stream import batches, must_stream, streamed
 
 PRECISIONS = ("float32", "bfloat16")
 #: Batches between two looks at the loss.
@@ -59,11 +60,12 @@ def train_epochs(run: "Run", after_epoch: Callable[[dict], object], bar: tqdm) -
         started, rate = time.perf_counter(), run.optimizer.param_groups[0]["lr"]
         run.start_epoch(epoch)
 
-        # Shuffle. The faces lie on the device, so a batch is no more than a list of row numbers.
+        # Shuffle. The faces lie on the device, so a batch is no more than a list of row numbers
+        # (where they do not fit, its pictures come there while the batch before is learned).
         # This order, then the augmentations, come from one generator, whose state is saved after
         # the epoch: one draw more or less in between, and a resumed run would learn otherwise.
         order = torch.randperm(len(images), generator=run.generator, device=images.device)
-        for index, rows in enumerate(order.split(recipe.batch)):
+        for index, rows in enumerate(batches(images, order, recipe.batch)):
             if len(rows) == 1:
                 continue  # batch norm cannot learn from one face: it has no variance
             number = (epoch - 1) * run.steps + index
@@ -125,6 +127,7 @@ def fit(
     precision: str = "float32",
     graphs: bool | None = None,
     compile: bool = False,
+    stream: bool | None = None,
     on_epoch: Callable[[History], object] | None = None,
 ) -> History:
     """Train `net` in place; it ends with the weights of its best validation epoch.
@@ -154,6 +157,10 @@ def fit(
             warning.
         compile: let `torch.compile` fuse the net's operations, for the same steps. The first of
             them takes a minute; the numbers are rounded otherwise.
+        stream: leave the pictures in their file and read them batch by batch, a batch ahead,
+            instead of putting all of them on the device; the numbers are the same. None: where
+            they would take more than half of a GPU's free memory or, memory-mapped for a CPU,
+            more than a quarter of the computer's; a line is printed then.
         on_epoch: called after every epoch with the History so far, e.g. to draw it.
 
     Returns:
@@ -172,7 +179,12 @@ def fit(
     if graphs and device.type != "cuda":
         raise FerError(f"graphs=True needs a CUDA GPU; the device is {device.type}.")
     graphs = device.type == "cuda" if graphs is None else graphs
-    options = Options(epochs or recipe.epochs, seed, device, precision, graphs, compile)
+    if stream is None and (reason := must_stream(train, valid, device)):
+        print(reason)
+        stream = True
+    options = Options(
+        epochs or recipe.epochs, seed, device, precision, graphs, compile, bool(stream)
+    )
     run = Run(net, train, valid, recipe, options)
     folder = Path(out) if out is not None else None
     long_enough = run.steps * options.epochs >= SEARCH_FROM
@@ -219,6 +231,7 @@ class Options:
     precision: str = "float32"
     graphs: bool = False
     compile: bool = False
+    stream: bool = False
 
 
 class Run:
@@ -226,6 +239,8 @@ class Run:
 
     Attributes:
         net: what learns; moved to the device.
+        train_images: on the device, or, streamed, the array that they are read from.
+        valid_images: likewise; on a GPU some may follow that only fill the last batch.
         history: the epochs so far.
         steps: batches in an epoch.
         generator: random numbers of order and augmentation.
@@ -247,8 +262,12 @@ class Run:
         net.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.net, self.recipe, self.options = net, recipe, options
         self.history = History()
-        self.valid_images, self.valid_labels = on_device(net, valid, options.device)
-        images, labels = on_device(net, train, options.device)
+        device = options.device
+        self.train_images, labels = on_device(net, train, device, options.stream)
+        self.valid_images, self.valid_labels = on_device(net, valid, device, options.stream)
+        if device.type == "cuda" and isinstance(self.valid_images, Tensor):
+            self.valid_images = whole_batches(self.valid_images)
+        images = streamed(self.train_images, recipe.batch, device)
         data = TrainingData(images, labels, make_targets(net, train, labels, recipe))
         self.steps = math.ceil(len(train) / recipe.batch)
         self.generator = torch.Generator(options.device).manual_seed(options.seed)
@@ -311,8 +330,8 @@ class Run:
                 net = self.average.net
                 self.average.copy_buffers()
                 # averaged weights were never run in training: their batch statistics are measured
-                measure_batch_norm(net, self.step.data.images, self.recipe.batch)
-            logits = predict(net, self.valid_images)
+                measure_batch_norm(net, self.train_images, self.recipe.batch)
+            logits = predict(net, self.valid_images)[: len(self.valid_labels)]
         loss = F.cross_entropy(logits, self.valid_labels)
         accuracy = (logits.argmax(1) == self.valid_labels).float().mean()
         return loss.item(), accuracy.item()
@@ -367,6 +386,15 @@ class Diverged(ArithmeticError):
             f"the loss became NaN or infinite in epoch {epoch} at learning rate {rate:g}; the best "
             "epoch before it is kept. Try a lower learning rate."
         )
+
+
+def whole_batches(images: Tensor, batch: int = 256) -> Tensor:
+    """Return images with the last one repeated until `predict` finds batches of one size alone.
+
+    For every size cuDNN has to choose and to load other kernels. What fills up is not scored.
+    """
+    missing = -len(images) % batch if len(images) > batch else 0
+    return torch.cat([images, images[-1:].expand(missing, -1, -1, -1)])
 
 
 def snapshot(net: nn.Module) -> dict[str, Tensor]:

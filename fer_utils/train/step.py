@@ -14,6 +14,7 @@ from fer_utils.evaluate import labels_for
 from fer_utils.train.augment import Mix, augment, mixup
 from fer_utils.train.optim import penalized_weights
 from fer_utils.train.recipes import Recipe
+from fer_utils.train.stream import Streamed
 
 
 class TrainingData(NamedTuple):
@@ -21,13 +22,13 @@ class TrainingData(NamedTuple):
 
     Attributes:
         images: uint8 (N, C, H, W); a batch becomes float when it is its turn, so that the whole
-            data set takes a quarter of the memory.
+            data set takes a quarter of the memory. Where even that is too much, they are streamed.
         labels: int64 (N,).
         targets: what is to be learned: the labels again, or soft labels, i.e. probabilities of
             the classes, float (N, K).
     """
 
-    images: Tensor
+    images: Tensor | Streamed
     labels: Tensor
     targets: Tensor
 
@@ -127,9 +128,14 @@ class Step:
         return self.loss_sum.item() / count, self.correct.item() / count
 
 
-def on_device(net: nn.Module, faces: FaceSet, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return uint8 images (N, C, H, W) and labels (N,) as tensors on the device."""
-    images = torch.from_numpy(np.array(faces.images)).to(device)
+def on_device(
+    net: nn.Module, faces: FaceSet, device: torch.device, stream: bool = False
+) -> tuple[Tensor | np.ndarray, Tensor]:
+    """Return uint8 images (N, C, H, W) and labels (N,) as tensors on the device.
+
+    Images that are to be streamed are returned as the array that they are.
+    """
+    images = faces.images if stream else torch.from_numpy(np.array(faces.images)).to(device)
     return images, torch.from_numpy(labels_for(classes_of(net), faces)).to(device)
 
 
