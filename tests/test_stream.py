@@ -1,6 +1,7 @@
 """Training from a file that does not fit into memory: the same numbers, and no more memory."""
 
 import dataclasses
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -158,6 +159,19 @@ def test_memory_does_not_grow_with_the_set(tmp_path):
         [sys.executable, "-c", LARGE, *files], capture_output=True, text=True, check=True
     )
     assert float(done.stdout) < 100  # the large set alone would be 268, and twice that to validate
+
+
+def test_tests_for_a_gpu_are_as_many_as_the_readme_says():
+    root = Path(__file__).parents[1]
+    found = re.search(
+        r"pytest -m gpu ([^`]+)` runs the (\d+) tests", (root / "README.md").read_text()
+    )
+    words = [sys.executable, "-m", "pytest", "-m", "gpu", "--collect-only", "-q"]
+    words += ["-p", "no:cacheprovider", *found[1].split()]
+    listed = subprocess.run(words, cwd=root, capture_output=True, text=True, check=True).stdout
+    assert f"\n{found[2]}/" in listed
+    marks = [file.name for file in root.glob("tests/*.py") if "@on_gpu" in file.read_text()]
+    assert sorted(f"tests/{name}" for name in marks) == sorted(found[1].split())
 
 
 def test_pictures_that_fill_up_the_last_batch_are_not_scored():

@@ -47,6 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="launch a step's kernels all together, as a CUDA graph (default: on a GPU)",
     )
+    parser.add_argument(
+        "--stream",
+        action=argparse.BooleanOptionalAction,
+        help="read pictures from their file batch by batch (default: where they do not fit)",
+    )
     parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard's event files")
     parser.add_argument("--out", type=Path, required=True, help="folder for weights and history")
     parser.add_argument("--restart", action="store_true", help="write over a run that is there")
@@ -93,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
         precision=args.precision,
         graphs=args.graphs,
         compile=args.compile,
+        stream=args.stream,
         on_epoch=train.tensorboard(args.tensorboard) if args.tensorboard else None,
     )
     print(f"stopped: {history.stopped}")
