@@ -8,6 +8,7 @@ import torch
 from fer_utils import data, models, train
 from fer_utils.evaluate import evaluate
 from fer_utils.inputs import INPUTS
+from fer_utils.train import parallel
 from fer_utils.train.recipes import CHANGEABLE, changed
 
 
@@ -59,6 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, report, and leave `model.safetensors` with its card in the folder."""
+    with parallel.process_group(args.device) as args.device:
+        return learn(args)
+
+
+def learn(args: argparse.Namespace) -> int:
+    """Do what `run` says, in one process or in one of several."""
     if args.threads:
         torch.set_num_threads(args.threads)
     recipe_name = args.recipe or models.paper(args.model)
@@ -85,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{len(train_faces)} faces, {len(valid_faces)} to choose the epoch by")
     changes = f" with {', '.join(args.set)}" if args.set else ""
     print(f"recipe {recipe_name}{changes}, {epochs} epochs; augmentation: {recipe.augmentation}")
+    first = parallel.rank() == 0
     history = train.fit(
         net,
         train_faces,
@@ -99,8 +107,10 @@ def run(args: argparse.Namespace) -> int:
         graphs=args.graphs,
         compile=args.compile,
         stream=args.stream,
-        on_epoch=train.tensorboard(args.tensorboard) if args.tensorboard else None,
+        on_epoch=train.tensorboard(args.tensorboard) if args.tensorboard and first else None,
     )
+    if not first:
+        return 0  # the first process reports and writes
     print(f"stopped: {history.stopped}")
     if not history.epochs:
         print("no epoch was finished: nothing is kept")

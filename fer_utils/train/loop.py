@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for, predict
-from fer_utils.train import checkpoint
+from fer_utils.train import checkpoint, parallel
 from fer_utils.train.augment import draw_mix
 from fer_utils.train.cpu import (
     SEARCH_FROM,
@@ -66,7 +66,7 @@ def train_epochs(run: "Run", after_epoch: Callable[[dict], object], bar: tqdm) -
         # the epoch: one draw more or less in between, and a resumed run would learn otherwise.
         order = torch.randperm(len(images), generator=run.generator, device=images.device)
         for index, rows in enumerate(batches(images, order, recipe.batch)):
-            if len(rows) == 1:
+            if len(rows) < 2 * parallel.size():
                 continue  # batch norm cannot learn from one face: it has no variance
             number = (epoch - 1) * run.steps + index
             train_batch(run, rows, number, augmented=epoch > recipe.late)
@@ -77,7 +77,7 @@ def train_epochs(run: "Run", after_epoch: Callable[[dict], object], bar: tqdm) -
 
         # Validate, on pictures as they are and without dropout; some schedules wait for the result.
         train_loss, train_accuracy = run.step.means()
-        valid_loss, valid_accuracy = run.validate()
+        valid_loss, valid_accuracy = run.scores()
         step_after_epoch(run.scheduler, valid_accuracy)
         row = {
             "epoch": epoch,
@@ -98,7 +98,7 @@ def train_batch(run: "Run", rows: Tensor, number: int, augmented: bool) -> None:
     # Mixup is drawn out here: a CUDA graph cannot draw on the CPU, and only takes what is drawn.
     mix = None
     if run.recipe.mixup and augmented:
-        mix = draw_mix(len(rows), run.recipe.mixup, rows.device)
+        mix = parallel.same_mix(draw_mix(len(rows), run.recipe.mixup, rows.device))
     # A compiled net and a CUDA graph are made for one shape and for settings that stay.
     whole = len(rows) == run.recipe.batch
     capturable = whole and number >= run.warm_up
@@ -178,7 +178,9 @@ def fit(
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if graphs and device.type != "cuda":
         raise FerError(f"graphs=True needs a CUDA GPU; the device is {device.type}.")
-    graphs = device.type == "cuda" if graphs is None else graphs
+    parallel.check(recipe, graphs, compile)
+    if graphs is None:
+        graphs = device.type == "cuda" and parallel.size() == 1
     if stream is None and (reason := must_stream(train, valid, device)):
         print(reason)
         stream = True
@@ -190,13 +192,13 @@ def fit(
     long_enough = run.steps * options.epochs >= SEARCH_FROM
     with prepared(device, search=long_enough), strided_depthwise_in_float32(net):
         # dropout and mixup draw from torch's own generators; a resumed run sets them once more
-        torch.manual_seed(seed)
+        torch.manual_seed(seed + parallel.rank())
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             if resume and (folder / checkpoint.STATE).is_file():
                 state = checkpoint.load(folder / checkpoint.STATE, run.identity, device)
                 run.load_state_dict(state)
-        run.loop(folder, progress, on_epoch or (lambda history: None))
+        run.loop(folder, progress and parallel.rank() == 0, on_epoch or (lambda history: None))
     # The caller's net: with its own momenta, the best epoch's weights and no memory for gradients.
     for norm, momentum in run.norms:
         norm.momentum = momentum
@@ -299,10 +301,11 @@ class Run:
             bar.update(len(history.epochs) * self.steps)
 
             def after_epoch(row: dict) -> None:
-                if folder is not None:
+                if folder is not None and parallel.rank() == 0:
                     checkpoint.save(self.state_dict(), folder)
                 bar.set_postfix_str(f"epoch {row['epoch']}: valid {row['valid_accuracy']:.3f}")
-                on_epoch(history)
+                if parallel.rank() == 0:
+                    on_epoch(history)
 
             try:
                 train_epochs(self, after_epoch, bar)
@@ -319,8 +322,15 @@ class Run:
 
     def check_loss(self, epoch: int, rate: float) -> None:
         """Stop a run that leads nowhere; waits for the GPU."""
-        if not torch.isfinite(self.step.loss_sum):
+        if not torch.isfinite(parallel.summed(self.step.loss_sum)):
             raise Diverged(epoch, rate)
+
+    def scores(self) -> tuple[float, float]:
+        """Return what `validate` does; of several processes the first validates for all."""
+        found = self.validate() if parallel.rank() == 0 else (0.0, 0.0)
+        scores = torch.tensor(found, dtype=torch.float64, device=self.options.device)
+        loss, accuracy = parallel.of_the_first(scores).tolist()
+        return loss, accuracy
 
     def validate(self) -> tuple[float, float]:
         """Return loss and accuracy on the validation faces."""
