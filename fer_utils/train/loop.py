@@ -132,6 +132,8 @@ def fit(
 ) -> History:
     """Train `net` in place; it ends with the weights of its best validation epoch.
 
+    Under torchrun, inside `parallel.process_group`, several processes share each batch.
+
     Args:
         net: a net with `.classes`, from pictures in [0, 1] to logits. Parameters with
             requires_grad=False are frozen: they keep their values to the bit, and a batch norm
@@ -170,7 +172,8 @@ def fit(
     Raises:
         FerError: an empty split, a class without faces to learn from, a net whose parameters
             are all frozen, an unknown precision, graphs without a GPU, votes that are not there
-            or that the net has no outputs for, or an `out` that holds another run.
+            or that the net has no outputs for, an `out` that holds another run, or what several
+            processes do not do.
     """
     check_splits(net, train, valid)
     if precision not in PRECISIONS:
