@@ -212,15 +212,23 @@ def predict(
     """
     from tqdm.auto import tqdm
 
-    device, parts = device_of(net), []
+    from fer_utils.data._cache import forget
+
+    # One block for all answers: kept one by one, they would lie between the blocks that batches
+    # take and free, and the C library could not use those again.
+    device, scores = device_of(net), torch.empty(0)
     with evaluating(net), torch.inference_mode():
         for start in tqdm(range(0, len(images), batch), disable=not progress, leave=False):
             part = images[start : start + batch]
             if isinstance(part, np.ndarray):
-                part = torch.from_numpy(np.array(part))
-            logits = net(part.to(device).float() / 255)
-            parts.append(check_logits(logits, len(part), finite=False).float())
-    return torch.cat(parts)
+                mapped, part = part, torch.from_numpy(np.array(part))
+                forget(mapped)
+            logits = check_logits(net(part.to(device).float() / 255), len(part), finite=False)
+            if start == 0:
+                shape = (len(images), logits.shape[1])
+                scores = torch.empty(shape, dtype=torch.float32, device=logits.device)
+            scores[start : start + len(part)] = logits
+    return scores
 
 
 def labels_for(classes: tuple[str, ...], faces: FaceSet) -> np.ndarray:

@@ -61,8 +61,9 @@ def to_gray(pictures: Tensor) -> Tensor:
             f"pictures have {pictures.shape[1]} channels; a face is grey (1) or RGB (3). "
             "Expected shape (N, 1 or 3, H, W)."
         )
-    weights = pictures.new_tensor(LUMA).view(1, 3, 1, 1)
-    return (pictures * weights).sum(1, keepdim=True)
+    # number by number: a tensor of them, copied to a GPU, would wait for it every time
+    red, green, blue = (c * weight for c, weight in zip(pictures.split(1, 1), LUMA, strict=True))
+    return red + green + blue
 
 
 def convolve(pictures: Tensor, kernel: np.ndarray) -> Tensor:

@@ -103,7 +103,7 @@ def voted_faces(name: str, root=None, *, split: str | None = None, **options) ->
 def test_train_on_votes_with_a_label_rule_and_event_files(monkeypatch, tmp_path):
     monkeypatch.setattr(data, "load", voted_faces)
     words = ["--relabel", "majority", "--set", "votes=argmax", "batch=16", "--epochs", "1"]
-    words += ["--input-size", "16", "--tensorboard", str(tmp_path / "events")]
+    words += ["--stream", "--input-size", "16", "--tensorboard", str(tmp_path / "events")]
     assert fer_utils("train", *words, "--out", str(tmp_path)) == 0
     card = json.loads((tmp_path / "model.json").read_text())
     assert "label rule majority" in card["data"]

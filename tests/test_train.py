@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from fer_utils import models, train
 from fer_utils.data.faceset import FaceSet
@@ -18,7 +19,7 @@ from fer_utils.emotions import FER8, FERPLUS_VOTES
 from fer_utils.errors import FerError
 from fer_utils.evaluate import evaluate
 from fer_utils.train import loop, optim
-from fer_utils.train.augment import Augmentation
+from fer_utils.train.augment import Augmentation, draw_mix
 from fer_utils.train.loop import Run
 from fer_utils.train.recipes import Recipe
 from fer_utils.train.step import Step, TrainingData, make_targets
@@ -56,7 +57,7 @@ def weights(net) -> torch.Tensor:
 
 
 def run(net, how=QUICK, **options):
-    options = {"progress": False, **options}
+    options = {"progress": False, "device": "cpu", **options}
     return train.fit(net, stripes(64, 0), stripes(32, 1, "valid"), how, **options)
 
 
@@ -454,7 +455,7 @@ def test_a_net_that_learns_votes_ends_in_their_distribution(monkeypatch):
 
     net, faces = Constant(), voted(32, votes)
     how = Recipe("test", learning_rate=0.2, batch=8, epochs=20, votes="argmax")
-    history = train.fit(net, faces, faces, how, progress=False)
+    history = train.fit(net, faces, faces, how, progress=False, device="cpu")
     shares = net.logits.softmax(0)
     # the first epoch is the best by its labels, which say happy: the last one is looked at
     assert history.epochs[-1]["train_loss"] == pytest.approx(0.5623, abs=0.02)  # their entropy
@@ -516,6 +517,49 @@ def test_distil_trusts_the_net_more_from_epoch_to_epoch():
         assert step.loss_sum.item() / 2 == pytest.approx(loss, rel=1e-5)
     assert torch.allclose(step.soft_targets[rows], logits.softmax(1))
     assert torch.equal(step.soft_targets[1], hot[1])  # not seen yet: its label stands
+
+
+class Constants(TorchDispatchMode):
+    """Counts what is made of Python's or numpy's numbers: a GPU gets each by a copy, and waits."""
+
+    count = 0
+
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        self.count += operation is torch.ops.aten.lift_fresh.default
+        return operation(*args, **(kwargs or {}))
+
+
+CHANGED = Augmentation(5, 0.1, 0.1, True, 0.5, 0.05, blur=1.0, noise=0.1)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "options"),
+    [
+        ("mini_xception", {"inputs": "gray+sobel+laplacian", "fusion": "parallel", "stl": True}),
+        ("deep_emotion", {"inputs": "gray+sobel"}),
+        ("small_resnet", {}),
+        ("vgg16_gap", {"input_size": 32}),
+        ("vgg_face", {"input_size": 32}),
+        ("inception_resnet_v2", {"input_size": 75, "inputs": "gray+laplacian"}),
+    ],
+)
+@pytest.mark.parametrize("mixup", [0.0, 0.4])
+def test_a_step_copies_no_constants_to_the_device(architecture, options, mixup):
+    """They would make a GPU wait at every step, and a step that waits has no CUDA graph."""
+    net = models.create(architecture, classes=CLASSES, seed=0, **options).train()
+    images = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
+    labels, rows = torch.tensor([0, 1]), torch.tensor([1, 0])
+    shares = nn.functional.one_hot(labels).float()
+    recipe = Recipe(
+        *("test",), augmentation=CHANGED, l2=0.1, label_smoothing=0.1, distil=0.5 * (not mixup)
+    )
+    step = Step(net, TrainingData(images, labels, shares), recipe, torch.Generator())
+    mix = draw_mix(2, mixup, images.device) if mixup else None
+    with Constants() as constants:
+        torch.tensor(1.0)
+        assert constants.count == 1  # it does see them
+        step(rows, mix, True, False)
+    assert constants.count == 1
 
 
 def test_on_epoch_sees_the_history_when_the_files_are_written(tmp_path):

@@ -9,6 +9,7 @@ from fer_utils import data, models, train
 from fer_utils.commands import as_command
 from fer_utils.evaluate import Evaluation, evaluate
 from fer_utils.inputs import INPUTS
+from fer_utils.train import parallel
 from fer_utils.train.recipes import CHANGEABLE, changed
 
 
@@ -48,6 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="launch a step's kernels all together, as a CUDA graph (default: on a GPU)",
     )
+    parser.add_argument(
+        "--stream",
+        action=argparse.BooleanOptionalAction,
+        help="read pictures from their file batch by batch (default: where they do not fit)",
+    )
     parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard's event files")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="folder for weights and history"
@@ -57,6 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train, report, and leave `model.safetensors` with its card in the folder."""
+    with parallel.process_group(args.device) as args.device:
+        return learn(args)
+
+
+def learn(args: argparse.Namespace) -> int:
+    """Do what `run` says, in one process or in one of several."""
     if args.threads:
         torch.set_num_threads(args.threads)
     recipe_name = args.recipe or models.paper(args.model)
@@ -83,6 +95,7 @@ def run(args: argparse.Namespace) -> int:
     print(f"{len(train_faces)} faces, {len(valid_faces)} to choose the epoch by")
     changes = f" with {', '.join(args.set)}" if args.set else ""
     print(f"recipe {recipe_name}{changes}, {epochs} epochs; augmentation: {recipe.augmentation}")
+    first = parallel.rank() == 0
     history = train.fit(
         net,
         train_faces,
@@ -96,8 +109,11 @@ def run(args: argparse.Namespace) -> int:
         precision=args.precision,
         graphs=args.graphs,
         compile=args.compile,
-        on_epoch=train.tensorboard(args.tensorboard) if args.tensorboard else None,
+        stream=args.stream,
+        on_epoch=train.tensorboard(args.tensorboard) if args.tensorboard and first else None,
     )
+    if not first:
+        return 0  # the first process reports and writes
     print(f"stopped: {history.stopped}")
     if not history.epochs:
         print("no epoch was finished: nothing is kept")

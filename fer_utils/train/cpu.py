@@ -1,4 +1,4 @@
-"""What the processor is told while a net trains: denormals, memory, depthwise layers, streams.
+"""What the processor is told while a net trains: denormals, memory, depthwise layers, cuDNN.
 
 Nothing here belongs to the arithmetic of a training; it makes it several times faster. Each
 setting is a `with` block that leaves everything as it was found.
@@ -13,6 +13,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+#: Steps of a run from which on cuDNN searches. On the first GPU an epoch with the search took 11 to
+#: 20 s where a later one took 0.1 to 0.3; from which length on it pays was chosen, not measured.
+SEARCH_FROM = 10_000
+
 # From glibc's malloc.h: the parameter's number, its value during a training, and afterwards (what
 # glibc itself arrives at in a program that has freed a large block).
 M_TRIM_THRESHOLD = (-1, 2**31 - 1, 64 * 2**20)
@@ -21,18 +25,22 @@ M_MMAP_MAX = (-4, 0, 65_536)
 
 
 @contextmanager
-def prepared(device: torch.device) -> Iterator[None]:
+def prepared(device: torch.device, search: bool = True) -> Iterator[None]:
     """Set the processor up for a training, and put back its settings and torch's random numbers.
 
-    On a GPU the work goes to a CUDA stream of its own, where it can be recorded as a CUDA graph,
-    and cuDNN tries out which algorithm is the fastest unless it is told to be deterministic.
+    On a GPU the work goes to a CUDA stream of its own, where it can be recorded as a CUDA graph.
+
+    Args:
+        device: where the net trains.
+        search: let cuDNN try out which algorithm is the fastest, unless it is told to be
+            deterministic; otherwise it takes the one that it expects to be.
     """
     if device.type != "cuda":
         with torch.random.fork_rng(devices=[]), freed_memory_kept(), denormals_are_zero():
             yield
         return
     cudnn, before = torch.backends.cudnn, torch.backends.cudnn.benchmark
-    cudnn.benchmark = not cudnn.deterministic
+    cudnn.benchmark = search and not cudnn.deterministic
     # The default stream cannot be captured. Streams do not wait for each other by themselves:
     # ours waits for what was begun before, and what comes afterwards waits for ours.
     stream = torch.cuda.Stream(device)
@@ -43,6 +51,21 @@ def prepared(device: torch.device) -> Iterator[None]:
     finally:
         cudnn.benchmark = before
         torch.cuda.current_stream(device).wait_stream(stream)
+
+
+@contextmanager
+def cudnn_search(worth_it: bool) -> Iterator[None]:
+    """Let cuDNN search until the end of the block only if that is `worth_it` (and it did before).
+
+    It searches anew for every shape: the smaller last batch and the batches of validation are too
+    few to earn that back. The first batch of a shape decides, cuDNN keeps what it chose.
+    """
+    cudnn, before = torch.backends.cudnn, torch.backends.cudnn.benchmark
+    cudnn.benchmark = before and worth_it
+    try:
+        yield
+    finally:
+        cudnn.benchmark = before
 
 
 @contextmanager

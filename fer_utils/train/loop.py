@@ -20,9 +20,14 @@ from tqdm.auto import tqdm
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for, predict
-from fer_utils.train import checkpoint
+from fer_utils.train import checkpoint, parallel
 from fer_utils.train.augment import draw_mix
-from fer_utils.train.cpu import prepared, strided_depthwise_in_float32
+from fer_utils.train.cpu import (
+    SEARCH_FROM,
+    cudnn_search,
+    prepared,
+    strided_depthwise_in_float32,
+)
 from fer_utils.train.cuda_graphs import Recorder
 from fer_utils.train.history import History
 from fer_utils.train.optim import (
@@ -39,6 +44,7 @@ from fer_utils.train.optim import (
 )
 from fer_utils.train.recipes import Recipe
 from fer_utils.train.step import Step, TrainingData, classes_of, make_targets, on_device
+from fer_utils.train.stream import batches, must_stream, streamed
 
 PRECISIONS = ("float32", "bfloat16")
 #: Batches between two looks at the loss.
@@ -54,12 +60,13 @@ def train_epochs(run: "Run", after_epoch: Callable[[dict], object], bar: tqdm) -
         started, rate = time.perf_counter(), run.optimizer.param_groups[0]["lr"]
         run.start_epoch(epoch)
 
-        # Shuffle. The faces lie on the device, so a batch is no more than a list of row numbers.
+        # Shuffle. The faces lie on the device, so a batch is no more than a list of row numbers
+        # (where they do not fit, its pictures come there while the batch before is learned).
         # This order, then the augmentations, come from one generator, whose state is saved after
         # the epoch: one draw more or less in between, and a resumed run would learn otherwise.
         order = torch.randperm(len(images), generator=run.generator, device=images.device)
-        for index, rows in enumerate(order.split(recipe.batch)):
-            if len(rows) == 1:
+        for index, rows in enumerate(batches(images, order, recipe.batch)):
+            if len(rows) < 2 * parallel.size():
                 continue  # batch norm cannot learn from one face: it has no variance
             number = (epoch - 1) * run.steps + index
             train_batch(run, rows, number, augmented=epoch > recipe.late)
@@ -70,7 +77,7 @@ def train_epochs(run: "Run", after_epoch: Callable[[dict], object], bar: tqdm) -
 
         # Validate, on pictures as they are and without dropout; some schedules wait for the result.
         train_loss, train_accuracy = run.step.means()
-        valid_loss, valid_accuracy = run.validate()
+        valid_loss, valid_accuracy = run.scores()
         step_after_epoch(run.scheduler, valid_accuracy)
         row = {
             "epoch": epoch,
@@ -91,11 +98,13 @@ def train_batch(run: "Run", rows: Tensor, number: int, augmented: bool) -> None:
     # Mixup is drawn out here: a CUDA graph cannot draw on the CPU, and only takes what is drawn.
     mix = None
     if run.recipe.mixup and augmented:
-        mix = draw_mix(len(rows), run.recipe.mixup, rows.device)
+        mix = parallel.same_mix(draw_mix(len(rows), run.recipe.mixup, rows.device))
     # A compiled net and a CUDA graph are made for one shape and for settings that stay.
-    capturable = number >= run.warm_up and len(rows) == run.recipe.batch
+    whole = len(rows) == run.recipe.batch
+    capturable = whole and number >= run.warm_up
     # Forward, loss, zero_grad, backward: `Step.__call__`, or its recording as a CUDA graph.
-    run.run_step(rows, mix, augmented, capturable)
+    with cudnn_search(whole):
+        run.run_step(rows, mix, augmented, capturable)
     # The gradients lie in the weights now: change these, then the learning rate, then the EMA.
     run.optimizer.step()
     step_after_batch(run.scheduler)
@@ -118,9 +127,12 @@ def fit(
     precision: str = "float32",
     graphs: bool | None = None,
     compile: bool = False,
+    stream: bool | None = None,
     on_epoch: Callable[[History], object] | None = None,
 ) -> History:
     """Train `net` in place; it ends with the weights of its best validation epoch.
+
+    Under torchrun, inside `parallel.process_group`, several processes share each batch.
 
     Args:
         net: a net with `.classes`, from pictures in [0, 1] to logits. Parameters with
@@ -147,6 +159,10 @@ def fit(
             warning.
         compile: let `torch.compile` fuse the net's operations, for the same steps. The first of
             them takes a minute; the numbers are rounded otherwise.
+        stream: leave the pictures in their file and read them batch by batch, a batch ahead,
+            instead of putting all of them on the device; the numbers are the same. None: where
+            they would take more than half of a GPU's free memory or, memory-mapped for a CPU,
+            more than a quarter of the computer's; a line is printed then.
         on_epoch: called after every epoch with the History so far, e.g. to draw it.
 
     Returns:
@@ -156,7 +172,8 @@ def fit(
     Raises:
         FerError: an empty split, a class without faces to learn from, a net whose parameters
             are all frozen, an unknown precision, graphs without a GPU, votes that are not there
-            or that the net has no outputs for, or an `out` that holds another run.
+            or that the net has no outputs for, an `out` that holds another run, or what several
+            processes do not do.
     """
     check_splits(net, train, valid)
     if precision not in PRECISIONS:
@@ -164,19 +181,27 @@ def fit(
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     if graphs and device.type != "cuda":
         raise FerError(f"graphs=True needs a CUDA GPU; the device is {device.type}.")
-    graphs = device.type == "cuda" if graphs is None else graphs
-    options = Options(epochs or recipe.epochs, seed, device, precision, graphs, compile)
+    parallel.check(recipe, graphs, compile)
+    if graphs is None:
+        graphs = device.type == "cuda" and parallel.size() == 1
+    if stream is None and (reason := must_stream(train, valid, device)):
+        print(reason)
+        stream = True
+    options = Options(
+        epochs or recipe.epochs, seed, device, precision, graphs, compile, bool(stream)
+    )
     run = Run(net, train, valid, recipe, options)
     folder = Path(out) if out is not None else None
-    with prepared(device), strided_depthwise_in_float32(net):
+    long_enough = run.steps * options.epochs >= SEARCH_FROM
+    with prepared(device, search=long_enough), strided_depthwise_in_float32(net):
         # dropout and mixup draw from torch's own generators; a resumed run sets them once more
-        torch.manual_seed(seed)
+        torch.manual_seed(seed + parallel.rank())
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             if resume and (folder / checkpoint.STATE).is_file():
                 state = checkpoint.load(folder / checkpoint.STATE, run.identity, device)
                 run.load_state_dict(state)
-        run.loop(folder, progress, on_epoch or (lambda history: None))
+        run.loop(folder, progress and parallel.rank() == 0, on_epoch or (lambda history: None))
     # The caller's net: with its own momenta, the best epoch's weights and no memory for gradients.
     for norm, momentum in run.norms:
         norm.momentum = momentum
@@ -211,6 +236,7 @@ class Options:
     precision: str = "float32"
     graphs: bool = False
     compile: bool = False
+    stream: bool = False
 
 
 class Run:
@@ -218,6 +244,8 @@ class Run:
 
     Attributes:
         net: what learns; moved to the device.
+        train_images: on the device, or, streamed, the array that they are read from.
+        valid_images: likewise; on a GPU some may follow that only fill the last batch.
         history: the epochs so far.
         steps: batches in an epoch.
         generator: random numbers of order and augmentation.
@@ -239,8 +267,12 @@ class Run:
         net.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.net, self.recipe, self.options = net, recipe, options
         self.history = History()
-        self.valid_images, self.valid_labels = on_device(net, valid, options.device)
-        images, labels = on_device(net, train, options.device)
+        device = options.device
+        self.train_images, labels = on_device(net, train, device, options.stream)
+        self.valid_images, self.valid_labels = on_device(net, valid, device, options.stream)
+        if device.type == "cuda" and isinstance(self.valid_images, Tensor):
+            self.valid_images = whole_batches(self.valid_images)
+        images = streamed(self.train_images, recipe.batch, device)
         data = TrainingData(images, labels, make_targets(net, train, labels, recipe))
         self.steps = math.ceil(len(train) / recipe.batch)
         self.generator = torch.Generator(options.device).manual_seed(options.seed)
@@ -273,10 +305,11 @@ class Run:
             bar.update(len(history.epochs) * self.steps)
 
             def after_epoch(row: dict) -> None:
-                if folder is not None:
+                if folder is not None and parallel.rank() == 0:
                     checkpoint.save(self.state_dict(), folder)
                 bar.set_postfix_str(f"epoch {row['epoch']}: valid {row['valid_accuracy']:.3f}")
-                on_epoch(history)
+                if parallel.rank() == 0:
+                    on_epoch(history)
 
             try:
                 train_epochs(self, after_epoch, bar)
@@ -293,18 +326,26 @@ class Run:
 
     def check_loss(self, epoch: int, rate: float) -> None:
         """Stop a run that leads nowhere; waits for the GPU."""
-        if not torch.isfinite(self.step.loss_sum):
+        if not torch.isfinite(parallel.summed(self.step.loss_sum)):
             raise Diverged(epoch, rate)
+
+    def scores(self) -> tuple[float, float]:
+        """Return what `validate` does; of several processes the first validates for all."""
+        found = self.validate() if parallel.rank() == 0 else (0.0, 0.0)
+        scores = torch.tensor(found, dtype=torch.float64, device=self.options.device)
+        loss, accuracy = parallel.of_the_first(scores).tolist()
+        return loss, accuracy
 
     def validate(self) -> tuple[float, float]:
         """Return loss and accuracy on the validation faces."""
         net = self.net
-        if self.average is not None:
-            net = self.average.net
-            self.average.copy_buffers()
-            # averaged weights were never run in training: their batch statistics are measured
-            measure_batch_norm(net, self.step.data.images, self.recipe.batch)
-        logits = predict(net, self.valid_images)
+        with cudnn_search(False):
+            if self.average is not None:
+                net = self.average.net
+                self.average.copy_buffers()
+                # averaged weights were never run in training: their batch statistics are measured
+                measure_batch_norm(net, self.train_images, self.recipe.batch)
+            logits = predict(net, self.valid_images)[: len(self.valid_labels)]
         loss = F.cross_entropy(logits, self.valid_labels)
         accuracy = (logits.argmax(1) == self.valid_labels).float().mean()
         return loss.item(), accuracy.item()
@@ -359,6 +400,15 @@ class Diverged(ArithmeticError):
             f"the loss became NaN or infinite in epoch {epoch} at learning rate {rate:g}; the best "
             "epoch before it is kept. Try a lower learning rate."
         )
+
+
+def whole_batches(images: Tensor, batch: int = 256) -> Tensor:
+    """Return images with the last one repeated until `predict` finds batches of one size alone.
+
+    For every size cuDNN has to choose and to load other kernels. What fills up is not scored.
+    """
+    missing = -len(images) % batch if len(images) > batch else 0
+    return torch.cat([images, images[-1:].expand(missing, -1, -1, -1)])
 
 
 def snapshot(net: nn.Module) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import (
@@ -14,6 +15,7 @@ from torch.optim.lr_scheduler import (
 from torch.optim.swa_utils import AveragedModel
 
 from fer_utils.errors import FerError
+from fer_utils.models.answers import device_of
 from fer_utils.train.recipes import Recipe
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -160,7 +162,7 @@ def warm_up_steps(norms: list[tuple[BatchNorm, float]]) -> int:
 
 
 @torch.no_grad()
-def measure_batch_norm(net: nn.Module, images: Tensor, batch: int) -> None:
+def measure_batch_norm(net: nn.Module, images: Tensor | np.ndarray, batch: int) -> None:
     """Set the running mean and variance of a net whose weights are an average.
 
     Such weights were never run in training, so no running statistics belong to them; those of
@@ -181,7 +183,10 @@ def measure_batch_norm(net: nn.Module, images: Tensor, batch: int) -> None:
         norm.momentum = None  # a plain average over the batches
         norm.train()
     chosen = images[:: max(1, len(images) // MEASURED)]  # evenly spaced: nothing is drawn
-    for pictures in chosen.split(batch) if norms else ():
+    for start in range(0, len(chosen) if norms else 0, batch):
+        pictures = chosen[start : start + batch]
+        if isinstance(pictures, np.ndarray):
+            pictures = torch.from_numpy(np.array(pictures)).to(device_of(net))
         if len(pictures) > 1:  # one picture has no variance
             net(pictures.float() / 255)
     for norm, momentum in norms:

@@ -11,9 +11,11 @@ from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER8
 from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for
+from fer_utils.train import parallel
 from fer_utils.train.augment import Mix, augment, mixup
 from fer_utils.train.optim import penalized_weights
 from fer_utils.train.recipes import Recipe
+from fer_utils.train.stream import Streamed
 
 
 class TrainingData(NamedTuple):
@@ -21,13 +23,13 @@ class TrainingData(NamedTuple):
 
     Attributes:
         images: uint8 (N, C, H, W); a batch becomes float when it is its turn, so that the whole
-            data set takes a quarter of the memory.
+            data set takes a quarter of the memory. Where even that is too much, they are streamed.
         labels: int64 (N,).
         targets: what is to be learned: the labels again, or soft labels, i.e. probabilities of
             the classes, float (N, K).
     """
 
-    images: Tensor
+    images: Tensor | Streamed
     labels: Tensor
     targets: Tensor
 
@@ -60,7 +62,8 @@ class Step:
         compile: bool = False,
     ):
         self.net, self.data, self.recipe, self.generator = net, data, recipe, generator
-        self.compiled = torch.compile(net) if compile else net
+        self.eager = parallel.averaging_gradients(net)
+        self.compiled = torch.compile(net) if compile else self.eager
         self.penalized = penalized_weights(net, recipe.l2_on) if recipe.l2 else []
         device = data.images.device
         self.autocast = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16")
@@ -95,11 +98,15 @@ class Step:
             pictures = augment(pictures, self.recipe.augmentation, self.generator)
         if mix is not None:
             pictures, targets = mixup(pictures, targets, *mix)
+        # With torchrun, each process learns its part of the batch; all have drawn the same changes.
+        part = parallel.part_of(len(rows))
+        weight = len(rows[part]) * parallel.size() / len(rows)  # 1, but for an odd last batch
+        pictures, targets, rows = pictures[part], targets[part], rows[part]
 
         # Forward. In channels_last memory the channels of a pixel lie side by side, as the fast
         # convolutions of oneDNN and cuDNN want them; otherwise every layer would copy first.
         with self.autocast:
-            net = self.compiled if capturable else self.net
+            net = self.compiled if capturable else self.eager
             logits = net(pictures.contiguous(memory_format=torch.channels_last))
         logits = logits.float()  # softmax and loss in bfloat16 would lose too many digits
         if self.soft_targets is not None:
@@ -115,7 +122,7 @@ class Step:
         # Backward. Gradients are dropped rather than set to zero, so that backward writes them
         # instead of adding to them.
         self.net.zero_grad(set_to_none=True)
-        (loss + self.recipe.l2 * penalty).backward()
+        (weight * loss + self.recipe.l2 * penalty).backward()
 
         # What is reported leaves the L2 penalty out: it compares with the validation loss.
         self.loss_sum += loss.detach() * len(rows)
@@ -124,12 +131,18 @@ class Step:
     def means(self) -> tuple[float, float]:
         """Return loss and accuracy per training face since `start_epoch`; waits for the GPU."""
         count = len(self.data.images)
-        return self.loss_sum.item() / count, self.correct.item() / count
+        loss_sum, correct = parallel.summed(self.loss_sum), parallel.summed(self.correct)
+        return loss_sum.item() / count, correct.item() / count
 
 
-def on_device(net: nn.Module, faces: FaceSet, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return uint8 images (N, C, H, W) and labels (N,) as tensors on the device."""
-    images = torch.from_numpy(np.array(faces.images)).to(device)
+def on_device(
+    net: nn.Module, faces: FaceSet, device: torch.device, stream: bool = False
+) -> tuple[Tensor | np.ndarray, Tensor]:
+    """Return uint8 images (N, C, H, W) and labels (N,) as tensors on the device.
+
+    Images that are to be streamed are returned as the array that they are.
+    """
+    images = faces.images if stream else torch.from_numpy(np.array(faces.images)).to(device)
     return images, torch.from_numpy(labels_for(classes_of(net), faces)).to(device)
 
 
