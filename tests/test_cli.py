@@ -67,10 +67,45 @@ def test_train_takes_the_variants_of_a_net_and_writes_the_command_down(few_faces
     out = ["--out", str(tmp_path), "--epochs", "1", "--input-size", "32"]
     assert fer_utils("train", "--model", "mini_xception", *words, *out) == 0
     card = json.loads((tmp_path / "model.json").read_text())
-    assert "--fusion parallel --input-size 32 --stl --freeze-base" in card["command"]
+    assert (
+        "--fusion parallel --input-size 32 --variant alessi2019 --stl --freeze-base"
+        in card["command"]
+    )
     assert "--set batch=64" in card["command"]
     net = models.load_file(tmp_path / "model.safetensors")
     assert models.count(net) > 2 * 56_951 and net.inputs == "gray+laplacian"
+
+
+def test_train_takes_a_width_and_the_magnitude(few_faces, tmp_path, capsys):
+    words = ["--inputs", "gray+magnitude", "--fusion", "parallel", "--width", "0.5"]
+    out = ["--out", str(tmp_path), "--epochs", "1", "--input-size", "16"]
+    assert fer_utils("train", "--model", "bottleneck_065m", *words, *out) == 0
+    card = json.loads((tmp_path / "model.json").read_text())
+    assert "--inputs gray+magnitude --fusion parallel" in card["command"]
+    assert "--width 0.5" in card["command"] and card["net"]["width"] == 0.5
+    net = models.load_file(tmp_path / "model.safetensors")
+    assert net.trunk.streams["magnitude"].blocks[-1].layers[6].out_channels == 128
+    assert fer_utils("train", "--width", "0.5", *out) == 2
+    assert "one width only" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "variant"),
+    [
+        ((), "alessi2019"),  # mini_xception by the recipe of its paper
+        (("--recipe", "alessi2019"), "alessi2019"),
+        (("--recipe", "alessi2019", "--variant", "arriaga"), "arriaga"),
+        (("--recipe", "one_cycle"), "arriaga"),
+    ],
+)
+def test_a_papers_recipe_trains_that_papers_net(few_faces, tmp_path, words, variant):
+    out = ["--out", str(tmp_path), "--epochs", "1", "--input-size", "16"]
+    assert fer_utils("train", *words, *out) == 0
+    card = json.loads((tmp_path / "model.json").read_text())
+    assert card["net"]["variant"] == variant
+    assert models.load_file(tmp_path / "model.safetensors").config["variant"] == variant
+    named = "--recipe one_cycle" not in card["command"]
+    assert (f"--variant {variant}" in card["command"]) == named
 
 
 def voted_faces(name: str, root=None, *, split: str | None = None, **options) -> FaceSet:

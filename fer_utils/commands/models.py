@@ -58,10 +58,12 @@ def line(published: papers.Count, notes: list[str]) -> tuple[str, ...]:
     if published.note:
         match += f" ({notes.index(published.note) + 1})"
     parallel = " parallel" if net.options["fusion"] == "parallel" else ""
-    variant = published.experiment.get("variant")
+    changed = [str(published.experiment.get("variant", ""))]
+    changed += [f"width {net.options['width']}"] if "width" in net.options else []
+    own = ", ".join(word for word in changed if word)
     channels = "RGB" if net.color_channels == 3 else "gray"
     return (
-        f"{net.name} ({variant})" if variant else net.name,
+        f"{net.name} ({own})" if own else net.name,
         published.paper,
         net.inputs.replace("gray", channels, 1) + parallel,
         str(net.input_size),

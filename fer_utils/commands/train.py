@@ -8,6 +8,7 @@ import torch
 from fer_utils import data, models, train
 from fer_utils.evaluate import evaluate
 from fer_utils.inputs import INPUTS
+from fer_utils.models.registry import variant_of
 from fer_utils.train.recipes import CHANGEABLE, changed
 
 
@@ -21,7 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input-size", type=int, help="side in pixels the net works at")
     parser.add_argument("--fusion", choices=("concat", "parallel"), default="concat")
     parser.add_argument("--stl", action="store_true", help="a spatial transformer before each net")
-    parser.add_argument("--variant", help="of mini_xception: arriaga or alessi2019")
+    parser.add_argument(
+        "--variant",
+        help="of mini_xception: arriaga or alessi2019 (default: the recipe's paper's, else "
+        "arriaga); of small_resnet: narrow, wide or deep",
+    )
+    parser.add_argument(
+        "--width", type=float, default=1.0, help="of bottleneck_065m: factor on its filters"
+    )
     parser.add_argument(
         "--base-weights",
         help="for the base of a transfer net: imagenet (vgg16_gap, by torchvision) or a "
@@ -58,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     recipe_name = args.recipe or models.paper(args.model)
     recipe = changed(train.recipe(recipe_name), args.set)
+    # a paper's recipe trains that paper's net; the card names it, however it was chosen
+    args.variant = args.variant or variant_of(args.model, recipe_name)
     faces = data.load(args.data, args.root)
     if args.relabel:
         faces = faces.relabel(args.relabel)
@@ -71,12 +81,14 @@ def run(args: argparse.Namespace) -> int:
         fusion=args.fusion,
         stl=args.stl,
         variant=args.variant,
+        width=args.width,
         base_weights=args.base_weights,
     )
     if args.freeze_base:
         models.freeze_base(net)
     epochs = args.epochs or recipe.epochs
-    print(f"{args.model} ({models.count(net):,} parameters) learns {train_faces.name}: ", end="")
+    named = f"{args.model} {args.variant}" if args.variant else args.model
+    print(f"{named} ({models.count(net):,} parameters) learns {train_faces.name}: ", end="")
     print(f"{len(train_faces)} faces, {len(valid_faces)} to choose the epoch by")
     changes = f" with {', '.join(args.set)}" if args.set else ""
     print(f"recipe {recipe_name}{changes}, {epochs} epochs; augmentation: {recipe.augmentation}")
@@ -130,6 +142,7 @@ def command(args: argparse.Namespace, recipe_name: str) -> str:
     base = Path(args.base_weights).name if args.base_weights else None  # a file, or "imagenet"
     for name, value in (("input-size", args.input_size), ("variant", args.variant)):
         words += [f"--{name} {value}"] if value else []
+    words += [f"--width {args.width:g}"] if args.width != 1 else []
     words += [f"--base-weights {base}"] if base else []
     words += [f"--{name.replace('_', '-')}" for name in ("stl", "freeze_base") if vars(args)[name]]
     words += [f"--recipe {recipe_name}"]
