@@ -508,9 +508,9 @@ for fusion in ("concat", "parallel"):
 # If the second one wins, is it the derivative or the size? Table IV of the paper prints 0.65
 # million for concatenated and parallel networks alike; two full ones would have twice as many, and
 # whether it narrowed them it does not say. Here the two networks of a parallel row are narrowed
-# until both together have about as many parameters as one. A convolution between two layers of a
-# filters has about a squared weights, so seven tenths of the filters, 0.7 x 0.7, are half the
-# weights. The paper's own net takes the factor as `width`:
+# until both together have about as many parameters as one. A layer from n channels to n has n x n
+# weights per pixel of its kernel, so seven tenths of the filters have half the weights (0.7 x 0.7 =
+# 0.49). The paper's own net takes that factor as `width`:
 
 # %%
 options = {"num_classes": 8, "inputs": "gray+sobel"}
