@@ -13,7 +13,7 @@
 # **Read first:** [03 Architectures](03_architectures.ipynb). The papers are alessi2019 and
 # minaee2019.
 #
-# **Time:** 60 minutes on a laptop CPU, of which the cells compute about two.
+# **Time:** 60 minutes on a laptop CPU, of which the cells compute two to three.
 
 # %% [markdown]
 # ## Set-up
