@@ -107,8 +107,8 @@ def gradient_magnitude(pictures: Tensor) -> Tensor:
     Where the picture is flat the length has a tip, and no derivative: it counts as 0 there.
     """
     x, y = sobel_x(pictures), sobel_y(pictures)
-    # Backward, the root divides by the length: 0 / 0 would make every gradient NaN. So its place
-    # is taken before the root, not after: a NaN times the 0 of an unused branch is a NaN still.
+    # Backward, the root divides by the length: 0 / 0 would make every gradient NaN. The zeros are
+    # replaced before the root, not only after it, since 0 times a NaN would be a NaN still.
     flat = (x == 0) & (y == 0)
     return torch.hypot(x.masked_fill(flat, 1.0), y).masked_fill(flat, 0.0)
 

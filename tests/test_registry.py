@@ -113,7 +113,7 @@ def test_parallel_streams_see_their_own_channels_and_are_averaged():
     assert net.trunk.widths == (1, 1, 1)
 
 
-def test_a_net_that_sees_the_magnitude_learns_from_flat_pictures(tmp_path):
+def test_a_net_that_sees_the_magnitude_learns_from_flat_pictures():
     """Its transformer hands gradients to the channels, and a black picture has no edge."""
     net = models.create("mini_xception", inputs="gray+magnitude", stl=True, seed=0)
     black = torch.zeros(4, 1, 48, 48, requires_grad=True)
