@@ -332,8 +332,8 @@ def epoch_of_sgd(rate):
 
 # %%
 slow, faster = epoch_of_sgd(0.001), epoch_of_sgd(0.01)
-print("SGD at Adam's rate is behind by more than 0.1:", slow > losses[0] + 0.1)
-print("at ten times the rate it comes nearer:", faster < slow)
+print("SGD at Adam's rate is behind by more than 0.05:", slow > losses[0] + 0.05)
+print("at ten times the rate it is lower:", faster < slow)
 
 # %% [markdown]
 # **Interpret.** The same number, two meanings. SGD's step is as long as the gradient makes it, so
