@@ -42,7 +42,13 @@ LAPLACIAN_3 = np.array([[2, 0, 2], [0, -8, 0], [2, 0, 2]], np.float32)
 # ITU-R BT.601 luma, the weights of cv2.COLOR_RGB2GRAY
 LUMA = (0.299, 0.587, 0.114)
 
-INPUTS = ("gray", "gray+laplacian", "gray+sobel", "gray+sobel+laplacian")
+#: Kinds of derivative in the order of the channels, and how many each has: Sobel's are x and y.
+DERIVATIVES = {"sobel": 2, "magnitude": 1, "laplacian": 1}
+
+INPUTS = (
+    *("gray", "gray+laplacian", "gray+sobel", "gray+sobel+laplacian"),
+    *("gray+magnitude", "gray+magnitude+laplacian"),
+)
 
 
 def to_gray(pictures: Tensor) -> Tensor:
@@ -97,8 +103,15 @@ def sobel_y(pictures: Tensor) -> Tensor:
 
 
 def gradient_magnitude(pictures: Tensor) -> Tensor:
-    """Length of the Sobel gradient, sqrt(x^2 + y^2), as `cv2.magnitude`; (N, C, H, W)."""
-    return torch.hypot(sobel_x(pictures), sobel_y(pictures))
+    """Length of the Sobel gradient, sqrt(x^2 + y^2), as `cv2.magnitude`; (N, C, H, W).
+
+    Where the picture is flat the length has a tip, and no derivative: it counts as 0 there.
+    """
+    x, y = sobel_x(pictures), sobel_y(pictures)
+    # Backward, the root divides by the length: 0 / 0 would make every gradient NaN. The zeros are
+    # replaced before the root, not only after it, since 0 times a NaN would be a NaN still.
+    flat = (x == 0) & (y == 0)
+    return torch.hypot(x.masked_fill(flat, 1.0), y).masked_fill(flat, 0.0)
 
 
 def laplacian(pictures: Tensor, ksize: int = 1) -> Tensor:
@@ -118,22 +131,28 @@ def laplacian(pictures: Tensor, ksize: int = 1) -> Tensor:
 
 
 def channel_count(inputs: str) -> int:
-    """Return how many channels an entry of `INPUTS` has: Sobel counts two, x and y.
+    """Return how many channels an entry of `INPUTS` has: one, and those of `DERIVATIVES`.
 
     Raises:
         FerError: not one of `INPUTS`.
     """
     if inputs not in INPUTS:
         raise FerError(f"inputs={inputs!r} is not known. Choose one of: {', '.join(INPUTS)}.")
-    return 1 + 2 * ("sobel" in inputs) + ("laplacian" in inputs)
+    return 1 + sum(DERIVATIVES[kind] for kind in derivatives(inputs))
+
+
+def derivatives(inputs: str) -> list[str]:
+    """Return the kinds of derivative in an entry of `INPUTS`, in the order of the channels."""
+    return [kind for kind in DERIVATIVES if kind in inputs.split("+")]
 
 
 class Channels(nn.Module):
     """The first layer of every network here: intensity (N, 1, H, W) to channels (N, k, H, W).
 
-    Order: intensity, Sobel x, Sobel y, Laplacian, as far as `inputs` asks for them.
-    Source: pandey2019, "Sobel and Laplacian operators" and Fig. 2; concatenated to the picture
-    as in its Tables II and IV.
+    Order: intensity, Sobel x, Sobel y, magnitude, Laplacian, as far as `inputs` asks for them.
+    Source: pandey2019, "Sobel and Laplacian operators" and Fig. 2. Sobel's two channels are those
+    of its Tables II and IV ("gradients in 2 directions"), the magnitude is the one gradient
+    picture of Fig. 2b and Table I.
     """
 
     def __init__(self, inputs: str = "gray"):
@@ -143,10 +162,12 @@ class Channels(nn.Module):
 
     def forward(self, gray: Tensor) -> Tensor:
         """Return the channels of `gray`, float (N, 1, H, W) in [0, 1]."""
-        channels = [gray]
-        if "sobel" in self.inputs:
+        channels, kinds = [gray], derivatives(self.inputs)
+        if "sobel" in kinds:
             channels += [sobel_x(gray), sobel_y(gray)]
-        if "laplacian" in self.inputs:
+        if "magnitude" in kinds:
+            channels.append(gradient_magnitude(gray))
+        if "laplacian" in kinds:
             channels.append(laplacian(gray))
         return torch.cat(channels, dim=1) if len(channels) > 1 else gray
 

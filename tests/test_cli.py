@@ -56,7 +56,7 @@ def test_train_then_evaluate_then_go_on(few_faces, tmp_path, capsys):
     assert "best epoch" in said and "accuracy" in said
 
     card = json.loads((out / "model.json").read_text())
-    chosen = "--data facs3d --model mini_xception --recipe alessi2019 --epochs 2 --seed 0"
+    chosen = "--data facs3d --model mini_xception --variant alessi2019 --recipe alessi2019 --epochs 2 --seed 0"
     assert card["command"] == f"python -m fer_utils train {chosen} --out DIR"
     assert str(tmp_path) not in json.dumps(card)
 
@@ -87,6 +87,38 @@ def test_train_takes_the_variants_of_a_net_and_writes_the_command_down(few_faces
     assert reparsed(card["command"]) == parsed(["train", *words, *out[2:], "--out", "DIR"])
     net = models.load_file(tmp_path / "model.safetensors")
     assert models.count(net) > 2 * 56_951 and net.inputs == "gray+laplacian"
+
+
+def test_train_takes_a_width_and_the_magnitude(few_faces, tmp_path, capsys):
+    words = ["--inputs", "gray+magnitude", "--fusion", "parallel", "--width", "0.5"]
+    out = ["--out", str(tmp_path), "--epochs", "1", "--input-size", "16"]
+    assert fer_utils("train", "--model", "bottleneck_065m", *words, *out) == 0
+    card = json.loads((tmp_path / "model.json").read_text())
+    assert "--inputs gray+magnitude --fusion parallel" in card["command"]
+    assert "--width 0.5" in card["command"] and card["net"]["width"] == 0.5
+    net = models.load_file(tmp_path / "model.safetensors")
+    assert net.trunk.streams["magnitude"].blocks[-1].layers[6].out_channels == 128
+    assert fer_utils("train", "--width", "0.5", *out) == 2
+    assert "one width only" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "variant"),
+    [
+        ((), "alessi2019"),  # mini_xception by the recipe of its paper
+        (("--recipe", "alessi2019"), "alessi2019"),
+        (("--recipe", "alessi2019", "--variant", "arriaga"), "arriaga"),
+        (("--recipe", "one_cycle"), "arriaga"),
+    ],
+)
+def test_a_papers_recipe_trains_that_papers_net(few_faces, tmp_path, words, variant):
+    out = ["--out", str(tmp_path), "--epochs", "1", "--input-size", "16"]
+    assert fer_utils("train", *words, *out) == 0
+    card = json.loads((tmp_path / "model.json").read_text())
+    assert card["net"]["variant"] == variant
+    assert models.load_file(tmp_path / "model.safetensors").config["variant"] == variant
+    named = "--recipe one_cycle" not in card["command"]
+    assert (f"--variant {variant}" in card["command"]) == named
 
 
 def voted_faces(name: str, root=None, *, split: str | None = None, **options) -> FaceSet:

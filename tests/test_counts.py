@@ -37,6 +37,13 @@ def on_meta(*words, **options):
             {"name": "bottleneck_065m", "num_classes": 8, "inputs": "gray+laplacian"},
         ),
         (646_336, "paper", {"name": "bottleneck_065m", "num_classes": 8, "inputs": "gray+sobel"}),
+        (57_023, "torch", {"name": "mini_xception", "inputs": "gray+magnitude"}),
+        (57_095, "torch", {"name": "mini_xception", "inputs": "gray+magnitude+laplacian"}),
+        (
+            645_904,
+            "paper",
+            {"name": "bottleneck_065m", "num_classes": 8, "inputs": "gray+magnitude"},
+        ),
         (66_877, "torch", {"name": "deep_emotion"}),
         (5_391_055, "torch", {"name": "light_vgg"}),
         (15_244_104, "torch", {"name": "vgg16_gap", "num_classes": 8}),
@@ -87,6 +94,40 @@ def test_two_whole_streams_are_not_the_published_065_million():
     single = models.count(on_meta("bottleneck_065m", num_classes=8), "paper")
     net = on_meta("bottleneck_065m", num_classes=8, inputs="gray+laplacian", fusion="parallel")
     assert models.count(net, "paper") == 2 * single
+
+
+@pytest.mark.parametrize(
+    ("inputs", "width", "together"),
+    [
+        ("gray+laplacian", 0.7, 648_708),
+        ("gray+magnitude", 0.7, 648_708),
+        ("gray+sobel", 0.7, 649_014),
+        ("gray+magnitude+laplacian", 0.57, 648_102),
+    ],
+)
+def test_narrowed_streams_have_the_published_065_million_together(inputs, width, together):
+    options = {"num_classes": 8, "inputs": inputs, "fusion": "parallel", "width": width}
+    net = on_meta("bottleneck_065m", **options)
+    assert models.count(net, "paper") == together
+    assert round(together / 1e6, 2) == 0.65
+    # by the formula, of Table III's filters rounded to the nearest whole number
+    total = 0
+    for stream, channels in zip(net.trunk.streams, net.trunk.widths, strict=True):
+        stem = [max(1, round(width * filters)) for filters in (48, 32)]
+        filters = [round(width * c) for kind, _, c in papers.TABLE_III if kind == "bottleneck"]
+        counted = channels * stem[0] * 9 + stem[0] + stem[0] * stem[1] * 9 + stem[1]
+        for c, c_out in zip([stem[1], *filters], filters, strict=False):
+            counted += 6 * c * c + 54 * c + 6 * c * c_out
+        counted += 8 * filters[-1]
+        assert models.count(net.trunk.streams[stream], "no batch norm") == counted
+        total += counted
+    assert total == together
+
+
+def test_width_one_is_the_net_of_table_3():
+    plain, same = (on_meta("bottleneck_065m", **options) for options in ({}, {"width": 1}))
+    assert plain.config == same.config and "width" not in plain.config
+    assert models.count(plain) == models.count(same)
 
 
 def test_bases_have_the_counts_of_their_libraries():

@@ -73,6 +73,11 @@ def compare(net, picture, window, stride):
             {"input_size": 32, "inputs": "gray+sobel+laplacian", "fusion": "parallel"},
             (1, 32, 40),
         ),
+        (
+            "bottleneck_065m",
+            {"input_size": 32, "inputs": "gray+magnitude", "fusion": "parallel", "width": 0.5},
+            (1, 32, 40),
+        ),
         ("mini_xception", {"variant": "alessi2019", "inputs": "gray+sobel"}, (1, 48, 48)),
         ("light_vgg", {}, (3, 48, 48)),
     ],

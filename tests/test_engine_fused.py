@@ -104,7 +104,7 @@ def test_random_nets_windows_and_fills(seed):
         seed,
         stem=[int(n) for n in random.integers(3, 26, random.integers(1, 4))],
         modules=[int(n) for n in random.choice([5, 8, 16, 24, 40, 72], random.integers(1, 5))],
-        inputs=INPUTS[seed % 4],
+        inputs=INPUTS[seed % len(INPUTS)],
         size=size,
         classes=int(random.integers(2, 20)),
         rectified=bool(random.integers(2)),

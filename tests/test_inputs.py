@@ -66,7 +66,10 @@ def test_gray_as_opencv_and_other_channel_counts_refused():
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("gray", 1), ("gray+laplacian", 2), ("gray+sobel", 3), ("gray+sobel+laplacian", 4)],
+    [
+        *(("gray", 1), ("gray+laplacian", 2), ("gray+sobel", 3), ("gray+sobel+laplacian", 4)),
+        *(("gray+magnitude", 2), ("gray+magnitude+laplacian", 3)),
+    ],
 )
 def test_channels_hold_what_their_name_says(name, count):
     gray = torch.rand(2, 1, 10, 10)
@@ -78,6 +81,30 @@ def test_channels_hold_what_their_name_says(name, count):
         assert torch.equal(out[:, -1:], inputs.laplacian(gray))
     if "sobel" in name:
         assert torch.equal(out[:, 1:2], inputs.sobel_x(gray))
+    if "magnitude" in name:
+        assert torch.equal(out[:, 1:2], inputs.gradient_magnitude(gray))
+
+
+def test_magnitude_has_a_gradient_at_every_pixel():
+    """A flat picture, where the length has a tip, and one with an edge in the middle."""
+    flat = torch.full((1, 1, 6, 6), 0.5, requires_grad=True)
+    inputs.gradient_magnitude(flat).sum().backward()
+    assert torch.equal(flat.grad, torch.zeros_like(flat))
+    edge = torch.zeros(1, 1, 6, 6)
+    edge[..., 3:] = 1
+    edge.requires_grad_()
+    inputs.gradient_magnitude(edge).sum().backward()
+    # 4 |right - left| in two columns of neighbours: the bright side raises it, the dark side lowers
+    assert edge.grad.isfinite().all()
+    torch.testing.assert_close(edge.grad.sum((0, 1, 2)), 24.0 * torch.tensor([0, -1, -1, 1, 1, 0]))
+    picture = torch.rand(1, 1, 5, 6, requires_grad=True)
+    weights = torch.rand(1, 1, 5, 6)
+    squares = inputs.sobel_x(picture).square() + inputs.sobel_y(picture).square()
+    # in the corners, where the picture is its own mirror image, both directions are 0
+    rounded = (weights * (squares + 1e-30).sqrt()).sum()
+    expected = torch.autograd.grad(rounded, picture)[0]
+    found = torch.autograd.grad((weights * inputs.gradient_magnitude(picture)).sum(), picture)[0]
+    torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
 
 
 def test_bad_choices_are_explained():

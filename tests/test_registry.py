@@ -66,6 +66,9 @@ def test_config_builds_the_same_net_again():
     net = on_meta("light_vgg", 3, "gray+sobel", 40, fusion="parallel", stl=True)
     again = on_meta(**{**net.config, "classes": net.classes})
     assert again.config == net.config
+    narrow = on_meta("bottleneck_065m", inputs="gray+sobel", fusion="parallel", width=0.7)
+    assert narrow.config["width"] == 0.7
+    assert on_meta(**{**narrow.config, "classes": narrow.classes}).config == narrow.config
     shapes = [{k: v.shape for k, v in one.state_dict().items()} for one in (net, again)]
     assert shapes[0] == shapes[1]
 
@@ -80,6 +83,9 @@ def test_every_row_of_pandey2019_is_a_net_that_learns(claim):
     assert logits.shape == (2, 7 if claim.table == "I" else 8)
     logits.square().sum().backward()
     assert all(p.grad is not None for p in net.parameters())
+    # Table I's gradient is one picture, Tables II and IV concatenate two directions
+    assert ("magnitude" in net.inputs) == (claim.table == "I" and "Gradient" in claim.row)
+    assert ("width" in net.config) == ("parallel" in claim.row)
     streams = claim.row.count("+") + 1 if "STL +" not in claim.row else 1
     if claim.table == "I":
         streams = 3 if "Original, Gradient" in claim.row else streams
@@ -102,6 +108,18 @@ def test_parallel_streams_see_their_own_channels_and_are_averaged():
     each = (streams["gray"](gray), streams["sobel"](sobel), streams["laplacian"](laplacian))
     torch.testing.assert_close(net.trunk(ready), sum(each) / 3)
     assert not torch.allclose(each[0], each[1], atol=1e-4)
+    net = models.create("vgg13", inputs="gray+magnitude+laplacian", fusion="parallel", seed=0)
+    assert list(net.trunk.streams) == ["gray", "magnitude", "laplacian"]
+    assert net.trunk.widths == (1, 1, 1)
+
+
+def test_a_net_that_sees_the_magnitude_learns_from_flat_pictures():
+    """Its transformer hands gradients to the channels, and a black picture has no edge."""
+    net = models.create("mini_xception", inputs="gray+magnitude", stl=True, seed=0)
+    black = torch.zeros(4, 1, 48, 48, requires_grad=True)
+    F.cross_entropy(net(black), torch.arange(4)).backward()
+    assert black.grad.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in net.parameters())
 
 
 @pytest.mark.parametrize("name", ["bottleneck_065m", "light_vgg", "mini_xception"])
@@ -224,6 +242,10 @@ def port_inception(theirs, ours: nn.Module) -> None:
         {"name": "mini_xception", "inputs": "gray+laplacian", "fusion": "parallel", "stl": True},
         {"name": "light_vgg", "input_size": 32},
         {"name": "mini_xception", "variant": "alessi2019"},
+        {
+            **{"name": "bottleneck_065m", "inputs": "gray+magnitude", "fusion": "parallel"},
+            **{"input_size": 16, "width": 0.5},
+        },
     ],
 )
 def test_round_trip_occlusion_and_training(options, tmp_path):
@@ -320,11 +342,15 @@ def test_new_head_for_other_classes(name, options, tmp_path):
     ("call", "says"),
     [
         (lambda: on_meta("vgg19"), "'vgg13'"),
-        (lambda: on_meta("vgg13", fusion="parallel"), "one stream"),
+        (lambda: on_meta("vgg13", fusion="parallel"), "one stream.*magnitude"),
         (lambda: on_meta("vgg13", inputs="gray+sobel", fusion="sum"), "concat, parallel"),
         (lambda: on_meta("vgg13", inputs="gray+sobal"), r"gray\+sobel"),
         (lambda: on_meta("vgg13", variant="arriaga"), "no variants"),
         (lambda: on_meta("mini_xception", variant="alessi"), "alessi2019"),
+        (lambda: on_meta("vgg13", width=0.7), "vgg13 has one width only.*bottleneck_065m"),
+        (lambda: on_meta("bottleneck_065m", width=0.0), "from 0.1 to 4"),
+        (lambda: on_meta("bottleneck_065m", width="0.7"), "from 0.1 to 4"),
+        (lambda: on_meta("bottleneck_065m", width=float("nan")), "from 0.1 to 4"),
         (lambda: on_meta("inception_resnet_v2", input_size=48), "75 or more"),
         (lambda: on_meta("mini_xception", base_weights="x"), "no base.*vgg_face"),
         (

@@ -9,6 +9,7 @@ from fer_utils import data, models, train
 from fer_utils.commands import as_command
 from fer_utils.evaluate import Evaluation, evaluate
 from fer_utils.inputs import INPUTS
+from fer_utils.models.registry import variant_of
 from fer_utils.train import parallel
 from fer_utils.train.recipes import CHANGEABLE, changed
 
@@ -23,7 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input-size", type=int, help="side in pixels the net works at")
     parser.add_argument("--fusion", choices=("concat", "parallel"), default="concat")
     parser.add_argument("--stl", action="store_true", help="a spatial transformer before each net")
-    parser.add_argument("--variant", help="of mini_xception: arriaga or alessi2019")
+    parser.add_argument(
+        "--variant",
+        help="of mini_xception: arriaga or alessi2019 (default: the recipe's paper's, else "
+        "arriaga); of small_resnet: narrow, wide or deep",
+    )
+    parser.add_argument(
+        "--width", type=float, default=1.0, help="of bottleneck_065m: factor on its filters"
+    )
     parser.add_argument(
         "--base-weights",
         help="for the base of a transfer net: imagenet (vgg16_gap, by torchvision) or a "
@@ -73,6 +81,8 @@ def learn(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     recipe_name = args.recipe or models.paper(args.model)
     recipe = changed(train.recipe(recipe_name), args.set)
+    # a paper's recipe trains that paper's net; the card names it, however it was chosen
+    args.variant = args.variant or variant_of(args.model, recipe_name)
     faces = data.load(args.data, args.root)
     if args.relabel:
         faces = faces.relabel(args.relabel)
@@ -86,12 +96,14 @@ def learn(args: argparse.Namespace) -> int:
         fusion=args.fusion,
         stl=args.stl,
         variant=args.variant,
+        width=args.width,
         base_weights=args.base_weights,
     )
     if args.freeze_base:
         models.freeze_base(net)
     epochs = args.epochs or recipe.epochs
-    print(f"{args.model} ({models.count(net):,} parameters) learns {train_faces.name}: ", end="")
+    named = f"{args.model} {args.variant}" if args.variant else args.model
+    print(f"{named} ({models.count(net):,} parameters) learns {train_faces.name}: ", end="")
     print(f"{len(train_faces)} faces, {len(valid_faces)} to choose the epoch by")
     changes = f" with {', '.join(args.set)}" if args.set else ""
     print(f"recipe {recipe_name}{changes}, {epochs} epochs; augmentation: {recipe.augmentation}")

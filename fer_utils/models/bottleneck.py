@@ -42,24 +42,30 @@ class InvertedBottleneck(nn.Module):
         return x + self.layers(x) if self.added else self.layers(x)
 
 
-def bottleneck_065m(channels: int, num_classes: int, size: int) -> nn.Sequential:
-    """Build the trunk: channels (N, channels, H, W) to logits (N, num_classes), any size."""
+def bottleneck_065m(
+    channels: int, num_classes: int, size: int, width: float = 1.0
+) -> nn.Sequential:
+    """Build the trunk: channels (N, channels, H, W) to logits (N, num_classes), any size.
+
+    `width` multiplies the filters of every row of the table but the last, rounded to the nearest
+    whole number. Weights grow about as its square: two nets of width 0.7 have those of one.
+    """
     trunk = nn.Sequential()
-    stem, width = [], channels
-    for filters in STEM:
-        stem += [nn.Conv2d(width, filters, 3, padding=1), keras_batch_norm(filters), nn.ReLU6()]
-        width = filters
+    stem, before = [], channels
+    for filters in (round(width * filters) for filters in STEM):
+        stem += [nn.Conv2d(before, filters, 3, padding=1), keras_batch_norm(filters), nn.ReLU6()]
+        before = filters
     blocks = []
-    for filters, stride in zip(FILTERS, STRIDES, strict=True):
-        blocks.append(InvertedBottleneck(width, filters, stride))
-        width = filters
+    for filters, stride in zip((round(width * f) for f in FILTERS), STRIDES, strict=True):
+        blocks.append(InvertedBottleneck(before, filters, stride))
+        before = filters
     trunk.add_module("stem", nn.Sequential(*stem))
     trunk.add_module("blocks", nn.Sequential(*blocks))
     # the paper's last row is a 1x1 convolution, so the means become maps of one pixel again
     head = nn.Sequential(
         GlobalAveragePool(),
         nn.Unflatten(1, (-1, 1, 1)),
-        nn.Conv2d(width, num_classes, 1, bias=False),
+        nn.Conv2d(before, num_classes, 1, bias=False),
         nn.Flatten(),
     )
     trunk.add_module("head", head)

@@ -81,10 +81,12 @@ def _audited(published: papers.Count, notes: dict[str, int]) -> dict[str, str]:
         net = create(**published.experiment)
     torch_way, keras_way, own_way = (count(net, way) for way in ("torch", "keras", "paper"))
     match = "yes" if own_way == published.value else "no"
-    variant = published.experiment.get("variant")
+    own = [str(published.experiment.get("variant", ""))]
+    own += [f"width {net.options['width']}"] if "width" in net.options else []
+    named = ", ".join(filter(None, own))
     channels = net.inputs.replace("gray", "RGB" if net.color_channels == 3 else "gray", 1)
     return {
-        "name": f"{net.name} ({variant})" if variant else net.name,
+        "name": f"{net.name} ({named})" if named else net.name,
         "paper": published.paper,
         "inputs": channels + (" parallel" if net.options["fusion"] == "parallel" else ""),
         "size": str(net.input_size),

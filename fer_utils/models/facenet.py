@@ -24,7 +24,7 @@ class FaceNet(nn.Module):
             saved file's keys begin with this name.
         color_channels: 1 for a net that looks at grey, 3 for one that looks at RGB.
         scaling: what is done to the channels last.
-        options: the rest of what `models.create` was asked for (fusion, stl, variant).
+        options: the rest of what `models.create` was asked for (fusion, stl, variant, width).
         frozen: modules that `models.freeze_base` has taken out of training.
     """
 

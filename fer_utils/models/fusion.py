@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from fer_utils.errors import FerError
+from fer_utils.inputs import DERIVATIVES, derivatives
 from fer_utils.models.layers import SpatialTransformer
 
 FUSIONS = ("concat", "parallel")
@@ -35,12 +36,7 @@ class Parallel(nn.Module):
 
 def stream_widths(inputs: str, color_channels: int = 1) -> dict[str, int]:
     """Return the kinds of channel and how many each has, in the order of `inputs.Channels`."""
-    widths = {"gray": color_channels}
-    if "sobel" in inputs:
-        widths["sobel"] = 2
-    if "laplacian" in inputs:
-        widths["laplacian"] = 1
-    return widths
+    return {"gray": color_channels} | {kind: DERIVATIVES[kind] for kind in derivatives(inputs)}
 
 
 def check_fusion(inputs: str, fusion: str) -> None:
@@ -50,7 +46,7 @@ def check_fusion(inputs: str, fusion: str) -> None:
     if fusion == "parallel" and inputs == "gray":
         raise FerError(
             "fusion='parallel' needs something to run in parallel, and inputs='gray' is one stream "
-            "only. Choose inputs with sobel or laplacian, or fusion='concat'."
+            "only. Choose inputs with sobel, magnitude or laplacian, or fusion='concat'."
         )
 
 

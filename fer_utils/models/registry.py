@@ -27,7 +27,8 @@ class Architecture:
     """How to build a trunk, and what it accepts.
 
     Attributes:
-        build: makes the trunk from channels, classes, size (and variant, where there are any).
+        build: makes the trunk from channels, classes, size (and variant or width, where it has
+            them).
         input_size: the paper's; `smallest` is the least it can take.
         paper: key of the paper, also of its training recipe; the kit's own net has a recipe only.
         convention: how that paper counts parameters, an entry of `counting.CONVENTIONS`.
@@ -35,6 +36,7 @@ class Architecture:
         fixed: takes no other size than its own.
         scaling: of the channels, last thing before the trunk.
         variants: names of its variants, the default first.
+        widths: its filters can be multiplied by a factor.
     """
 
     build: Callable[..., nn.Module]
@@ -46,10 +48,13 @@ class Architecture:
     fixed: bool = False
     scaling: Scaling = SYMMETRIC
     variants: tuple[str, ...] = ()
+    widths: bool = False
 
 
 ARCHITECTURES = {
-    "bottleneck_065m": Architecture(bottleneck_065m, 64, 16, "pandey2019", "no batch norm"),
+    "bottleneck_065m": Architecture(
+        bottleneck_065m, 64, 16, "pandey2019", "no batch norm", widths=True
+    ),
     "custom_kdef": Architecture(vgg.custom_kdef, 224, 16, "borgalli2022", color_channels=3),
     "deep_emotion": Architecture(deep_emotion, SIDE, SIDE, "minaee2019", fixed=True),
     "inception_resnet_v2": Architecture(
@@ -86,6 +91,7 @@ def create(
     fusion: str | None = "concat",
     stl: bool = False,
     variant: str | None = None,
+    width: float = 1.0,
     base_weights: str | Path | None = None,
 ) -> FaceNet:
     """Build an untrained network.
@@ -104,6 +110,9 @@ def create(
         stl: put a spatial transformer before each network.
         variant: of mini_xception, "arriaga" (default) or "alessi2019"; of small_resnet, "narrow"
             (default), "wide" or "deep"; None for the others.
+        width: of bottleneck_065m: factor on its filters, each then rounded to the nearest whole
+            number, from 0.1 to 4. With 0.7 the two nets of a parallel one (gray+laplacian or
+            gray+sobel) have 0.65 million parameters together.
         base_weights: for the convolutional base of vgg16_gap, vgg_face or inception_resnet_v2:
             a .safetensors file, or "imagenet" (vgg16_gap), fetched through torchvision; see
             `backbones.load_backbone`.
@@ -120,14 +129,16 @@ def create(
     check_fusion(inputs, fusion)
     _check_size(name, known, size)
     options = {"fusion": fusion, "stl": stl}
-    variants = {}
+    own: dict[str, str | float] = {}
     if known.variants or variant is not None:
-        variants = {"variant": _check_variant(name, known, variant)}
+        own["variant"] = _check_variant(name, known, variant)
+    if width != 1:
+        own["width"] = _check_width(name, known, width)
     if base_weights is not None:
         backbones.check_backbone(name, inputs, base_weights)
 
     def build(channels: int) -> nn.Module:
-        return known.build(channels, len(classes), size, **variants)
+        return known.build(channels, len(classes), size, **own)
 
     # inside, the seed decides; outside, torch's generator goes on as if nothing had been drawn
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
@@ -142,7 +153,7 @@ def create(
         size,
         color_channels=known.color_channels,
         scaling=known.scaling,
-        options={**options, **variants},
+        options={**options, **own},
     )
     if base_weights is not None:
         backbones.load_backbone(net, base_weights)
@@ -170,6 +181,14 @@ def paper(name: str) -> str:
     return _pick(name).paper
 
 
+def variant_of(name: str, paper: str) -> str | None:
+    """Return the variant of an architecture that is a paper's own; None where it has none.
+
+    mini_xception has one: alessi2019's.
+    """
+    return paper if paper in _pick(name).variants else None
+
+
 def _pick(name: str) -> Architecture:
     if name not in ARCHITECTURES:
         raise FerError(f"no architecture called {name!r}.{nearest(name, names())}")
@@ -193,3 +212,12 @@ def _check_variant(name: str, known: Architecture, variant: str | None) -> str:
     if variant not in known.variants:
         raise FerError(f"{name} has no variant {variant!r}.{nearest(variant, known.variants)}")
     return variant
+
+
+def _check_width(name: str, known: Architecture, width: float) -> float:
+    if not known.widths:
+        able = ", ".join(name for name in names() if ARCHITECTURES[name].widths)
+        raise FerError(f"{name} has one width only; leave width={width!r} out, or take {able}.")
+    if not isinstance(width, int | float) or not 0.1 <= width <= 4:
+        raise FerError(f"width={width!r}: a factor on the filters, from 0.1 to 4.")
+    return float(width)

@@ -13,7 +13,7 @@ class Scaling:
     Attributes:
         scale: one factor, or one for each of red, green and blue.
         shift: what is then taken away, likewise.
-        derivatives: factor of the Sobel and Laplacian channels, which are centred at 0 already.
+        derivatives: factor of the derivatives' channels, which have their 0 already.
         blue_first: the colors enter in the order blue, green, red (scale and shift likewise).
     """
 

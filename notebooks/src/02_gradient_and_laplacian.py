@@ -362,14 +362,34 @@ plain = models.count(models.create("mini_xception"))
 for name in inputs.INPUTS:
     net = models.create("mini_xception", inputs=name)
     channels, count = net.prepare(picture / 255).shape[1], models.count(net)
-    print(f"{name:21} {channels} channels, {count:,} parameters, {count - plain:3d} more")
+    print(f"{name:24} {channels} channels, {count:,} parameters, {count - plain:3d} more")
 print("by hand: 8 filters x 3 x 3 =", 8 * 3 * 3, "for each channel added")
 
 # %% [markdown]
 # **Interpret.** Only the first layer sees the channels, so each adds 8 x 3 x 3 weights and nothing
-# else changes: about a tenth of a per cent. Sobel counts as two channels, x and y. `pandey2019`
-# also runs the derivatives through a *parallel* network of their own, which doubles the parameters.
-# How to compare that fairly is the question of a later section.
+# else changes: about a tenth of a per cent. `sobel` is two channels, x and y, and `magnitude` is
+# one, their length. `pandey2019` has both: its Tables II and IV take "gradients in 2 directions",
+# its Fig. 2b and the "Gradient" rows of Table I one gradient picture. Which one it does not say;
+# the kit takes the length. From x and y the next layer could not make the length, which is not
+# linear; from the length nothing can make x and y.
+#
+# `pandey2019` also runs the derivatives through a *parallel* network of their own, which doubles
+# the parameters. How to compare that fairly is the question of a later section.
+#
+# Training needs the derivative of every channel. The length is the root of x squared plus y
+# squared, and where the face is flat, x and y are 0: the root's derivative divides by 0. One such
+# pixel would make every gradient NaN. The length has a tip there, as |x| has at 0, and no
+# derivative; the kit says 0.
+
+# %%
+flat = torch.full((1, 1, 8, 8), 0.5, requires_grad=True)
+inputs.gradient_magnitude(flat).sum().backward()
+print("the module's gradient of a flat picture:", flat.grad.abs().max().item())
+flat.grad = None
+torch.hypot(inputs.sobel_x(flat), inputs.sobel_y(flat)).sum().backward()
+print("the plain root's is NaN everywhere:", bool(flat.grad.isnan().all()))
+
+# %% [markdown]
 #
 # ## Does it help?
 #
@@ -472,8 +492,9 @@ print("weights that training may change:", models.count(learned))
 # | 2 learned, start at Sobel | filters that start as Sobel's and may move away | one |
 # | parallel | the fixed filters | two narrow ones: picture and derivatives apart |
 #
-# Why narrow ones? The module's parallel networks have full width, as the name of the rows in Table
-# I of `pandey2019` suggests, and two networks have twice the parameters:
+# Why narrow ones? Unless they are told otherwise, the module's parallel networks have full width,
+# as the names of the rows in Table I of `pandey2019` suggest, and two networks have twice the
+# parameters:
 
 # %%
 for fusion in ("concat", "parallel"):
@@ -484,8 +505,17 @@ for fusion in ("concat", "parallel"):
 # If the second one wins, is it the derivative or the size? Table IV of the paper prints 0.65
 # million for concatenated and parallel networks alike; two full ones would have twice as many, and
 # whether it narrowed them it does not say. Here the two networks of a parallel row are narrowed
-# until both together have about as many parameters as one.
-#
+# until both together have about as many parameters as one. A layer from n channels to n has n x n
+# weights per pixel of its kernel, so seven tenths of the filters have half the weights (0.7 x 0.7 =
+# 0.49). The paper's own net takes that factor as `width`:
+
+# %%
+options = {"num_classes": 8, "inputs": "gray+sobel"}
+for change in ({}, {"fusion": "parallel"}, {"fusion": "parallel", "width": 0.7}):
+    net = models.create("bottleneck_065m", **options, **change)
+    print(f"{models.count(net, 'paper'):9,}", *change.values())
+
+# %% [markdown]
 # **Predict.** Write down two numbers. How many points will the best row be above the plain grey one?
 # And how far apart will the three runs of *one* row be, which differ in nothing but the seed?
 #

@@ -3,15 +3,17 @@
 #
 # **You will be able to**
 #
-# - compute the loss and its gradient by hand, and write a training loop in some twenty lines;
-# - train from a recipe with `train.fit`, watch it, and say what each part of the recipe brings;
+# - compute the loss, its gradient and a step of Adam by hand, and write a training loop in some
+#   twenty lines;
+# - train from a recipe with `train.fit`, watch it, choose a number of it on validation data, and
+#   say what each part of it brings;
 # - choose an epoch honestly, and say how much the best of many flatters;
 # - repeat a training exactly, resume one that was interrupted, and recognise one that diverged.
 #
 # **Read first:** [03 Architectures](03_architectures.ipynb). The papers are alessi2019 and
 # minaee2019.
 #
-# **Time:** 60 minutes on a laptop CPU, of which the cells compute about two.
+# **Time:** 60 minutes on a laptop CPU, of which the cells compute two to three.
 
 # %% [markdown]
 # ## Set-up
@@ -224,6 +226,116 @@ print("validation works at once:", history.best["valid_accuracy"] > as_it_is + 0
 # The same course. What `fit` adds is what the twenty lines lack: validation, the best epoch,
 # augmentation, L2, a state to resume from, and a watch over losses that are no numbers any more.
 #
+# ## Adam by hand
+#
+# alessi2019 prints its optimiser as five equations. With the gradient g, the rate eta and the step's
+# number t = 1, 2, ...:
+#
+# $$m_t = \beta_1 m_{t-1} + (1 - \beta_1)\, g_t, \qquad
+# v_t = \beta_2 v_{t-1} + (1 - \beta_2)\, g_t^2,$$
+#
+# $$\hat m_t = \frac{m_t}{1 - \beta_1^t}, \qquad \hat v_t = \frac{v_t}{1 - \beta_2^t}, \qquad
+# w_t = w_{t-1} - \eta\, \frac{\hat m_t}{\sqrt{\hat v_t} + \epsilon}.$$
+#
+# m is a running mean of the gradients and v one of their squares, for every weight by itself. Both
+# start at 0 and are too small at first; the hats repair that.
+
+
+# %%
+def adam(w, gradient_of, steps, rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8):
+    m, v = np.zeros_like(w), np.zeros_like(w)
+    for t in range(1, steps + 1):
+        g = gradient_of(w)
+        m = beta1 * m + (1 - beta1) * g
+        v = beta2 * v + (1 - beta2) * g**2
+        m_hat = m / (1 - beta1**t)
+        v_hat = v / (1 - beta2**t)
+        w = w - rate * m_hat / (np.sqrt(v_hat) + epsilon)
+    return w
+
+
+# %% [markdown]
+# We let it train the matrix W of above, on all 2,000 faces at every step. Its gradient again:
+
+
+# %%
+def gradient_of(W):
+    p = np.exp(x @ W)
+    p /= p.sum(1, keepdims=True)
+    return x.T @ (p - y) / len(x)
+
+
+# %% [markdown]
+# **Predict.** Some entries of the gradient are more than a hundred times as large as others. The
+# steps of plain gradient descent differ as much. By how much do Adam's first steps differ?
+#
+# **Run** the cells. Then ten steps, and the same ten by torch.
+
+# %%
+sizes = np.abs(gradient)
+first = np.abs(adam(W, gradient_of, steps=1))
+print("the largest gradient is > 100 times the smallest:", sizes.max() > 100 * sizes.min())
+alike = (np.abs(first / 1e-3 - 1) < 0.01).mean()
+print("first steps that are the rate, to 1 %: nearly all:", alike > 0.95)
+
+# %% [markdown]
+# torch's optimiser takes the gradient that `backward` leaves beside the weights:
+
+# %%
+weights = torch.zeros(W.shape, dtype=torch.double, requires_grad=True)
+optimizer = torch.optim.Adam([weights], lr=1e-3)
+for _ in range(10):
+    optimizer.zero_grad()
+    F.cross_entropy(torch.tensor(x) @ weights, torch.tensor(learn.labels)).backward()
+    optimizer.step()
+
+# %% [markdown]
+# Ours beside it:
+
+# %%
+ours = adam(W, gradient_of, steps=10)
+print("ten steps, torch agrees:", np.allclose(ours, weights.detach(), rtol=0, atol=1e-8))
+
+# %% [markdown]
+# **Interpret.** At t = 1 the hats are g and g squared, so the step is eta g / |g|: its length is the
+# rate, whatever the gradient's, and only its sign is left. Later a weight whose gradients agree keeps
+# that length, and one whose gradients change their sign takes shorter steps, since m shrinks and v
+# does not. A rate of 0.001 says how far a weight may go in a step. That is why it fits so many
+# networks.
+#
+# ## Adam or SGD?
+#
+# minaee2019 trains by "stochastic gradient descent approach (more specifically Adam optimizer)".
+# Plain stochastic gradient descent (SGD) is the step of above: rate x gradient of a batch.
+#
+# **Predict.** SGD from the same first weights, with the same batches. With Adam's rate of 0.001,
+# will its loss over the first epoch be lower than Adam's, about the same, or higher? And with 0.01?
+#
+# **Run** the cells. Adam's loss is that of our own loop.
+
+
+# %%
+def epoch_of_sgd(rate):
+    torch.manual_seed(0)  # the order of the faces, too
+    net = models.create("mini_xception", seed=0)
+    return one_epoch(net, torch.optim.SGD(net.parameters(), lr=rate))
+
+
+# %% [markdown]
+# One epoch for each rate:
+
+# %%
+slow, faster = epoch_of_sgd(0.001), epoch_of_sgd(0.01)
+print("SGD at Adam's rate is behind by more than 0.05:", slow > losses[0] + 0.05)
+print("at ten times the rate it is lower:", faster < slow)
+
+# %% [markdown]
+# **Interpret.** The same number, two meanings. SGD's step is as long as the gradient makes it, so
+# its rate must be found for each network and each loss; Adam's hardly asks. That makes Adam
+# convenient and not better: compare two optimisers only with a rate chosen for each.
+# The kit's recipe `small_resnet` is SGD at 0.1 with momentum, and its best network for photographs
+# came from it.
+#
 # ## A recipe is data
 #
 # A `Recipe` says what `train.fit` does. This is alessi2019's:
@@ -418,6 +530,99 @@ print("without L2, smaller than at the start:", squares(without) < 0.95 * start)
 # **Interpret.** Without the term the sum hardly moves in three epochs; with it the weights
 # shrink. Whether that helps on new faces is another question, which a run of three
 # epochs cannot answer.
+#
+# ## Choosing lambda
+#
+# "The regularization weight, lambda, is tuned on the validation set" (minaee2019), and no value is
+# given. To tune is to try: train once for each of some values, and keep the one that does best on
+# the validation faces.
+#
+# Deep-Emotion itself takes minutes per training. But its term speaks of the last two layers only.
+# So we take the convolutions of the kit's Deep-Emotion for photographs as they are, compute what
+# they see in every face once, and train new last layers on that. (On `fer2013` these convolutions
+# know the training faces.)
+
+# %%
+deep = models.pretrained("deep_emotion_fer2013")
+with torch.no_grad():
+    seen, seen_valid = (
+        deep.trunk.features(deep.trunk.transformer(deep.prepare(part.pictures())))
+        for part in (few, valid)
+    )
+print("of each face:", tuple(seen.shape[1:]), "numbers")
+
+# %% [markdown]
+# One training is 60 steps, each on all of `few`:
+
+
+# %%
+def last_layers(l2):
+    head = models.create("deep_emotion", classes=few.classes, seed=0).trunk.head
+    optimizer = torch.optim.Adam(head.parameters(), lr=5e-3)
+    torch.manual_seed(0)  # dropout
+    for _ in range(60):
+        squared = sum(head[layer].weight.square().sum() for layer in (2, 4))
+        loss = F.cross_entropy(head(seen), torch.tensor(few.labels)) + l2 * squared
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return head.eval()
+
+
+# %% [markdown]
+# **Predict.** Five values from 0 to 0.1. Draw two curves over lambda, the accuracy on the training
+# faces and on the validation faces. Where is each highest?
+#
+# **Run** the cells. First what counts the right answers:
+
+
+# %%
+def score(head, maps, faces):
+    right = head(maps).argmax(1) == torch.tensor(faces.labels)
+    return evaluate.Accuracy(int(right.sum()), len(faces))
+
+
+# %% [markdown]
+# Then the five trainings, a second for each:
+
+# %%
+tried = {l2: last_layers(l2) for l2 in (0, 1e-4, 1e-3, 1e-2, 1e-1)}
+on_few = [score(head, seen, few) for head in tried.values()]
+on_valid = [score(head, seen_valid, valid) for head in tried.values()]
+
+# %% [markdown]
+# How far do the five differ, for the eyes of 500 faces?
+
+# %%
+best = max(on_valid, key=lambda accuracy: accuracy.value)
+print("others in the best one's interval:", sum(a.value > best.low for a in on_valid) > 1)
+print("0.1 is not among them:", on_valid[-1].value < best.low)
+
+# %% [markdown]
+# The bars are the 95 % intervals of 500 faces.
+
+# %%
+figure, ax = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
+values = [accuracy.value for accuracy in on_valid]
+bars = [[a.value - a.low for a in on_valid], [a.high - a.value for a in on_valid]]
+ax.errorbar(range(5), values, bars, fmt="o-", color="#20457c", capsize=3, label="validation")
+ax.plot(range(5), [a.value for a in on_few], "s--", color="#8c8c8c", label="training")
+ax.set(xticks=range(5), xticklabels=tried, xlabel="lambda", ylabel="accuracy", ylim=(0, 1.02))
+ax.legend(frameon=False)
+plots.show(
+    figure,
+    alt="Accuracy against lambda: on training faces it starts high and falls; on validation faces "
+    "it is level within the bars up to 0.01. At 0.1 both are low.",
+)
+
+# %% [markdown]
+# **Interpret.** On the training faces the term can only cost: it keeps weights from the values that
+# fit best. At 0.1 it wins, the weights go to nearly nothing, and every face gets the most frequent
+# answer. Between the other values the validation faces hardly decide: their points lie within each
+# other's bars, and another seed may order them anew. So a coarse grid, each value ten times the one
+# before, is as fine as 500 faces can see. The recipe's 0.001 lies in the level part, where it does
+# not matter much which value one takes. And the winner's validation accuracy is the best of five
+# looks at the same faces: it is no estimate of anything. What that costs is the next section.
 #
 # ## Which epoch do we keep?
 #
@@ -808,9 +1013,10 @@ print(f"gradient {gradient[1000, 3]:.5f}")
 # ## Recap
 #
 # - Cross-entropy is minus the logarithm of the right class's probability (ln 7 for a network that
-#   knows nothing), its gradient for the logits is p - y, and a training loop repeats one step of it.
+#   knows nothing), its gradient for the logits is p - y, and a training loop repeats one step of it;
+#   Adam makes every weight's step about as long as the rate.
 # - A recipe is data: decay makes steps smaller, augmentation makes faces different in every epoch,
-#   L2 makes weights smaller. What a part brings is a difference between runs, several of each; one run
+#   L2 makes weights smaller, by a lambda that validation data choose only roughly. What a part brings is a difference between runs, several of each; one run
 #   of each shows the seed.
 # - Choose the epoch on validation and look at the test split once; on 500 faces the best of 80 equal
 #   epochs looks up to five points better than it is.

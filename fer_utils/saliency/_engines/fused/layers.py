@@ -61,7 +61,7 @@ def mirrored(i, side):
 @compiled
 def make_channels(arena, maps, box, shade):
     """Scale the picture, and take its derivatives, in a box; see `inputs.Channels`."""
-    scale, shift, derivatives, sobel, laplacian = shade
+    scale, shift, derivatives, sobel, magnitude, laplacian = shade
     top, bottom, left, right = box
     picture, row, side = maps[PICTURE, ORIGIN], maps[PICTURE, ROW], maps[PICTURE, SIDE]
     for y in range(top, bottom):
@@ -74,21 +74,26 @@ def make_channels(arena, maps, box, shade):
         for x in range(left, right):
             arena[target] = arena[here + x] * scale - shift
             target += 1
-            if not (sobel or laplacian):
+            if not (sobel or magnitude or laplacian):
                 continue
             before, after = mirrored(x - 1, side), mirrored(x + 1, side)
-            if sobel:
-                arena[target] = derivatives * (
+            if sobel or magnitude:
+                across = derivatives * (
                     (arena[above + after] - arena[above + before])
                     + 2 * (arena[here + after] - arena[here + before])
                     + (arena[below + after] - arena[below + before])
                 )
-                arena[target + 1] = derivatives * (
+                down = derivatives * (
                     (arena[below + before] - arena[above + before])
                     + 2 * (arena[below + x] - arena[above + x])
                     + (arena[below + after] - arena[above + after])
                 )
+            if sobel:
+                arena[target], arena[target + 1] = across, down
                 target += 2
+            if magnitude:
+                arena[target] = np.sqrt(across * across + down * down)
+                target += 1
             if laplacian:
                 arena[target] = derivatives * (
                     (arena[above + x] + arena[below + x])

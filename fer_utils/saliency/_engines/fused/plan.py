@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fer_utils.inputs import channel_count
+from fer_utils.inputs import DERIVATIVES, channel_count
 from fer_utils.saliency._engines.fused.structure import Structure
 from fer_utils.saliency._engines.fused.weights import Places, padded
 
@@ -50,7 +50,8 @@ class Program(NamedTuple):
         features: likewise.
         answers: likewise.
         head: likewise.
-        shade: (scale, shift, factor of derivatives, has Sobel, has Laplacian), see `Scaling`.
+        shade: (scale, shift, factor of derivatives, has Sobel, magnitude, Laplacian), see
+            `Scaling`.
     """
 
     weights: np.ndarray
@@ -60,7 +61,7 @@ class Program(NamedTuple):
     features: int
     answers: int
     head: tuple[int, int, int, int]
-    shade: tuple[np.float32, np.float32, np.float32, bool, bool]
+    shade: tuple[np.float32, np.float32, np.float32, bool, bool, bool]
 
 
 @dataclass
@@ -149,7 +150,8 @@ def make_program(structure: Structure, plan: Plan, weights: np.ndarray) -> Progr
     net = structure.net
     scale, shift = np.float32(net.scaling.scale[0]), np.float32(net.scaling.shift[0])
     derivatives = np.float32(net.scaling.derivatives)
-    shade = (scale, shift, derivatives, "sobel" in net.inputs, "laplacian" in net.inputs)
+    sobel, magnitude, laplacian = (kind in net.inputs for kind in DERIVATIVES)
+    shade = (scale, shift, derivatives, sobel, magnitude, laplacian)
     places = (plan.scratch, plan.features, plan.answers)
     return Program(weights, plan.maps, plan.steps, *places, plan.head, shade)
 
