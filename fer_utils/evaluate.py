@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
-from fer_utils.models.answers import check_logits, classes_of, device_of, evaluating
+from fer_utils.models.answers import as_pictures, check_logits, classes_of, device_of, evaluating
 
 if TYPE_CHECKING:
     from fer_utils.data.faceset import FaceSet
@@ -202,7 +202,7 @@ def evaluate(
 def predict(
     net: nn.Module, images: Tensor | np.ndarray, *, batch: int = 256, progress: bool = False
 ) -> Tensor:
-    """Return logits, float32 (N, K), of uint8 images (N, C, H, W).
+    """Return logits, float32 (N, K), of uint8 images (N, C, H, W), or of `models.features`.
 
     Of an array no more than a batch is copied, so a memory-mapped one may be larger than the
     memory. Every module's training mode is put back afterwards.
@@ -218,7 +218,7 @@ def predict(
             part = images[start : start + batch]
             if isinstance(part, np.ndarray):
                 part = torch.from_numpy(np.array(part))
-            logits = net(part.to(device).float() / 255)
+            logits = net(as_pictures(part.to(device)))
             parts.append(check_logits(logits, len(part), finite=False).float())
     return torch.cat(parts)
 

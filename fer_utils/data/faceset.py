@@ -74,9 +74,7 @@ class FaceSet:
         self._check()
 
     def _check(self) -> None:
-        if self.images.ndim != 4 or self.images.dtype != np.uint8:
-            found = f"{self.images.dtype} {self.images.shape}"
-            raise FerError(f"{self.name}: images must be uint8 (N, C, H, W), found {found}")
+        self._check_images()
         per_face = {name: getattr(self, name) for name in _PER_FACE}
         for name, value in (per_face | self.columns).items():
             if value is not None and (value.ndim == 0 or len(value) != len(self.images)):
@@ -98,6 +96,11 @@ class FaceSet:
                 f"{self.name}: votes of shape {self.votes.shape} do not fit "
                 f"{len(self.vote_names)} vote names"
             )
+
+    def _check_images(self) -> None:
+        if self.images.ndim != 4 or self.images.dtype != np.uint8:
+            found = f"{self.images.dtype} {self.images.shape}"
+            raise FerError(f"{self.name}: images must be uint8 (N, C, H, W), found {found}")
 
     def __len__(self) -> int:
         """Return N."""

@@ -20,8 +20,9 @@ from tqdm.auto import tqdm
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for, predict
+from fer_utils.models.transfer import Features
 from fer_utils.train import checkpoint
-from fer_utils.train.augment import draw_mix
+from fer_utils.train.augment import Augmentation, draw_mix
 from fer_utils.train.cpu import prepared, strided_depthwise_in_float32
 from fer_utils.train.cuda_graphs import Recorder
 from fer_utils.train.history import History
@@ -126,7 +127,7 @@ def fit(
         net: a net with `.classes`, from pictures in [0, 1] to logits. Parameters with
             requires_grad=False are frozen: they keep their values to the bit, and a batch norm
             in a part that is wholly frozen works as in evaluation and keeps its statistics.
-        train: faces to learn from.
+        train: faces to learn from; or, for a `models.head`, the `models.features` of faces.
         valid: faces that choose the epoch to keep; never used for learning.
         recipe: an entry of `RECIPES`, or one's own.
         epochs: overrides the recipe's; early stopping may still end the run before.
@@ -156,9 +157,11 @@ def fit(
     Raises:
         FerError: an empty split, a class without faces to learn from, a net whose parameters
             are all frozen, an unknown precision, graphs without a GPU, votes that are not there
-            or that the net has no outputs for, or an `out` that holds another run.
+            or that the net has no outputs for, features that a recipe wants to augment, or an
+            `out` that holds another run.
     """
     check_splits(net, train, valid)
+    check_augmentation(train, recipe)
     if precision not in PRECISIONS:
         raise FerError(f"precision={precision!r} is not one of: {', '.join(PRECISIONS)}.")
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -198,6 +201,16 @@ def check_splits(net: nn.Module, train: FaceSet, valid: FaceSet) -> None:
         raise FerError(
             f"no training face of class {', '.join(missing)}: a net cannot learn what it never "
             "sees. Create the net with classes=... for the classes there are, or add faces."
+        )
+
+
+def check_augmentation(train: FaceSet, recipe: Recipe) -> None:
+    """Raise a FerError where pictures would have to be changed and are not there any more."""
+    if isinstance(train, Features) and recipe.augmentation != Augmentation():
+        raise FerError(
+            f"the features of {train.name} were computed once, from faces as they are; a recipe "
+            "that augments cannot change them: replace(recipe, augmentation=Augmentation()), or "
+            "train the whole net with its base frozen."
         )
 
 

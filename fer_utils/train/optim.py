@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import (
 from torch.optim.swa_utils import AveragedModel
 
 from fer_utils.errors import FerError
+from fer_utils.models.answers import as_pictures
 from fer_utils.train.recipes import Recipe
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -183,7 +184,7 @@ def measure_batch_norm(net: nn.Module, images: Tensor, batch: int) -> None:
     chosen = images[:: max(1, len(images) // MEASURED)]  # evenly spaced: nothing is drawn
     for pictures in chosen.split(batch) if norms else ():
         if len(pictures) > 1:  # one picture has no variance
-            net(pictures.float() / 255)
+            net(as_pictures(pictures))
     for norm, momentum in norms:
         norm.momentum = momentum
         norm.eval()
