@@ -21,8 +21,8 @@ class TrainingData(NamedTuple):
     """The training faces on the device.
 
     Attributes:
-        images: uint8 (N, C, H, W), or features; a batch becomes float when it is its turn, so that the
-            whole data set takes a quarter of the memory.
+        images: uint8 (N, C, H, W), or features; a batch becomes float when it is its turn, so that
+            the whole data set takes a quarter of the memory.
         labels: int64 (N,).
         targets: what is to be learned: the labels again, or soft labels, i.e. probabilities of
             the classes, float (N, K).
