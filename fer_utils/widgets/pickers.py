@@ -8,7 +8,7 @@ import ipywidgets as ui
 import numpy as np
 import torch
 
-from fer_utils import data, models, plots
+from fer_utils import data, models
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.inputs import INPUTS
@@ -186,9 +186,9 @@ class Trainer(ui.VBox):
         forms = super()._repr_mimebundle_(**kwargs)
         if not self.rows:
             return forms, {}
-        name, last = list(self.rows.items())[-1]
-        figure: plots.Picture = live_figure(last.history, len(last.history.epochs))
-        still, metadata = bundle(figure, f"{name}. {figure.alt}")
+        history = list(self.rows.values())[-1].history
+        figure = live_figure(history, len(history.epochs))
+        still, metadata = bundle(figure, f"The last training. {figure.alt}")
         return {**forms, "image/png": still["image/png"]}, metadata
 
 

@@ -186,6 +186,7 @@ widgets.occlusion_explorer(everyone, {f"mini_xception_{DATASET}": net})
 # | [02 Gradient and Laplacian](02_gradient_and_laplacian.ipynb) | What are edges, and does a network need them served? |
 # | [03 Architectures](03_architectures.ipynb) | What is inside the network you just asked, parameter by parameter? |
 # | [04 Training](04_training.ipynb) | How did it learn, and when should one stop? |
+# | [05 Every architecture](05_every_architecture.ipynb) | Do the networks of the papers all learn, and what when one does not? |
 # | [06 Confusion and precision](06_confusion_and_precision.ipynb) | Which expressions does it mix up, and how good is "good"? |
 # | [07 Occlusion saliency](07_occlusion_saliency.ipynb) | What did the square really measure, and can it be wrong? |
 # | [08 Saliency compared](08_saliency_compared.ipynb) | There are many ways to draw such a map: which one tells the truth? |
