@@ -164,11 +164,12 @@ def head(net: FaceNet) -> Head:
 
 
 def _base_and_head(net: FaceNet) -> tuple[nn.Sequential, nn.Sequential]:
-    parts = [name for name, _ in net.trunk.named_children()]
+    parts = dict(net.trunk.named_children())
     if not isinstance(net.trunk, nn.Sequential) or "head" not in parts:
         raise FerError(
             f"{net.name} is not one base with one head behind it: networks in parallel, behind a "
             "spatial transformer or from elsewhere have no features to keep. Freeze what should "
             "not learn and train the whole net."
         )
-    return net.trunk[: parts.index("head")], net.trunk[parts.index("head") :]
+    layers, at = list(parts.values()), list(parts).index("head")
+    return nn.Sequential(*layers[:at]), nn.Sequential(*layers[at:])
