@@ -20,9 +20,13 @@ import csv
 import functools
 import io
 import json
+import re
 from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
 
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 
 from fer_lab.experiments.experiment import Experiment
@@ -82,11 +86,29 @@ def parts() -> dict[str, data.FaceSet]:
     return {**split, "train": everyone.take(kept)}
 
 
+def forget_peak() -> None:
+    """Let the peak of the memory in use begin anew (on Linux and on a GPU)."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+    elif Path("/proc/self/clear_refs").exists():
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_megabytes() -> int | None:
+    """Return the largest memory in use since `forget_peak`; None where the system does not say."""
+    if torch.cuda.is_available():
+        return round(torch.cuda.max_memory_allocated() / 1e6)
+    status = Path("/proc/self/status")
+    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    return round(int(found[1]) * 1024 / 1e6) if found else None
+
+
 def run(arm: Arm, seed: int) -> dict | None:
     """Train and score one net; None where Ctrl-C ended it early."""
     faces = parts()
+    forget_peak()
     net = models.create(arm.name, classes=faces["train"].classes, input_size=arm.size, seed=seed)
-    result = train.measured(
+    history = train.fit(
         net,
         faces["train"],
         faces["valid"],
@@ -96,10 +118,10 @@ def run(arm: Arm, seed: int) -> dict | None:
         progress=False,
         precision=PRECISION,
     )
-    history = result.history
     if history.stopped.startswith("interrupted"):
         return None
     found = evaluate(net, faces["test"])
+    seconds = [epoch["seconds"] for epoch in history.epochs]
     return {
         "arm": arm.name,
         "seed": seed,
@@ -107,14 +129,14 @@ def run(arm: Arm, seed: int) -> dict | None:
         "parameters": models.count(net, "paper"),
         "epochs": len(history.epochs),
         "best_epoch": history.best_epoch,
-        "valid_loss": result.loss,
+        "valid_loss": history.best["valid_loss"],
         "correct": found.accuracy.correct,
         "n": found.accuracy.n,
         "valid_accuracy": [epoch["valid_accuracy"] for epoch in history.epochs],
-        "first_seconds": result.first_seconds,
-        "later_seconds": result.later_seconds,
-        "peak_mb": result.peak_mb,
-        "device": result.device,
+        "first_seconds": seconds[0],
+        "later_seconds": median(seconds[1:] or seconds),
+        "peak_mb": peak_megabytes(),
+        "device": str(next(net.parameters()).device),
     }
 
 

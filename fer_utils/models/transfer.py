@@ -5,19 +5,20 @@ epoch: `features` computes them once (mazen2021's bottleneck features), `head` l
 Source: mazen2021 (VGG-Face) and borgalli2022 (VGG16 and InceptionResNetV2 trained on ImageNet).
 """
 
-from dataclasses import fields
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.models.answers import as_pictures, device_of, evaluating
 from fer_utils.models.facenet import FaceNet, class_names
 from fer_utils.models.fusion import networks
 from fer_utils.models.layers import start_like_keras
+
+if TYPE_CHECKING:
+    from fer_utils.data.faceset import FaceSet, Features
 
 
 def freeze_base(net: FaceNet) -> FaceNet:
@@ -88,28 +89,7 @@ def _replace_last_layer(network: nn.Module, outputs: int) -> None:
     network.set_submodule(path, new.to(last.weight.dtype))
 
 
-class Features(FaceSet):
-    """Labelled faces as a frozen base sees them; `fit` and `evaluate` take them with a `head`.
-
-    All that a FaceSet has but the pictures: `images` are the features, float32 (N, ...).
-    """
-
-    def _check_images(self) -> None:
-        if self.images.ndim < 2 or self.images.dtype != np.float32:
-            found = f"{self.images.dtype} {self.images.shape}"
-            raise FerError(f"{self.name}: features must be float32 (N, ...), found {found}")
-
-    def __repr__(self) -> str:
-        """Say on one line what is in the set."""
-        shape = "x".join(map(str, self.images.shape[1:]))
-        return f"Features({self.name}: {len(self)} faces as {shape} numbers)"
-
-    def pictures(self, device: str | torch.device | None = None) -> Tensor:
-        """Return the features as a tensor: a head takes them as they are."""
-        return torch.tensor(self.images).to(device)
-
-
-def features(net: FaceNet, faces: FaceSet, *, batch: int = 256) -> Features:
+def features(net: FaceNet, faces: "FaceSet", *, batch: int = 256) -> "Features":
     """Return what a net's head is shown of every face, computed once.
 
     As in evaluation: nothing is augmented, dropout and batch norm in the base stand still. With
@@ -135,9 +115,7 @@ def features(net: FaceNet, faces: FaceSet, *, batch: int = 256) -> Features:
         for start in range(0, len(faces), batch):
             images = torch.from_numpy(np.array(faces.images[start : start + batch])).to(device)
             parts.append(base(net.prepare(as_pictures(images))).float().cpu())
-    kept = {item.name: getattr(faces, item.name) for item in fields(faces)}
-    about_pictures = {"regions": None, "twins": None, "truth": None}
-    return Features(**(kept | about_pictures | {"images": torch.cat(parts).numpy()}))
+    return faces.with_features(torch.cat(parts).numpy())
 
 
 class Head(nn.Module):

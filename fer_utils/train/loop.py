@@ -17,10 +17,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from fer_utils.data.faceset import FaceSet
+from fer_utils.data.faceset import FaceSet, Features
 from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for, predict
-from fer_utils.models.transfer import Features
 from fer_utils.train import checkpoint
 from fer_utils.train.augment import Augmentation, draw_mix
 from fer_utils.train.cpu import prepared, strided_depthwise_in_float32
