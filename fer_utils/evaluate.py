@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
-from fer_utils.models.answers import check_logits, classes_of, device_of, evaluating
+from fer_utils.models.answers import as_pictures, check_logits, classes_of, device_of, evaluating
 
 if TYPE_CHECKING:
     from fer_utils.data.faceset import FaceSet
@@ -202,7 +202,7 @@ def evaluate(
 def predict(
     net: nn.Module, images: Tensor | np.ndarray, *, batch: int = 256, progress: bool = False
 ) -> Tensor:
-    """Return logits, float32 (N, K), of uint8 images (N, C, H, W).
+    """Return logits, float32 (N, K), of uint8 images (N, C, H, W), or of `models.features`.
 
     Of an array no more than a batch is copied, so a memory-mapped one may be larger than the
     memory. Every module's training mode is put back afterwards.
@@ -223,7 +223,7 @@ def predict(
             if isinstance(part, np.ndarray):
                 mapped, part = part, torch.from_numpy(np.array(part))
                 forget(mapped)
-            logits = check_logits(net(part.to(device).float() / 255), len(part), finite=False)
+            logits = check_logits(net(as_pictures(part.to(device))), len(part), finite=False)
             if start == 0:
                 shape = (len(images), logits.shape[1])
                 scores = torch.empty(shape, dtype=torch.float32, device=logits.device)

@@ -56,8 +56,8 @@ def test_train_then_evaluate_then_go_on(few_faces, tmp_path, capsys):
     assert "best epoch" in said and "accuracy" in said
 
     card = json.loads((out / "model.json").read_text())
-    chosen = "--data facs3d --model mini_xception --variant alessi2019 --recipe alessi2019 --epochs 2 --seed 0"
-    assert card["command"] == f"python -m fer_utils train {chosen} --out DIR"
+    chosen = "--data facs3d --model mini_xception --variant alessi2019 --recipe alessi2019"
+    assert card["command"] == f"python -m fer_utils train {chosen} --epochs 2 --seed 0 --out DIR"
     assert str(tmp_path) not in json.dumps(card)
 
     weights = str(out / "model.safetensors")

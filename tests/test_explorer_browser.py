@@ -1,4 +1,4 @@
-"""Notebook 08 in JupyterLab in a real browser: what the pointer, the keys and the sliders change.
+"""Notebook 09 in JupyterLab in a real browser: what the pointer, the keys and the sliders change.
 
 Needs Chromium (`apt-get install chromium`; Chrome will do), and is skipped where there is none. It
 also measures, without judging, how long a slider takes from the key to the picture; `pytest -rP`
@@ -19,7 +19,7 @@ from fer_utils import models, saliency
 from tests.browser import ERRORS, STDERR, needed, opened
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOK = ROOT / "notebooks" / "08_explorer.ipynb"
+NOTEBOOK = ROOT / "notebooks" / "09_explorer.ipynb"
 MOVES = 24
 
 

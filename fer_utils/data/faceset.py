@@ -74,9 +74,7 @@ class FaceSet:
         self._check()
 
     def _check(self) -> None:
-        if self.images.ndim != 4 or self.images.dtype != np.uint8:
-            found = f"{self.images.dtype} {self.images.shape}"
-            raise FerError(f"{self.name}: images must be uint8 (N, C, H, W), found {found}")
+        self._check_images()
         per_face = {name: getattr(self, name) for name in _PER_FACE}
         for name, value in (per_face | self.columns).items():
             if value is not None and (value.ndim == 0 or len(value) != len(self.images)):
@@ -98,6 +96,11 @@ class FaceSet:
                 f"{self.name}: votes of shape {self.votes.shape} do not fit "
                 f"{len(self.vote_names)} vote names"
             )
+
+    def _check_images(self) -> None:
+        if self.images.ndim != 4 or self.images.dtype != np.uint8:
+            found = f"{self.images.dtype} {self.images.shape}"
+            raise FerError(f"{self.name}: images must be uint8 (N, C, H, W), found {found}")
 
     def __len__(self) -> int:
         """Return N."""
@@ -246,6 +249,12 @@ class FaceSet:
 
         return torch.tensor(self.images).to(device).float().div_(255)
 
+    def with_features(self, features: np.ndarray) -> "Features":
+        """Return the same faces with features, float32 (N, ...), in place of their pictures."""
+        known = {item.name: getattr(self, item.name) for item in fields(self)}
+        of_pixels = dict.fromkeys(("regions", "twins", "truth"))
+        return Features(**(known | of_pixels | {"images": features}))
+
     def _need_votes(self) -> np.ndarray:
         if self.votes is None:
             raise FerError(
@@ -256,6 +265,29 @@ class FaceSet:
 
     def _split_counts(self) -> dict[str, int]:
         return {split: int((self.split == split).sum()) for split in SPLITS}
+
+
+class Features(FaceSet):
+    """Labelled faces as a frozen base sees them: what `models.features` returns.
+
+    All that a FaceSet has but the pictures: `images` are the features, float32 (N, ...).
+    """
+
+    def _check_images(self) -> None:
+        if self.images.ndim < 2 or self.images.dtype != np.float32:
+            found = f"{self.images.dtype} {self.images.shape}"
+            raise FerError(f"{self.name}: features must be float32 (N, ...), found {found}")
+
+    def __repr__(self) -> str:
+        """Say on one line what is in the set."""
+        shape = "x".join(map(str, self.images.shape[1:]))
+        return f"Features({self.name}: {len(self)} faces as {shape} numbers)"
+
+    def pictures(self, device: "str | torch.device | None" = None) -> "torch.Tensor":
+        """Return the features as a tensor: a head takes them as they are."""
+        import torch
+
+        return torch.tensor(self.images).to(device)
 
 
 def _kept_of(kept: FaceSet, before: FaceSet) -> str:

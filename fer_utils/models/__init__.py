@@ -13,7 +13,7 @@ from fer_utils.models.counting import audit, count
 from fer_utils.models.facenet import FaceNet
 from fer_utils.models.registry import create, from_claim, names, paper
 from fer_utils.models.summary import describe
-from fer_utils.models.transfer import freeze_base, replace_head, unfreeze
+from fer_utils.models.transfer import features, freeze_base, head, replace_head, unfreeze
 from fer_utils.models.wrapping import wrap
 
 __all__ = [
@@ -23,8 +23,10 @@ __all__ = [
     "count",
     "create",
     "describe",
+    "features",
     "freeze_base",
     "from_claim",
+    "head",
     "load",
     "load_file",
     "names",

@@ -55,6 +55,11 @@ def check_logits(logits: object, pictures: int, *, finite: bool = True) -> Tenso
     return logits
 
 
+def as_pictures(images: Tensor) -> Tensor:
+    """Return what a net is shown: uint8 pictures as float in [0, 1]; features are float already."""
+    return images.float() / 255 if images.dtype == torch.uint8 else images
+
+
 def device_of(net: nn.Module) -> torch.device:
     """Return where a net computes: where its first parameter or buffer is, else the CPU."""
     first = next(itertools.chain(net.parameters(), net.buffers()), None)

@@ -1,17 +1,24 @@
 """Transfer: a trained convolutional base, frozen or not, under a new head.
 
-Where the trained weights come from: `backbones`.
+Where the trained weights come from: `backbones`. A frozen base gives the same features in every
+epoch: `features` computes them once (mazen2021's bottleneck features), `head` learns from them.
 Source: mazen2021 (VGG-Face) and borgalli2022 (VGG16 and InceptionResNetV2 trained on ImageNet).
 """
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-from torch import nn
+import numpy as np
+import torch
+from torch import Tensor, nn
 
 from fer_utils.errors import FerError
+from fer_utils.models.answers import as_pictures, device_of, evaluating
 from fer_utils.models.facenet import FaceNet, class_names
 from fer_utils.models.fusion import networks
 from fer_utils.models.layers import start_like_keras
+
+if TYPE_CHECKING:
+    from fer_utils.data.faceset import FaceSet, Features
 
 
 def freeze_base(net: FaceNet) -> FaceNet:
@@ -80,3 +87,67 @@ def _replace_last_layer(network: nn.Module, outputs: int) -> None:
             new = nn.Conv2d(last.in_channels, outputs, size, padding=padding, bias=bias)
         start_like_keras(new)
     network.set_submodule(path, new.to(last.weight.dtype))
+
+
+def features(net: FaceNet, faces: "FaceSet", *, batch: int = 256) -> "Features":
+    """Return what a net's head is shown of every face, computed once.
+
+    As in evaluation: nothing is augmented, dropout and batch norm in the base stand still. With
+    the base frozen, `train.fit(models.head(net), features, ...)` then gives the head that
+    `train.fit(net, faces, ...)` gives without augmentation, up to rounding, and looks at the
+    faces once instead of once an epoch. (A base with dropout of its own, vgg13's, goes on to drop
+    in training; its features here do not.)
+
+    Args:
+        net: a net from `models.create` or `models.load` with one network; `FaceNet.to` says where
+            it computes.
+        faces: pictures and labels.
+        batch: pictures per pass.
+
+    Raises:
+        FerError: no faces, or a net that is not a base and a head.
+    """
+    if len(faces) == 0:
+        raise FerError(f"no faces to compute features of: {faces!r} is empty.")
+    base, _ = _base_and_head(net)
+    device, parts = device_of(net), []
+    with evaluating(net), torch.inference_mode():
+        for start in range(0, len(faces), batch):
+            images = torch.from_numpy(np.array(faces.images[start : start + batch])).to(device)
+            parts.append(base(net.prepare(as_pictures(images))).float().cpu())
+    return faces.with_features(torch.cat(parts).numpy())
+
+
+class Head(nn.Module):
+    """A net without its base, from `features` to logits; it shares the net's weights."""
+
+    def __init__(self, layers: nn.Sequential, classes: tuple[str, ...]):
+        super().__init__()
+        self.layers, self.classes = layers, classes
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return logits (N, K) of features (N, ...)."""
+        return self.layers(features)
+
+
+def head(net: FaceNet) -> Head:
+    """Return what stands behind a net's base; what is trained in it is trained in the net.
+
+    `fit` moves it to its device: move the net there as well before you ask the whole of it.
+
+    Raises:
+        FerError: a net that is not a base and a head.
+    """
+    return Head(_base_and_head(net)[1], net.classes)
+
+
+def _base_and_head(net: FaceNet) -> tuple[nn.Sequential, nn.Sequential]:
+    parts = dict(net.trunk.named_children())
+    if not isinstance(net.trunk, nn.Sequential) or "head" not in parts:
+        raise FerError(
+            f"{net.name} is not one base with one head behind it: networks in parallel, behind a "
+            "spatial transformer or from elsewhere have no features to keep. Freeze what should "
+            "not learn and train the whole net."
+        )
+    layers, at = list(parts.values()), list(parts).index("head")
+    return nn.Sequential(*layers[:at]), nn.Sequential(*layers[at:])

@@ -6,9 +6,21 @@ backward for one batch), `optim` (optimizer, schedule, batch norm, moving averag
 
 from fer_utils.train.history import History, tensorboard
 from fer_utils.train.loop import PRECISIONS, fit
+from fer_utils.train.measure import Measured, measured, table
 from fer_utils.train.recipes import RECIPES, Recipe, recipe
 
-__all__ = ["PRECISIONS", "RECIPES", "History", "Recipe", "fit", "recipe", "tensorboard"]
+__all__ = [
+    "PRECISIONS",
+    "RECIPES",
+    "History",
+    "Measured",
+    "Recipe",
+    "fit",
+    "measured",
+    "recipe",
+    "table",
+    "tensorboard",
+]
 
 
 def __dir__() -> list[str]:

@@ -17,11 +17,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from fer_utils.data.faceset import FaceSet
+from fer_utils.data.faceset import FaceSet, Features
 from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for, predict
 from fer_utils.train import checkpoint, parallel
-from fer_utils.train.augment import draw_mix
+from fer_utils.train.augment import Augmentation, draw_mix
 from fer_utils.train.cpu import (
     SEARCH_FROM,
     cudnn_search,
@@ -138,7 +138,7 @@ def fit(
         net: a net with `.classes`, from pictures in [0, 1] to logits. Parameters with
             requires_grad=False are frozen: they keep their values to the bit, and a batch norm
             in a part that is wholly frozen works as in evaluation and keeps its statistics.
-        train: faces to learn from.
+        train: faces to learn from; or, for a `models.head`, the `models.features` of faces.
         valid: faces that choose the epoch to keep; never used for learning.
         recipe: an entry of `RECIPES`, or one's own.
         epochs: overrides the recipe's; early stopping may still end the run before.
@@ -172,10 +172,11 @@ def fit(
     Raises:
         FerError: an empty split, a class without faces to learn from, a net whose parameters
             are all frozen, an unknown precision, graphs without a GPU, votes that are not there
-            or that the net has no outputs for, an `out` that holds another run, or what several
-            processes do not do.
+            or that the net has no outputs for, features that a recipe wants to augment, an `out`
+            that holds another run, or what several processes do not do.
     """
     check_splits(net, train, valid)
+    check_augmentation(train, recipe)
     if precision not in PRECISIONS:
         raise FerError(f"precision={precision!r} is not one of: {', '.join(PRECISIONS)}.")
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -223,6 +224,16 @@ def check_splits(net: nn.Module, train: FaceSet, valid: FaceSet) -> None:
         raise FerError(
             f"no training face of class {', '.join(missing)}: a net cannot learn what it never "
             "sees. Create the net with classes=... for the classes there are, or add faces."
+        )
+
+
+def check_augmentation(train: FaceSet, recipe: Recipe) -> None:
+    """Raise a FerError where pictures would have to be changed and are not there any more."""
+    if isinstance(train, Features) and recipe.augmentation != Augmentation():
+        raise FerError(
+            f"the features of {train.name} were computed once, from faces as they are; a recipe "
+            "that augments cannot change them: replace(recipe, augmentation=Augmentation()), or "
+            "train the whole net with its base frozen."
         )
 
 

@@ -11,6 +11,7 @@ from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER8
 from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for
+from fer_utils.models.answers import as_pictures
 from fer_utils.train import parallel
 from fer_utils.train.augment import Mix, augment, mixup
 from fer_utils.train.optim import penalized_weights
@@ -22,8 +23,9 @@ class TrainingData(NamedTuple):
     """The training faces on the device.
 
     Attributes:
-        images: uint8 (N, C, H, W); a batch becomes float when it is its turn, so that the whole
-            data set takes a quarter of the memory. Where even that is too much, they are streamed.
+        images: uint8 (N, C, H, W), or features; a batch becomes float when it is its turn, so that
+            the whole data set takes a quarter of the memory. Where even that is too much, images
+            are streamed.
         labels: int64 (N,).
         targets: what is to be learned: the labels again, or soft labels, i.e. probabilities of
             the classes, float (N, K).
@@ -91,7 +93,7 @@ class Step:
                 (the momenta of batch norm do at first): a compiled net is used where there is one.
         """
         # Batch: the faces by their numbers, pictures in [0, 1].
-        pictures, targets = self.data.images[rows].float() / 255, self.data.targets[rows]
+        pictures, targets = as_pictures(self.data.images[rows]), self.data.targets[rows]
         if self.soft_targets is not None:
             targets = torch.lerp(targets, self.soft_targets[rows], self.alpha)
         if augmented:
@@ -105,9 +107,10 @@ class Step:
 
         # Forward. In channels_last memory the channels of a pixel lie side by side, as the fast
         # convolutions of oneDNN and cuDNN want them; otherwise every layer would copy first.
+        memory = torch.channels_last if pictures.ndim == 4 else torch.contiguous_format
         with self.autocast:
             net = self.compiled if capturable else self.eager
-            logits = net(pictures.contiguous(memory_format=torch.channels_last))
+            logits = net(pictures.contiguous(memory_format=memory))
         logits = logits.float()  # softmax and loss in bfloat16 would lose too many digits
         if self.soft_targets is not None:
             # Self-distillation: this prediction is part of the face's target in the next epoch.
@@ -138,7 +141,7 @@ class Step:
 def on_device(
     net: nn.Module, faces: FaceSet, device: torch.device, stream: bool = False
 ) -> tuple[Tensor | np.ndarray, Tensor]:
-    """Return uint8 images (N, C, H, W) and labels (N,) as tensors on the device.
+    """Return images, uint8 (N, C, H, W), or features, and labels (N,), on the device.
 
     Images that are to be streamed are returned as the array that they are.
     """

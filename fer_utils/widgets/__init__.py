@@ -3,6 +3,7 @@
 from fer_utils.widgets.explorer import Explorer, face_explorer, occlusion_explorer
 from fer_utils.widgets.live import LiveHistory, live_history
 from fer_utils.widgets.matrix import ConfusionExplorer, confusion_explorer
+from fer_utils.widgets.pickers import Trainer, trainer
 from fer_utils.widgets.uploads import NoFace, read_upload
 from fer_utils.widgets.views import (
     ExplorerState,
@@ -18,6 +19,7 @@ __all__ = [
     "ExplorerState",
     "LiveHistory",
     "NoFace",
+    "Trainer",
     "confusion_explorer",
     "explore",
     "explorer_data",
@@ -27,6 +29,7 @@ __all__ = [
     "occlusion_explorer",
     "read_upload",
     "refined",
+    "trainer",
 ]
 
 

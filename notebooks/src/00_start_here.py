@@ -186,11 +186,12 @@ widgets.occlusion_explorer(everyone, {f"mini_xception_{DATASET}": net})
 # | [02 Gradient and Laplacian](02_gradient_and_laplacian.ipynb) | What are edges, and does a network need them served? |
 # | [03 Architectures](03_architectures.ipynb) | What is inside the network you just asked, parameter by parameter? |
 # | [04 Training](04_training.ipynb) | How did it learn, and when should one stop? |
-# | [05 Confusion and precision](05_confusion_and_precision.ipynb) | Which expressions does it mix up, and how good is "good"? |
-# | [06 Occlusion saliency](06_occlusion_saliency.ipynb) | What did the square really measure, and can it be wrong? |
-# | [07 Saliency compared](07_saliency_compared.ipynb) | There are many ways to draw such a map: which one tells the truth? |
-# | [08 Explorer](08_explorer.ipynb) | What does it see in *this* face, under your own pointer? |
-# | [09 Claims and protocols](09_claims_and_protocols.ipynb) | What is a published percentage worth, and what was really measured? |
+# | [05 Every architecture](05_every_architecture.ipynb) | Do the networks of the papers all learn, and what when one does not? |
+# | [06 Confusion and precision](06_confusion_and_precision.ipynb) | Which expressions does it mix up, and how good is "good"? |
+# | [07 Occlusion saliency](07_occlusion_saliency.ipynb) | What did the square really measure, and can it be wrong? |
+# | [08 Saliency compared](08_saliency_compared.ipynb) | There are many ways to draw such a map: which one tells the truth? |
+# | [09 Explorer](09_explorer.ipynb) | What does it see in *this* face, under your own pointer? |
+# | [10 Claims and protocols](10_claims_and_protocols.ipynb) | What is a published percentage worth, and what was really measured? |
 #
 # Take them in this order; each ends with exercises. One sentence goes with all of them: **an
 # expression is not an emotion.** The network learned which word people choose for a picture. It

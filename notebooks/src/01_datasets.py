@@ -72,7 +72,7 @@ plots.show(plots.faces(pictures, titles=words, columns=7, scale=0.85))
 
 # %% [markdown]
 # Cover the words with your hand and name a few faces yourself. If you hesitate between two words,
-# remember which two: [notebook 05](05_confusion_and_precision.ipynb) shows whether a network
+# remember which two: [notebook 06](06_confusion_and_precision.ipynb) shows whether a network
 # hesitates at the same place.
 #
 # ## How many of each?
@@ -130,7 +130,7 @@ print(f"mean over the classes: {np.mean(recall):.3f}")
 
 # %% [markdown]
 # One class perfect, all others lost, and a mean of exactly one in seven: this number was not
-# fooled. [Notebook 05](05_confusion_and_precision.ipynb) is about such numbers.
+# fooled. [Notebook 06](06_confusion_and_precision.ipynb) is about such numbers.
 #
 # ## The mean face
 #
@@ -454,7 +454,7 @@ for index, name in enumerate(drawn.classes[:6]):
 # the *picture* changes, which is not the same as where a person would look.
 #
 # It is still more than any photograph offers, and
-# [notebook 06](06_occlusion_saliency.ipynb) uses it: a saliency map can be compared with it. But mind what
+# [notebook 07](07_occlusion_saliency.ipynb) uses it: a saliency map can be compared with it. But mind what
 # facs3d is. It is one head, bent into many shapes by a program; its "fear" is what a handbook says
 # about fear. **Scores on facs3d are no claims about people.**
 #

@@ -1024,4 +1024,4 @@ print(f"gradient {gradient[1000, 3]:.5f}")
 #   show a NaN.
 
 # %% [markdown]
-# Previous: [03 Architectures](03_architectures.ipynb) | Next: [05 Confusion and precision](05_confusion_and_precision.ipynb)
+# Previous: [03 Architectures](03_architectures.ipynb) | Next: [05 Every architecture](05_every_architecture.ipynb)

@@ -675,4 +675,4 @@ print(evaluate.Accuracy(65, 70))
 #   used: in `minaee2019` they are not those of FER2013.
 
 # %% [markdown]
-# Previous: [04 Training](04_training.ipynb) | Next: [06 Occlusion saliency](06_occlusion_saliency.ipynb)
+# Previous: [05 Every architecture](05_every_architecture.ipynb) | Next: [07 Occlusion saliency](07_occlusion_saliency.ipynb)

@@ -8,7 +8,7 @@
 # - say what deletion, insertion and a net that forgets test, and why they rank maps otherwise;
 # - tell a wrong map from a wrong net.
 #
-# **Read first:** [06 Occlusion saliency](06_occlusion_saliency.ipynb).
+# **Read first:** [07 Occlusion saliency](07_occlusion_saliency.ipynb).
 #
 # **Time:** 45 minutes on a laptop CPU; the cells take about a minute.
 
@@ -592,4 +592,4 @@ plots.show(plots.faces(black.images[:8]))
 #   first by its own fault, and its best maps show it.
 
 # %% [markdown]
-# Previous: [06 Occlusion saliency](06_occlusion_saliency.ipynb) | Next: [08 Explorer](08_explorer.ipynb)
+# Previous: [07 Occlusion saliency](07_occlusion_saliency.ipynb) | Next: [09 Explorer](09_explorer.ipynb)

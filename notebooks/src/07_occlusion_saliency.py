@@ -9,7 +9,7 @@
 # - explain how the same map, number for number, can be had for about a third of the work;
 # - score a map against the truth, and name what occlusion cannot tell.
 #
-# **Read first:** [05 Confusion and precision](05_confusion_and_precision.ipynb), and section IV-C
+# **Read first:** [06 Confusion and precision](06_confusion_and_precision.ipynb), and section IV-C
 # of `minaee2019`, which is half a page.
 #
 # **Time:** 50 minutes on a laptop CPU; the cells take about a minute.
@@ -814,7 +814,7 @@ print(f"blur above black: {np.sum(blur > black)} of 6")
 # possible reasons, and this number alone cannot tell them apart: the *map* may be wrong about the
 # net, or the *net* may really use something else (hair, a shadow, the shape of the head). But the
 # net did not change between the two columns. It is a first honest score, on drawings, for one net;
-# scores on facs3d are no claims about people. [The next notebook](07_saliency_compared.ipynb) scores
+# scores on facs3d are no claims about people. [The next notebook](08_saliency_compared.ipynb) scores
 # nine methods in this way.
 #
 # ## What occlusion cannot say
@@ -893,7 +893,7 @@ plots.show(plots.occlusion(doubtful.images[0], still))
 # And here it is alive. Focus a slider and use the arrow keys, or drag it: the map follows. Move the
 # pointer over the face and read what the net says with the square there. Things to try: a window of
 # 2 and one of 24 on the same face; black against blur; a face that the net gets wrong; "map of" the
-# second best class. [08 Explorer](08_explorer.ipynb) goes on from here.
+# second best class. [09 Explorer](09_explorer.ipynb) goes on from here.
 
 # %%
 mine = [name for name in models.pretrained_names() if name.endswith(DATASET)]
@@ -1012,5 +1012,5 @@ widgets.occlusion_explorer(doubtful, models=sorted(mine, reverse=True))
 #   shows what the paint adds; and a cold spot may still be used, when another part stands in for it.
 
 # %% [markdown]
-# Previous: [05 Confusion and precision](05_confusion_and_precision.ipynb) |
-# Next: [07 Saliency compared](07_saliency_compared.ipynb)
+# Previous: [06 Confusion and precision](06_confusion_and_precision.ipynb) |
+# Next: [08 Saliency compared](08_saliency_compared.ipynb)

@@ -7,8 +7,8 @@
 # - find the action unit that carries an expression for a network, by moving it;
 # - put a face of your own before a network, and say why not to believe the answer.
 #
-# **Read first:** [06 Occlusion saliency](06_occlusion_saliency.ipynb) and
-# [07 Saliency compared](07_saliency_compared.ipynb).
+# **Read first:** [07 Occlusion saliency](07_occlusion_saliency.ipynb) and
+# [08 Saliency compared](08_saliency_compared.ipynb).
 #
 # **Time:** 25 minutes on a laptop CPU; the cells take less than a minute.
 
@@ -105,7 +105,7 @@ widgets.occlusion_explorer(doubtful, sorted(mine, reverse=True))
 #
 # - a square of 3 pixels, and one of 20, on the same face;
 # - `painted` blur in place of black: are the same places red?
-# - `map by` another method of notebook 07. Every map makes a claim, and the square tests it: put it
+# - `map by` another method of notebook 08. Every map makes a claim, and the square tests it: put it
 #   where that map is darkest. Does covering the place really cost probability?
 # - `expression` and `face`: look for a face whose answer no square can change.
 #
@@ -287,4 +287,4 @@ for name, content in {"notes.png": b"Buy milk.", "wall.png": wall.getvalue()}.it
 #   a guess with a percentage.
 
 # %% [markdown]
-# Previous: [07 Saliency compared](07_saliency_compared.ipynb) | Next: [09 Claims and protocols](09_claims_and_protocols.ipynb)
+# Previous: [08 Saliency compared](08_saliency_compared.ipynb) | Next: [10 Claims and protocols](10_claims_and_protocols.ipynb)

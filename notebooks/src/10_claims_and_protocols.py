@@ -10,7 +10,7 @@
 # - recover from printed numbers how many faces were tested, and by which labels.
 #
 # **Read first:** [01 Datasets](01_datasets.ipynb) (votes, leakage) and
-# [05 Confusion and precision](05_confusion_and_precision.ipynb) (the Wilson interval).
+# [06 Confusion and precision](06_confusion_and_precision.ipynb) (the Wilson interval).
 #
 # **Time:** 50 minutes on a laptop CPU, most of it reading; the cells take half a minute.
 
@@ -484,7 +484,7 @@ print(f"arbitrary tables that some n below 1,000 would fit: 1 in {1 / chance:,.0
 #
 # ## Forensics: whose labels?
 #
-# Notebook 05 adds up Deep-Emotion's confusion matrix (`minaee2019`, Fig. 8). The paper says: test
+# Notebook 06 adds up Deep-Emotion's confusion matrix (`minaee2019`, Fig. 8). The paper says: test
 # set of FER2013, 3,589 images, 70.02 %.
 #
 # **Predict.** Which is the better clue to what was really tested: the percentage, or the sums of
@@ -754,4 +754,4 @@ for one in papers.claims("pandey2019:IV"):
 #   matrix give away the labels.
 
 # %% [markdown]
-# Previous: [08 Explorer](08_explorer.ipynb)
+# Previous: [09 Explorer](09_explorer.ipynb)
