@@ -12,12 +12,13 @@ LAB_FLAGS := --ServerApp.root_dir="$(CURDIR)" --ServerApp.log_level=WARN \
   $(if $(filter 0,$(shell id -u)),--allow-root) \
   $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),,--no-browser)
 
-.PHONY: help lab tour test notebooks figures clean
+.PHONY: help lab tour develop test notebooks figures clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make lab        install if needed, open JupyterLab (ARGS=\"--ip=0.0.0.0\" inside a container)"
 	@echo "make tour       install if needed, run notebook 00 without a screen: a web page in tour/"
+	@echo "make develop    install all that tests need, and run nothing"
 	@echo "make test       install if needed, check style and types, run unit tests and every notebook, compared"
 	@echo "make notebooks  rebuild the notebooks whose source changed (ARGS=--force for all, ARGS=03 for one)"
 	@echo "make figures    redraw figures/"
@@ -28,6 +29,8 @@ lab: $(VENV)/lab.stamp
 
 tour: $(VENV)/lab.stamp
 	$(PY) scripts/notebooks.py --execute-only --out tour $(ARGS) 00
+
+develop: $(VENV)/test.stamp
 
 test: $(VENV)/test.stamp
 	$(PY) -m ruff check .
@@ -59,11 +62,11 @@ $(PY):
 	exit 1
 
 $(VENV)/lab.stamp: pyproject.toml constraints.txt | $(PY)
-	@echo "Installing into $(VENV): some minutes the first time (about 1 GB; more where torch brings CUDA)"
+	@echo "Installing into $(VENV): some minutes the first time (about 2 GB; more where torch brings CUDA)"
 	$(PIP) -e ".[lab]"
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt | $(PY)
-	@echo "Installing into $(VENV): some minutes the first time (about 1 GB; more where torch brings CUDA)"
+	@echo "Installing into $(VENV): some minutes the first time (about 2 GB; more where torch brings CUDA)"
 	$(PIP) -e ".[lab,test]"
 	@touch $(VENV)/lab.stamp $@

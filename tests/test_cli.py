@@ -94,7 +94,7 @@ def test_train_takes_a_width_and_the_magnitude(few_faces, tmp_path, capsys):
     out = ["--out", str(tmp_path), "--epochs", "1", "--input-size", "16"]
     assert fer_utils("train", "--model", "bottleneck_065m", *words, *out) == 0
     card = json.loads((tmp_path / "model.json").read_text())
-    assert "--inputs gray+magnitude --fusion parallel" in card["command"]
+    assert "--inputs gray+magnitude --input-size 16 --fusion parallel" in card["command"]
     assert "--width 0.5" in card["command"] and card["net"]["width"] == 0.5
     net = models.load_file(tmp_path / "model.safetensors")
     assert net.trunk.streams["magnitude"].blocks[-1].layers[6].out_channels == 128
@@ -200,7 +200,8 @@ def test_nothing_in_the_kit_imports_the_laboratory():
 # Every word that `python -m fer_utils` takes, with a value that is not its default.
 TYPED = {
     "train": "--data fer2013 --root R --relabel majority --model vgg13 --inputs gray+sobel "
-    "--input-size 32 --fusion parallel --stl --variant arriaga --base-weights imagenet "
+    "--input-size 32 --fusion parallel --stl --variant arriaga --width 0.7 --stream "
+    "--base-weights imagenet "
     "--freeze-base --recipe one_cycle --set batch=64 learning_rate=5e-4 --epochs 3 --seed 4 "
     "--device cpu --threads 2 --precision bfloat16 --compile --no-graphs --tensorboard E "
     "--out 'a folder' --restart",

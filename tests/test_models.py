@@ -231,3 +231,9 @@ def test_describe_lists_every_layer():
 def test_errors_say_what_to_do(call, says):
     with pytest.raises(FerError, match=says):
         call()
+
+
+def test_an_array_is_answered_in_words():
+    net = models.create("mini_xception", seed=0)
+    with pytest.raises(FerError, match="takes a torch tensor"):
+        net(np.zeros((1, 1, 48, 48), np.uint8))

@@ -114,7 +114,7 @@ def test_the_command_shows_its_card(snapshots):
 
 
 def test_the_kits_own_names_are_taken():
-    with pytest.raises(FerError, match="has a data set 'jaffe' already"):
+    with pytest.raises(FerError, match="There is a data set 'jaffe' already"):
         data.register(catalog.get("jaffe"))
 
 

@@ -72,7 +72,7 @@ def card(item: Card, root: Path | None = None) -> str:
     looked = ", ".join(map(str, [root] if root else _places(item)))
     place = where(item.name, root)
     facts = {
-        "used by": ", ".join(item.papers) or "the lessons of this kit",
+        "used by": ", ".join(item.papers) or ("the lessons of this kit" if item.embedded else ""),
         "cite": item.citation,
         "licence": item.licence,
         "get it": item.get,

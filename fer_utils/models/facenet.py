@@ -125,6 +125,11 @@ def class_names(number: int) -> tuple[str, ...]:
 
 def check_pictures(pictures: Tensor, name: str = "the net") -> None:
     """Raise a FerError unless `pictures` is a float batch (N, C, H, W) of 8x8 or more."""
+    if not isinstance(pictures, Tensor):
+        raise FerError(
+            f"a network takes a torch tensor in [0, 1], not a {type(pictures).__name__}: write "
+            "torch.tensor(picture)[None] / 255, or let evaluate.predict(net, pictures) do it."
+        )
     if pictures.ndim != 4:
         raise FerError(
             f"pictures have shape {tuple(pictures.shape)}; expected (N, 1 or 3, H, W). "

@@ -45,7 +45,7 @@ class Choice:
     architecture: str
     inputs: str = "gray"
     fusion: str = "concat"
-    dataset: str = "facs3d"
+    dataset: str = data.EMBEDDED
     device: str = "cpu"
     size: int | None = None
     faces: int = 500
