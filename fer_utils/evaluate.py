@@ -12,7 +12,14 @@ from torch import Tensor, nn
 
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
-from fer_utils.models.answers import as_pictures, check_logits, classes_of, device_of, evaluating
+from fer_utils.models.answers import (
+    as_pictures,
+    check_logits,
+    classes_of,
+    device_of,
+    evaluating,
+    named_classes,
+)
 
 if TYPE_CHECKING:
     from fer_utils.data.faceset import FaceSet
@@ -177,13 +184,7 @@ def evaluate(
     """
     if len(faces) == 0:
         raise FerError(f"no faces to evaluate: {faces!r} is empty.")
-    names = getattr(net, "classes", None)
-    if names is None:
-        raise FerError(
-            f"{type(net).__name__} does not say what its outputs mean: "
-            "models.wrap(net, classes=(...)) gives them names, in their order."
-        )
-    labels = labels_for(tuple(names), faces)
+    labels = labels_for(named_classes(net), faces)
     if device is not None:
         net = net.to(device)
 

@@ -66,6 +66,21 @@ def device_of(net: nn.Module) -> torch.device:
     return torch.device("cpu") if first is None else first.device
 
 
+def named_classes(net: nn.Module) -> tuple[str, ...]:
+    """Return the names of a net's outputs.
+
+    Raises:
+        FerError: the net does not say them.
+    """
+    names = getattr(net, "classes", None)
+    if names is None:
+        raise FerError(
+            f"{type(net).__name__} does not say what its outputs mean: "
+            "models.wrap(net, classes=(...)) gives them names, in their order."
+        )
+    return tuple(map(str, names))
+
+
 def classes_of(net: nn.Module, count: int) -> tuple[str, ...]:
     """Return the names of a net's `count` outputs: `net.classes`, or "0", "1", ... without.
 

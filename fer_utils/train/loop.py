@@ -20,6 +20,7 @@ from tqdm.auto import tqdm
 from fer_utils.data.faceset import FaceSet, Features
 from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for, predict
+from fer_utils.models.answers import named_classes
 from fer_utils.train import checkpoint, parallel
 from fer_utils.train.augment import Augmentation, draw_mix
 from fer_utils.train.cpu import (
@@ -43,7 +44,7 @@ from fer_utils.train.optim import (
     warm_up_steps,
 )
 from fer_utils.train.recipes import Recipe
-from fer_utils.train.step import Step, TrainingData, classes_of, make_targets, on_device
+from fer_utils.train.step import Step, TrainingData, make_targets, on_device
 from fer_utils.train.stream import batches, must_stream, streamed
 
 PRECISIONS = ("float32", "bfloat16")
@@ -217,7 +218,7 @@ def check_splits(net: nn.Module, train: FaceSet, valid: FaceSet) -> None:
     for name, faces in (("training", train), ("validation", valid)):
         if len(faces) == 0:
             raise FerError(f"the {name} split is empty: {faces!r}.")
-    classes = classes_of(net)
+    classes = named_classes(net)
     seen = np.bincount(labels_for(classes, train), minlength=len(classes))
     missing = [name for name, n in zip(classes, seen, strict=True) if n == 0]
     if missing:

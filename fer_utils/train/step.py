@@ -1,6 +1,6 @@
 """One batch: from the numbers of its faces to the gradients of the weights."""
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER8
 from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for
-from fer_utils.models.answers import as_pictures
+from fer_utils.models.answers import as_pictures, named_classes
 from fer_utils.train import parallel
 from fer_utils.train.augment import Mix, augment, mixup
 from fer_utils.train.optim import penalized_weights
@@ -146,7 +146,7 @@ def on_device(
     Images that are to be streamed are returned as the array that they are.
     """
     images = faces.images if stream else torch.from_numpy(np.array(faces.images)).to(device)
-    return images, torch.from_numpy(labels_for(classes_of(net), faces)).to(device)
+    return images, torch.from_numpy(labels_for(named_classes(net), faces)).to(device)
 
 
 def make_targets(net: nn.Module, faces: FaceSet, labels: Tensor, recipe: Recipe) -> Tensor:
@@ -159,7 +159,7 @@ def make_targets(net: nn.Module, faces: FaceSet, labels: Tensor, recipe: Recipe)
     """
     if not (recipe.votes or recipe.mixup or recipe.distil):
         return labels
-    classes = classes_of(net)
+    classes = named_classes(net)
     # mixup and distillation need targets that can be averaged: one-hot where there are no votes
     shares = F.one_hot(labels, len(classes)).float()
     if recipe.votes:
@@ -172,8 +172,3 @@ def make_targets(net: nn.Module, faces: FaceSet, labels: Tensor, recipe: Recipe)
         known = voted.sum(1) > 0
         shares[known] = voted[known]
     return shares
-
-
-def classes_of(net: nn.Module) -> tuple[str, ...]:
-    """Return the names of a net's outputs."""
-    return tuple(cast("tuple[str, ...]", net.classes))
