@@ -14,13 +14,19 @@ from matplotlib.figure import Figure
 
 from fer_lab import experiment as frame
 from fer_lab.experiment import ArmRun, Experiment
-from fer_lab.experiments import first_layers, leakage, recipe_parts, training_parts
+from fer_lab.experiments import (
+    architectures,
+    first_layers,
+    leakage,
+    recipe_parts,
+    training_parts,
+)
 from fer_lab.run import RunLock, TakenOverError, differences, do
 from fer_utils import train
 from fer_utils.errors import FerError
 from tests.test_train import QUICK, small_net, stripes
 
-SCRIPTS = (first_layers, leakage, recipe_parts, training_parts)
+SCRIPTS = (architectures, first_layers, leakage, recipe_parts, training_parts)
 EXPERIMENTS = [script.EXPERIMENT for script in SCRIPTS]
 of_each = pytest.mark.parametrize("each", EXPERIMENTS, ids=lambda each: each.name)
 
