@@ -127,8 +127,8 @@ def table_of(rows: list[dict]) -> str:
         [
             f"{FACES} training faces of facs3d, {PRECISION}; the validation split chose the epoch; "
             f"correct: of the n test faces, of which {majority().correct} are of one class",
-            "recipe: its paper's, with these changes; seconds include validation, and what else the "
-            "machine did meanwhile; peak_mb: memory of the whole process, or of the GPU",
+            "recipe: its paper's, with these changes; seconds include validation, and what else "
+            "the machine did meanwhile; peak_mb: memory of the whole process, or of the GPU",
             f"made by: {EXPERIMENT.command} --threads 1",
         ],
         [*columns, "peak_mb", "device", "valid_accuracy"],
