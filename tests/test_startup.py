@@ -70,6 +70,7 @@ def test_help_of_every_command_loads_no_package_for_one_function(name):
 def test_the_setup_cell_loads_no_package_for_one_function():
     there = loaded(f"{SETUP_CELL}\nsetup('facs3d')")
     assert there & FOR_ONE_FUNCTION == set()
+    assert not there & {"ipywidgets", "anywidget"}  # a widget that is shown loads them
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,9 @@ def test_only_public_names_are_offered():
 def test_widgets_add_little_to_what_their_work_loads():
     code = (
         "import sys, fer_utils.data, fer_utils.evaluate, fer_utils.models, fer_utils.saliency\n"
-        "before = set(sys.modules)\nimport fer_utils.widgets\nprint(*set(sys.modules) - before)"
+        "before = set(sys.modules)\nimport fer_utils.widgets\n"
+        "assert 'ipywidgets' not in sys.modules\nfer_utils.widgets.Explorer\n"
+        "print(*set(sys.modules) - before)"
     )
     made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     added = {name.split(".")[0] for name in made.stdout.split()}

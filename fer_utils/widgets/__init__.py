@@ -1,17 +1,27 @@
-"""Explorers in the notebook: thin shells, the work is done by functions that need no notebook."""
+"""Explorers in the notebook: thin shells, the work is done by functions that need no notebook.
 
-from fer_utils.widgets.explorer import Explorer, face_explorer, occlusion_explorer
-from fer_utils.widgets.live import LiveHistory, live_history
-from fer_utils.widgets.matrix import ConfusionExplorer, confusion_explorer
-from fer_utils.widgets.pickers import Trainer, trainer
-from fer_utils.widgets.uploads import NoFace, read_upload
-from fer_utils.widgets.views import (
-    ExplorerState,
-    explore,
-    explorer_data,
-    explorer_figure,
-    refined,
-)
+They are loaded when they are first named: Jupyter's widgets alone take a quarter of a second, and
+every notebook's first cell names this package.
+"""
+
+from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
+
+from fer_utils.emotions import nearest as _nearest
+
+if TYPE_CHECKING:
+    from fer_utils.widgets.explorer import Explorer, face_explorer, occlusion_explorer
+    from fer_utils.widgets.live import LiveHistory, live_history
+    from fer_utils.widgets.matrix import ConfusionExplorer, confusion_explorer
+    from fer_utils.widgets.pickers import Trainer, trainer
+    from fer_utils.widgets.uploads import NoFace, read_upload
+    from fer_utils.widgets.views import (
+        ExplorerState,
+        explore,
+        explorer_data,
+        explorer_figure,
+        refined,
+    )
 
 __all__ = [
     "ConfusionExplorer",
@@ -31,6 +41,28 @@ __all__ = [
     "refined",
     "trainer",
 ]
+
+_MODULES = {
+    "explorer": ("Explorer", "face_explorer", "occlusion_explorer"),
+    "live": ("LiveHistory", "live_history"),
+    "matrix": ("ConfusionExplorer", "confusion_explorer"),
+    "pickers": ("Trainer", "trainer"),
+    "uploads": ("NoFace", "read_upload"),
+    "views": ("ExplorerState", "explore", "explorer_data", "explorer_figure", "refined"),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Load an explorer when it is first named (PEP 562)."""
+    if name in _HOME:
+        return getattr(_import_module(f"{__name__}.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return _import_module(f"{__name__}.{name}")
+    text = f"module {__name__!r} has no attribute {name!r}."
+    if not name.startswith("_"):
+        text += _nearest(name, __all__)
+    raise AttributeError(text, name=name, obj=None)
 
 
 def __dir__() -> list[str]:
