@@ -1,6 +1,8 @@
 """The rooms of the house: who may import whom, and nobody in a circle."""
 
 import ast
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -75,3 +77,14 @@ def test_arrows_point_one_way(name):
         assert not rooms & {"widgets", "commands"}
     if not name.startswith("fer_utils.widgets"):
         assert name == "fer_utils" or "widgets" not in rooms
+
+
+PACKAGES = [name for name, path in MODULES.items() if path.name == "__init__.py"]
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_every_package_says_what_is_public(name):
+    package = import_module(name)
+    assert all(
+        hasattr(package, public) or find_spec(f"{name}.{public}") for public in package.__all__
+    )

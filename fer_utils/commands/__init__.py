@@ -6,6 +6,8 @@ import io
 import shlex
 from collections.abc import Collection, Iterable, Sequence
 
+__all__ = ["as_command", "as_csv"]
+
 
 def as_command(
     parser: argparse.ArgumentParser,

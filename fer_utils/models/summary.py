@@ -1,7 +1,7 @@
 """What a network is made of: a table of its layers."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -84,6 +84,30 @@ def layers(net: FaceNet) -> list[dict]:
         for hook in hooks:
             hook.remove()
     return rows
+
+
+def output_shapes(net: FaceNet, names: Iterable[str]) -> dict[str, tuple[int, ...]]:
+    """Return what some modules of the trunk give for one picture, in the order of computation.
+
+    Args:
+        net: asked once, in evaluation mode, with a picture of zeros.
+        names: of the modules, as in `net.trunk.named_modules()`.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    modules = dict(net.trunk.named_modules())
+    hooks = [
+        modules[name].register_forward_hook(
+            lambda _, __, output, name=name: shapes.update({name: tuple(output.shape[1:])})
+        )
+        for name in names
+    ]
+    try:
+        with evaluating(net), torch.no_grad():
+            net.trunk(next(net.parameters()).new_zeros(1, *net.input_shape))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return shapes
 
 
 def multiplications(module: nn.Module, output: Tensor) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.axes import Axes
 from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
 from matplotlib.path import Path
-from torch import nn, no_grad
+from torch import nn
 
 from fer_utils.errors import FerError
 from fer_utils.plots.picture import DARK, FAINT, INK, LIGHT, PAPER, YELLOW, Picture, new, styled
@@ -68,8 +68,8 @@ def boxes(net: "FaceNet") -> list[Box]:
     Raises:
         FerError: a net of parallel streams, which are not one row.
     """
-    from fer_utils.models.answers import evaluating
     from fer_utils.models.fusion import Parallel
+    from fer_utils.models.summary import output_shapes
 
     if isinstance(net.trunk, Parallel):
         raise FerError("a net with fusion='parallel' is no single row of boxes: draw one stream.")
@@ -78,19 +78,7 @@ def boxes(net: "FaceNet") -> list[Box]:
     units = {name: _unit(net.trunk, name) for name in weighted}
     summed = len(weighted) > MOST_LAYERS
     drawn = list(dict.fromkeys(units.values())) if summed else weighted
-    shapes: dict[str, tuple[int, ...]] = {}
-    hooks = [
-        modules[name].register_forward_hook(
-            lambda _, __, output, name=name: shapes.update({name: tuple(output.shape[1:])})
-        )
-        for name in drawn
-    ]
-    try:
-        with evaluating(net), no_grad():
-            net.trunk(next(net.parameters()).new_zeros(1, *net.input_shape))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    shapes = output_shapes(net, drawn)
     groups = {name: _group(name if summed else units[name], summed) for name in drawn}
     kinds = {name: _kind(modules[name]) for name in drawn}
     return [Box(kinds[k], groups[k], shape, ".residual." in k) for k, shape in shapes.items()]

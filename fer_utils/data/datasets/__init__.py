@@ -7,6 +7,8 @@ stands in `fer_utils.data._tree` (folders and names) and `fer_utils.data.splits.
 splits). To add a data set, write its module and put its name here.
 """
 
+__all__ = ["EMBEDDED", "NAMES"]
+
 #: The data set that comes with the kit.
 EMBEDDED = "facs3d"
 

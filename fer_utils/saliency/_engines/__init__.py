@@ -12,6 +12,8 @@ from torch import Tensor
 
 from fer_utils.saliency.windows import OcclusionProblem
 
+__all__ = ["Cancelled", "PreparedNet", "Progress", "Unsupported", "report"]
+
 #: Called with (windows done, windows in all); returning False stops the work.
 Progress: TypeAlias = Callable[[int, int], object]
 

@@ -32,6 +32,8 @@ from fer_utils.saliency._engines.delta.route import Route
 from fer_utils.saliency._engines.fold import fast_copy
 from fer_utils.saliency.windows import OcclusionProblem, Windows
 
+__all__ = ["DeltaNet", "prepare"]
+
 # Reports of progress in a map, at most; windows for which the last layers run at a time.
 REPORTS = 40
 HEAD = 512

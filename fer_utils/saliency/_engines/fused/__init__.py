@@ -18,6 +18,8 @@ from fer_utils.saliency._engines.fused.structure import check, read, settings
 if TYPE_CHECKING:
     from fer_utils.saliency._engines.fused.run import FusedNet
 
+__all__ = ["prepare"]
+
 _prepared: WeakKeyDictionary[nn.Module, "tuple[tuple, FusedNet]"] = WeakKeyDictionary()
 
 
