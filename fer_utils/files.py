@@ -36,6 +36,8 @@ def write(path: str | Path, content: bytes | str) -> Path:
 def make_folder(path: str | Path) -> Path:
     """Make a folder where it is not there, before the work whose results it is to hold.
 
+    Returns the path.
+
     Raises:
         FerError: it cannot be made, or nothing can be written in it; the message says why.
     """
@@ -46,6 +48,15 @@ def make_folder(path: str | Path) -> Path:
     except OSError as error:
         raise _unwritable(path, path, error) from error
     return path
+
+
+def check_folder(path: str | Path) -> None:
+    """Raise a FerError if a folder cannot be made or written in; make nothing yet."""
+    path = Path(path)
+    try:
+        _probe(next(place for place in (path, *path.absolute().parents) if os.path.exists(place)))
+    except OSError as error:
+        raise _unwritable(path, path, error) from error
 
 
 def check_writable(path: str | Path) -> None:

@@ -119,7 +119,7 @@ def fit(
     net: nn.Module,
     train: FaceSet,
     valid: FaceSet,
-    recipe: Recipe,
+    recipe: Recipe | str,
     *,
     epochs: int | None = None,
     seed: int = 0,
