@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -213,6 +214,12 @@ def test_every_number_of_a_recipe_has_its_range(name, value):
 def test_bounds_and_kinds_of_a_recipe(wrong):
     with pytest.raises(FerError):
         Recipe("test", **wrong)
+
+
+def test_numbers_of_numpy_can_be_written_down():
+    how = Recipe("test", batch=np.int64(8), augmentation=Augmentation(zoom=np.float32(0.5)))
+    stored = json.loads(json.dumps(how.as_dict()))
+    assert (stored["batch"], stored["augmentation"]["zoom"]) == (8, 0.5)
 
 
 def test_every_number_of_a_recipe_is_in_the_table_of_ranges():

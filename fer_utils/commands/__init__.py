@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise a FerError instead of ending the program."""
-        raise FerError(f"{message} (--help says what there is)")
+        raise FerError(f"{message}; --help says what there is.")
 
 
 def carry_out(name: str, work: Callable[[], int]) -> int:

@@ -28,6 +28,17 @@ def evaluating(net: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+@contextmanager
+def float32_by_default() -> Iterator[None]:
+    """Make new tensors float32, as the kit's nets are, whatever torch's default is outside."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def check_logits(logits: object, pictures: int, *, finite: bool = True) -> Tensor:
     """Return a net's answer to so many pictures: finite logits (pictures, K), K of 2 or more.
 

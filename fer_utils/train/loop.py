@@ -21,7 +21,7 @@ from fer_utils.data.faceset import FaceSet, Features
 from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for, predict
 from fer_utils.files import make_folder
-from fer_utils.models.answers import chosen_device, named_classes
+from fer_utils.models.answers import chosen_device, float32_by_default, named_classes
 from fer_utils.ranges import EPOCHS, SEED
 from fer_utils.train import checkpoint, parallel
 from fer_utils.train.augment import Augmentation, draw_mix
@@ -115,6 +115,7 @@ def train_batch(run: "Run", rows: Tensor, number: int, augmented: bool) -> None:
         run.average.update()
 
 
+@float32_by_default()
 def fit(
     net: nn.Module,
     train: FaceSet,
@@ -182,6 +183,7 @@ def fit(
     epochs = recipe.epochs if epochs is None else epochs
     EPOCHS.check("epochs", epochs)
     SEED.check("seed", seed)
+    epochs, seed = int(epochs), int(seed)  # numpy's are no JSON
     check_splits(net, train, valid)
     check_augmentation(train, recipe)
     if precision not in PRECISIONS:

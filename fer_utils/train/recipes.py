@@ -181,7 +181,12 @@ class Recipe:
 
     def as_dict(self) -> dict:
         """Return the recipe as plain values, for cards and run files."""
-        return asdict(self)
+
+        def plain(pairs: list[tuple[str, Any]]) -> dict:
+            # numpy's numbers are no JSON
+            return {key: value.item() if hasattr(value, "item") else value for key, value in pairs}
+
+        return asdict(self, dict_factory=plain)
 
 
 def _row(values: object, ranges: tuple[Range, ...]) -> bool:
