@@ -91,7 +91,7 @@ def test_every_command_can_be_called(page):
 
 def test_a_wrong_flag_is_found():
     with pytest.raises(FerError, match="--epoch-count"):
-        __main__.make_parser("train").parse_args(["train", "--epoch-count", "2"])
+        __main__.make_parser("train").parse_args(["train", "--out", "run", "--epoch-count", "2"])
 
 
 def test_python_in_the_pages_can_be_read():

@@ -174,7 +174,8 @@ def fit(
         keep the best epoch so far, and say so in `History.stopped`.
 
     Raises:
-        FerError: an empty split, a class without faces to learn from, a net whose parameters
+        FerError: a number out of range, no such recipe or device, an `out` that cannot be written
+            to, an empty split, a class without faces to learn from, a net whose parameters
             are all frozen, an unknown precision, graphs without a GPU, votes that are not there
             or that the net has no outputs for, features that a recipe wants to augment, an `out`
             that holds another run, or what several processes do not do.
