@@ -126,7 +126,7 @@ def check_place(path: str | Path) -> str:
     ending = path.suffix.lower().removeprefix(".")
     known = FigureCanvasBase.get_supported_filetypes()
     if ending not in known:
-        raise FerError(f"{path.name!r} must end in one of: {', '.join(sorted(known))}.")
+        raise FerError(f"{path.name or path} must end in one of: {', '.join(sorted(known))}.")
     check_writable(path)
     return ending
 
