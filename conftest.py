@@ -16,6 +16,8 @@ from tests import nbcompare
 # Unit tests compute with one thread as well, and draw without a screen.
 os.environ.update(dict.fromkeys(notebooks.THREAD_VARIABLES, "1"))
 os.environ["MPLBACKEND"] = "Agg"
+# A command that breaks in a test shows where.
+os.environ["FER_UTILS_DEBUG"] = "1"
 
 
 class NotebookRules(pytest.Item):

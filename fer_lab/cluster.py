@@ -109,6 +109,6 @@ def withdraw(client: "Client", futures: dict["Future", Run]) -> None:
         return
     client.cancel(list(futures))
     for run in futures.values():
-        with suppress(OSError):
+        with suppress(OSError, FerError):
             if (run.folder / LOCK).is_file():
                 RunLock(run.folder)

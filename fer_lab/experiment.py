@@ -21,7 +21,7 @@ from tqdm.auto import tqdm
 from fer_lab.cluster import outcomes
 from fer_lab.run import Run, RunLock, TakenOverError, add_arguments, differences, shared
 from fer_utils import data, plots
-from fer_utils.commands import as_csv
+from fer_utils.commands import Parser, as_csv, carry_out
 from fer_utils.errors import FerError
 from fer_utils.evaluate import Accuracy, Evaluation
 from fer_utils.files import write
@@ -101,12 +101,16 @@ class Experiment:
         return failures
 
     def main(self, description: str) -> int:
-        """Train what is missing, then write table and figure; return 0, 1 or 130."""
-        parser = argparse.ArgumentParser(description=description)
+        """Train what is missing, then write table and figure; return 0, 1, 2 or 130."""
+        return carry_out(self.name, lambda: self._main(description))
+
+    def _main(self, description: str) -> int:
+        parser = Parser(description=description)
         parser.add_argument("--seeds", type=int, nargs="+", choices=self.seeds, default=self.seeds)
         add_arguments(parser)
+        options = parser.parse_args()
         try:
-            failures = self.run_missing(parser.parse_args())
+            failures = self.run_missing(options)
         except KeyboardInterrupt:
             print(f"interrupted; finished runs are kept. Go on with: {self.command}")
             return 130

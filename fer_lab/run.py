@@ -23,8 +23,9 @@ from tqdm.auto import tqdm
 from fer_utils import train
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
-from fer_utils.files import write
+from fer_utils.files import make_folder, write
 from fer_utils.models.facenet import FaceNet
+from fer_utils.ranges import THREADS
 from fer_utils.train.history import History
 from fer_utils.train.recipes import with_defaults
 
@@ -168,7 +169,7 @@ def claim_folder(run: Run) -> None:
             )
         tqdm.write(f"{run.name}: done again, since its settings have changed ({found})")
         shutil.rmtree(run.folder, ignore_errors=True)
-    run.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(run.folder)
     if not (run.folder / ASKED).is_file():
         write(run.folder / ASKED, json.dumps(asked, indent=1) + "\n")
 
@@ -225,7 +226,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="K/N",
         help="which of N programs that share the runs this is, e.g. 1/2",
     )
-    parser.add_argument("--threads", type=int, help="processor cores to use (default: all)")
+    parser.add_argument("--threads", type=THREADS, help="processor cores to use (default: all)")
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",

@@ -1,10 +1,9 @@
 """`python -m fer_utils COMMAND`: the kit from the command line."""
 
-import argparse
 import sys
 from importlib import import_module
 
-from fer_utils.errors import FerError
+from fer_utils.commands import Parser, carry_out
 
 COMMANDS = {
     "data": "which data sets are here, and how to get the others",
@@ -20,9 +19,9 @@ COMMANDS = {
 ELSEWHERE = {"reproduce": "fer_lab.reproduce.command", "bench": "fer_lab.bench"}
 
 
-def make_parser(chosen: str | None) -> argparse.ArgumentParser:
+def make_parser(chosen: str | None) -> Parser:
     """Return the parser; only the chosen command's module is imported, so that help is quick."""
-    parser = argparse.ArgumentParser(prog="python -m fer_utils", description=__doc__)
+    parser = Parser(prog="python -m fer_utils", description=__doc__)
     subparsers = parser.add_subparsers(dest="command", required=True)
     for name, purpose in COMMANDS.items():
         sub = subparsers.add_parser(name, help=purpose, description=purpose)
@@ -34,18 +33,15 @@ def make_parser(chosen: str | None) -> argparse.ArgumentParser:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; a FerError becomes one line on stderr and exit status 2."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    chosen = arguments[0] if arguments else None
-    try:
-        args = make_parser(chosen).parse_args(arguments)
+    """Run one command; see `carry_out` for the status that it returns."""
+    words = sys.argv[1:] if arguments is None else arguments
+    chosen = words[0] if words else None
+
+    def work() -> int:  # packages are loaded here
+        args = make_parser(chosen).parse_args(words)
         return args.run(args)
-    except FerError as error:
-        print(f"fer_utils {chosen}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:  # also while packages are still being loaded
-        print(f"fer_utils {chosen}: interrupted", file=sys.stderr)
-        return 130
+
+    return carry_out(f"fer_utils {chosen}", work)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from fer_utils.errors import FerError
 from fer_utils.models.answers import (
     as_pictures,
     check_logits,
+    chosen_device,
     classes_of,
     device_of,
     evaluating,
@@ -186,7 +187,7 @@ def evaluate(
         raise FerError(f"no faces to evaluate: {faces!r} is empty.")
     labels = labels_for(named_classes(net), faces)
     if device is not None:
-        net = net.to(device)
+        net = net.to(chosen_device(device))
 
     def probabilities_of(images: np.ndarray) -> Tensor:
         logits = predict(net, images, batch=batch, progress=progress)

@@ -118,7 +118,7 @@ def test_explain_takes_its_options(typed, capsys):
         ("--model", "nobody", "nobody"),
         ("--out", "map.xyz", "map.xyz must end in"),
         ("--window", "51", "does not fit"),
-        ("--window", "0", "1 pixel or more"),
+        ("--window", "0", "'0' is not a whole number from 1"),
         ("--stride", "9", "gaps"),
         ("--fill", "pink", "fill='pink'"),
         ("--target", "joy-ish", "joy-ish"),

@@ -74,4 +74,4 @@ def test_bench_startup(monkeypatch, capsys, tmp_path):
 
 def test_nothing_to_measure_is_refused(capsys):
     assert main(["bench", "startup", "--repeats", "0"]) == 2
-    assert "1 or more" in capsys.readouterr().err
+    assert "'0' is not a whole number from 1" in capsys.readouterr().err

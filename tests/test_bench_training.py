@@ -93,4 +93,4 @@ def test_both_learn(no_fer2013):
 
 def test_nothing_to_measure_is_refused(capsys):
     assert main(["bench", "training", "--steps", "0"]) == 2
-    assert "1 or more" in capsys.readouterr().err
+    assert "'0' is not a whole number from 1" in capsys.readouterr().err

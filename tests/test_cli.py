@@ -1,10 +1,13 @@
 """The command line, as a user would type it."""
 
+import io
 import json
+import os
 import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -275,5 +278,133 @@ def test_data_lists_shows_and_examines(tmp_path, capsys, monkeypatch):
     assert said.startswith("fer2013: 48 pictures that can be read") and "test: 0 of 3,589" in said
     assert fer_utils("data", "rafd", "--doctor", "--root", str(tmp_path / "nowhere")) == 2
     assert "does not exist" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        fer_utils("data", "fer2013", "--doctor", "--download")
+    assert fer_utils("data", "fer2013", "--doctor", "--download") == 2
+
+
+WRONG = {
+    "train": [
+        *("--epochs 0", "--epochs -1", "--epochs 1.5", "--seed -1", "--seed " + "9" * 20),
+        *("--threads 0", "--input-size 100000", "--device gpu", "--device ''", "--device cuda:99"),
+        *(f"--set {word}" for word in ("average=2", "decay=-1", "rotation=-5", "mixup=nan")),
+        *("--set label_smoothing=-1", "--set batch=1e3", "--recipe alessi", "--nonsense"),
+    ],
+    "evaluate": ["--device gpu", "--device ''", "--out c.xyz", "--out nowhere/c.png", "--out ."],
+    "explain": [
+        *("--seed -1", "--seed " + "9" * 20, "--window 0", "--stride -3", "--out nowhere/c.png"),
+        *("--face one", "--out ."),
+    ],
+    "reproduce": [
+        *("--runs 0", "--seeds 0 -1", "--epochs 0", "--faces 0", "--threads -1", "--share 2/1"),
+        *("--device gpu", "--out file", "--figures file"),
+    ],
+    "bench occlusion": [
+        *("--window 0", "--window 100", "--stride 9", "--size -5", "--size 100000", "--repeats 0"),
+        *("--threads -2", "--csv nowhere/x.csv", "--csv ."),
+    ],
+    "bench training": [
+        *("--batch 1", "--steps 0", "--workers -1", "--repeats 0", "--size 0", "--device gpu"),
+        "--csv nowhere/x.csv",
+    ],
+    "bench startup": ["--repeats -1", "--threads 0", "--csv nowhere/x.csv"],
+}
+NEEDED = {
+    "train": "--out run",
+    "evaluate": "--model mini_xception_facs3d",
+    "explain": "--out map.png --face 0",
+    "reproduce": "alessi2019 --data data",
+    "bench occlusion": "--model mini_xception",
+    "bench training": "--model mini_xception",
+    "bench startup": "",
+}
+
+
+@pytest.mark.parametrize(("name", "words"), [(n, words) for n in WRONG for words in WRONG[n]])
+def test_a_wrong_argument_is_one_line_before_the_work(name, words, tmp_path, monkeypatch, capsys):
+    def work(*_, **__):
+        raise AssertionError("the work has begun")
+
+    for module, function in ((data, "load"), (models, "load")):
+        monkeypatch.setattr(module, function, work)
+    monkeypatch.setattr("fer_lab.reproduce.command.trainable", lambda claims, root: claims)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    assert fer_utils(*name.split(), *shlex.split(NEEDED[name]), *shlex.split(words)) == 2
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("\n") == 1
+    assert said.err.startswith(f"fer_utils {name.split()[0]}: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def breaking(monkeypatch, error: BaseException) -> int:
+    """Return the status of a command in which an error is raised."""
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("fer_utils.commands.models.run", fail)
+    return fer_utils("models")
+
+
+NO_MEMORY = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (MemoryError(), 2, "the memory is not enough: take a smaller picture size"),
+        (RuntimeError(NO_MEMORY), 2, "the memory is not enough"),
+        (RuntimeError("CUDA out of memory. Tried to allocate"), 2, "the memory is not enough"),
+        (PermissionError(13, "Permission denied", "a.csv"), 2, "a.csv: permission denied."),
+        (OSError("gone"), 2, "the system says: gone."),
+    ],
+)
+def test_what_breaks_a_command_is_one_line(monkeypatch, capsys, error, status, message):
+    assert breaking(monkeypatch, error) == status
+    said = capsys.readouterr()
+    assert said.err.startswith(f"fer_utils models: {message}") and said.err.count("\n") == 1
+
+
+def test_a_fault_of_the_kit_leaves_its_traceback_in_a_file(monkeypatch, capsys, tmp_path):
+    with pytest.raises(KeyError):  # as the tests see it
+        breaking(monkeypatch, KeyError("colour"))
+    monkeypatch.delenv("FER_UTILS_DEBUG")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert breaking(monkeypatch, KeyError("colour")) == 1
+    (report,) = tmp_path.iterdir()
+    said = capsys.readouterr().err
+    assert said == (
+        "fer_utils models: a fault of the kit itself (KeyError: 'colour'); "
+        f"please report {report}.\n"
+    )
+    assert "Traceback" in report.read_text() and "in fail" in report.read_text()
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+def test_output_can_be_redirected_in_any_encoding(encoding, monkeypatch, tmp_path):
+    monkeypatch.setenv("FER_UTILS_DATA", str(tmp_path))
+    sheet = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(sheet, encoding=encoding))
+    assert fer_utils("data", "fer2013") == 0
+    said = sheet.getvalue().decode(encoding)
+    tree = "└── angry/" if encoding == "utf-8" else "`-- angry/"
+    assert tree in said and "?" not in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes end otherwise there")
+@pytest.mark.parametrize("words", [["--help"], ["data"]], ids=" ".join)
+def test_nobody_reads_to_the_end(words):
+    command = [sys.executable, "-m", "fer_utils", *words]
+    environment = {**os.environ, "PYTHONUNBUFFERED": ""}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    program = subprocess.Popen(command, env=environment, **pipes)
+    program.stdout.close()  # as `head` does when it has enough
+    assert program.stderr.read() == b""
+    assert program.wait() == 128 + 13  # as a shell tells of a program that SIGPIPE has ended
+
+
+def test_a_training_s_folder_is_a_model(tmp_path):
+    net = models.create("mini_xception", seed=0)
+    models.save(net, tmp_path / "model.safetensors", {"command": "train it"})
+    assert evaluate_command.model_name(str(tmp_path)) == "DIR/model.safetensors"
+    assert evaluate_command.training_command(str(tmp_path)) == "train it"

@@ -10,7 +10,7 @@ from pkgutil import resolve_name
 import pytest
 import yaml
 
-from fer_utils import __main__, __version__, papers
+from fer_utils import FerError, __main__, __version__, papers
 from tests import nbcompare, nbtemplate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,8 +90,8 @@ def test_every_command_can_be_called(page):
 
 
 def test_a_wrong_flag_is_found():
-    with pytest.raises(SystemExit):
-        __main__.make_parser("train").parse_args(["train", "--epoch-count", "2"])
+    with pytest.raises(FerError, match="--epoch-count"):
+        __main__.make_parser("train").parse_args(["train", "--out", "run", "--epoch-count", "2"])
 
 
 def test_python_in_the_pages_can_be_read():

@@ -100,8 +100,7 @@ def test_programs_share_the_runs_without_doing_one_twice(small, done, monkeypatc
     assert done == [("two", 0), ("one, small", 1), ("one, small", 0), ("two", 1)]
     assert small.table.exists()
     for wrong in ("0/2", "3/2", "half"):
-        with pytest.raises(SystemExit):
-            call(small, monkeypatch, "--share", wrong)
+        assert call(small, monkeypatch, "--share", wrong) == 2
     assert "'half' is not K/N" in capsys.readouterr().err
 
 

@@ -1,8 +1,11 @@
 """Files are written whole or not at all."""
 
+import errno
+
 import pytest
 
 from fer_utils import files
+from fer_utils.errors import FerError
 
 
 def test_text_and_bytes(tmp_path):
@@ -22,3 +25,47 @@ def test_an_interruption_leaves_the_old_file(tmp_path, monkeypatch):
         files.write(target, "new")
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+@pytest.fixture
+def full_disk(monkeypatch):
+    def fail(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files.tempfile, "TemporaryFile", fail)
+    monkeypatch.setattr(files.os, "replace", fail)
+
+
+@pytest.mark.parametrize(
+    "work", [files.write, files.check_writable, files.make_folder, files.check_folder]
+)
+def test_a_full_disk_is_one_sentence(tmp_path, full_disk, work):
+    words = [tmp_path / "a.txt", *(["text"] if work is files.write else [])]
+    with pytest.raises(FerError, match=r"a\.txt cannot be written \(no space left on device\)"):
+        work(*words)
+    assert not (tmp_path / "a.txt").is_file()
+
+
+def test_places_where_nothing_can_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    for place in (files.make_folder, files.check_folder):
+        for path in (tmp_path / "file", tmp_path / "file" / "a" / "b"):
+            with pytest.raises(FerError, match="file is a file, not a folder"):
+                place(path)
+    for place in (files.check_writable, lambda path: files.write(path, "")):
+        with pytest.raises(FerError, match="file is a file, not a folder"):
+            place(tmp_path / "file" / "a.txt")
+        with pytest.raises(FerError, match="no folder .*nowhere to write a.txt in"):
+            place(tmp_path / "nowhere" / "a.txt")
+        with pytest.raises(FerError, match="is a folder: give the name of a file"):
+            place(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_folders_are_made_when_they_are_needed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files.check_folder("a/b")
+    assert not list(tmp_path.iterdir())
+    assert files.make_folder("a/b").is_dir()
+    files.check_writable("a/b/c.txt")
+    assert not list((tmp_path / "a" / "b").iterdir())

@@ -194,6 +194,21 @@ def test_a_changed_weight_file_is_refused(tmp_path):
         models.load_file(path)
 
 
+def test_the_folder_of_a_training_is_a_model(tmp_path):
+    with pytest.raises(FerError, match="holds no model.safetensors"):
+        models.load(tmp_path)
+    (tmp_path / "best.safetensors").touch()
+    for path in (tmp_path, tmp_path / "best.safetensors"):  # a training that is not over
+        with pytest.raises(FerError, match="has no card: `train` writes model.safetensors when"):
+            models.load(path)
+    models.save(models.create("mini_xception", seed=0), tmp_path / "model.safetensors")
+    assert models.count(models.load(tmp_path)) == models.count(models.load(str(tmp_path)))
+    with pytest.raises(FerError, match=f"load {tmp_path}, whose model.safetensors has one"):
+        models.load(tmp_path / "best.safetensors")
+    with pytest.raises(FerError, match="no weights called ''"):
+        models.load("")
+
+
 @pytest.mark.parametrize("name", models.pretrained_names())
 def test_cards_say_where_weights_come_from(name):
     card, net = models.card(name), models.pretrained(name)

@@ -169,7 +169,7 @@ def test_save_is_whole_or_nothing(tmp_path, figures, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(files.os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(FerError, match="disk full"):
         plots.save(figures["bars"], tmp_path / "bars.pdf")
     assert (tmp_path / "bars.pdf").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 3

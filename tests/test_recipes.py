@@ -3,15 +3,19 @@
 import dataclasses
 import inspect
 import json
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from fer_utils.errors import FerError
 from fer_utils.train import optim
-from fer_utils.train.recipes import RECIPES, Recipe, changed, recipe, with_defaults
+from fer_utils.train.augment import RANGES as CHANGES
+from fer_utils.train.augment import Augmentation
+from fer_utils.train.recipes import RANGES, RECIPES, Recipe, changed, recipe, with_defaults
 
 
 def stated(name: str, **numbers) -> None:
@@ -183,6 +187,51 @@ def test_recipes_refuse_what_fit_could_not_carry_out(wrong, says):
         Recipe("test", **wrong)
 
 
+@pytest.mark.parametrize("name", [*RANGES, *CHANGES])
+@pytest.mark.parametrize("value", [-1, math.nan, math.inf, True, "many", None, 10**400])
+def test_every_number_of_a_recipe_has_its_range(name, value):
+    with pytest.raises(FerError, match=f"^{name}=.*expected a .*number"):
+        if name in CHANGES:
+            Augmentation(**{name: value})
+        else:
+            Recipe("test", **{name: value})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"learning_rate": 0}, {"decay": 0}, {"decay": 1.5}, {"average": 1}, {"momentum": 1}),
+        *({"label_smoothing": 1}, {"batch": 32.5}, {"epochs": 2.0}, {"epsilon": 0}),
+        *({"betas": (0.9, 1.0)}, {"betas": 0.9}, {"betas": (0.9,)}, {"augmentation": None}),
+        *(
+            {"schedule": "steps", "steps": step}
+            for step in (5, (5,), ((5,),), ((0, 1),), ((5, 0),))
+        ),
+        *({"nesterov": 1}, {"votes": None}, {"schedule": "plateau", "plateau": 2}),
+    ],
+    ids=str,
+)
+def test_bounds_and_kinds_of_a_recipe(wrong):
+    with pytest.raises(FerError):
+        Recipe("test", **wrong)
+
+
+def test_numbers_of_numpy_can_be_written_down():
+    how = Recipe("test", batch=np.int64(8), augmentation=Augmentation(zoom=np.float32(0.5)))
+    stored = json.loads(json.dumps(how.as_dict()))
+    assert (stored["batch"], stored["augmentation"]["zoom"]) == (8, 0.5)
+
+
+def test_every_number_of_a_recipe_is_in_the_table_of_ranges():
+    for settings, ranges in ((Recipe("test"), RANGES), (Augmentation(), CHANGES)):
+        numbers = {
+            entry.name
+            for entry in dataclasses.fields(settings)
+            if type(getattr(settings, entry.name)) in (int, float)
+        }
+        assert numbers == set(ranges)
+
+
 def test_recipes_in_files_of_earlier_runs_are_read_under_todays_names():
     names = {entry.name for entry in dataclasses.fields(Recipe)}
     paths = sorted((Path(__file__).resolve().parents[1] / "figures" / "runs").glob("*.json"))
@@ -210,7 +259,9 @@ def test_a_recipe_can_be_changed_by_words():
     assert (soft.votes, soft.mixup, soft.late) == ("argmax", 0.2, 3)
     known = RECIPES["one_cycle"].augmentation
     calm = changed(RECIPES["one_cycle"], ["distil=0.7", "rotation=3", "erase=0"])
-    assert calm.distil == 0.7
+    assert calm.distil == 0.7 and str(calm.augmentation).startswith("rotation 3, ")
+    finer = changed(RECIPES["one_cycle"], ["rotation=2.5"])  # 10 there, a whole number
+    assert finer.augmentation.rotation == 2.5
     assert calm.augmentation == dataclasses.replace(known, rotation=3, erase=0)
 
 
@@ -218,11 +269,15 @@ def test_a_recipe_can_be_changed_by_words():
     ("word", "message"),
     [
         ("rate=1", "NAME=VALUE.*learning_rate"),
-        ("batch=many", "of the kind int"),
+        ("batch=many", "batch=.many.: expected a whole number"),
         ("batch=1", "2 pictures or more"),
         ("schedule=steps", "need each other"),
-        ("erase=2", "a probability from 0 to 1"),
-        ("skew=some", "of the kind float"),
+        ("average=2", "average=2: expected a number from 0 to below 1"),
+        ("decay=-1", "decay=-1: expected a number above 0, up to 1"),
+        ("rotation=-5", "rotation=-5: expected a number from 0 to 180"),
+        ("learning_rate=nan", "learning_rate=nan: expected a number above 0"),
+        ("erase=2", "erase=2: expected a number from 0 to 1 .a probability"),
+        ("skew=some", "skew=.some.: expected a number"),
     ],
 )
 def test_a_change_that_cannot_be_is_refused(word, message):

@@ -52,6 +52,10 @@ EVERYTHING = {
 }
 
 
+#: Names of which there is no device on any machine.
+DEVICES = ("gpu", "", "cuda:99", "meta", "cpu0")
+
+
 def weights(net) -> torch.Tensor:
     return torch.cat([p.flatten() for p in net.state_dict().values()])
 
@@ -70,6 +74,54 @@ def test_it_learns_and_ends_with_the_best_epoch():
     found = evaluate(net, stripes(32, 1))
     assert found.accuracy.value == pytest.approx(history.best["valid_accuracy"])
     assert history.stopped == "all 6 epochs done"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        *(({"epochs": n}, f"epochs={n!r}: expected a whole number") for n in (0, -1, 1.5, "2")),
+        *(({"seed": n}, f"seed={n}: expected a whole number") for n in (-1, 2**32, None)),
+        *(({"device": name}, f"no device '{name}' here; there is: cpu") for name in DEVICES),
+        ({"how": "one_cycel"}, "no recipe called 'one_cycel'. Did you mean 'one_cycle'"),
+        ({"how": None}, "no recipe called None"),
+        ({"how": {"batch": 2}}, "no recipe called"),
+        ({"out": __file__}, "is a file, not a folder"),
+    ],
+    ids=str,
+)
+def test_fit_refuses_what_it_could_not_do_before_it_begins(wrong, message):
+    net = small_net()
+    with pytest.raises(FerError, match=message):
+        run(net, **wrong)
+    assert torch.equal(weights(net), weights(small_net()))
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_a_device_that_is_not_there_is_refused_by_evaluate(name):
+    with pytest.raises(FerError, match=f"no device '{name}' here; there is: cpu"):
+        evaluate(small_net(), stripes(4, 0), device=name)
+
+
+def test_a_recipe_is_taken_by_its_name():
+    by_name, itself = small_net(), small_net()
+    run(by_name, "one_cycle", epochs=1), run(itself, train.recipe("one_cycle"), epochs=1)
+    assert torch.equal(weights(by_name), weights(itself))
+
+
+def test_the_default_type_of_numbers_outside_does_not_matter():
+    """Nets, what trains them and what asks them are float32; so are the same first weights."""
+    expected = small_net()
+    try:
+        torch.set_default_dtype(torch.float64)
+        net = small_net()
+        assert torch.equal(weights(net), weights(expected))
+        how = dataclasses.replace(QUICK, augmentation=CHANGED, **EVERYTHING)
+        history = run(net, how, epochs=1)
+        assert torch.get_default_dtype() == torch.float64
+        accuracy = evaluate(net, stripes(32, 1, "valid")).accuracy.value
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert accuracy == pytest.approx(history.best["valid_accuracy"])
 
 
 def test_the_same_seed_gives_the_same_weights():

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,6 +15,8 @@ from tqdm.auto import tqdm
 from fer_lab.bench import shared
 from fer_lab.bench.shared import Bench, Column, Result, race, timed
 from fer_utils import data, models, saliency
+from fer_utils.errors import FerError
+from fer_utils.ranges import PIXELS, SIDE
 
 PER_PASS = (16, 64, 256)
 DEFAULT = "captum, 1 per pass (default)"
@@ -28,6 +31,14 @@ class Case:
     size: int
     stride: int
     window: int = 8
+
+    def check(self) -> None:
+        """Raise a FerError for a square that captum does not move over the picture."""
+        if not self.stride <= self.window <= self.size:
+            raise FerError(
+                f"window {self.window} must not be smaller than its stride ({self.stride}) nor "
+                f"larger than the picture ({self.size} x {self.size})."
+            )
 
 
 #: What is measured unless a model is named.
@@ -74,22 +85,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", help="architecture, pretrained name, or file (default: a table of five cases)"
     )
-    parser.add_argument("--size", type=int, help="side of the picture (default: the model's)")
-    parser.add_argument("--window", type=int, default=8, help="side of the square in pixels")
-    parser.add_argument("--stride", type=int, default=2, help="its steps, where a model is named")
+    parser.add_argument("--size", type=SIDE, help="side of the picture (default: the model's)")
+    parser.add_argument("--window", type=PIXELS, default=8, help="side of the square in pixels")
+    parser.add_argument(
+        "--stride", type=PIXELS, default=2, help="its steps, where a model is named"
+    )
     shared.add_arguments(parser, "times each is run")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a table of medians, and how far the maps differ."""
-    shared.set_threads(args)
+    shared.prepare(args)
     cases = list(CASES)
     if args.model:
         args.size = args.size or make_net(args.model).input_size
         cases = [Case(args.model, args.size, args.stride)]
+    cases = [replace(case, window=args.window) for case in cases]
+    for case in cases:
+        case.check()
     results = []
     for case in tqdm(cases, desc="cases", leave=False, disable=len(cases) == 1):
-        results += measure(replace(case, window=args.window), args.repeats)
+        results += measure(case, args.repeats)
     header = (
         f"occlusion maps, window {args.window} x {args.window}, faces of facs3d; "
         f"{args.repeats} rounds, interleaved\n"
@@ -110,7 +126,8 @@ def measure(case: Case, repeats: int) -> list[Result]:
     that cover a pixel. Ours keeps the probabilities of all classes on the way.
     """
     net = make_net(case.model)
-    faces = data.load("facs3d", split="test", progress=False).take(slice(0, repeats + 1))
+    faces = data.load("facs3d", split="test", progress=False)
+    faces = faces.take(np.arange(repeats + 1) % len(faces))
     pictures = F.interpolate(faces.pictures(), size=case.size, mode="bilinear")[:, None]
     given = race(make_contenders(net, case), pictures)
     expected = given[DEFAULT][0][1]

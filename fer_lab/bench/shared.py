@@ -13,7 +13,8 @@ import torch
 from tqdm.auto import tqdm
 
 from fer_utils.commands import as_command, as_csv
-from fer_utils.files import write
+from fer_utils.files import check_writable, write
+from fer_utils.ranges import COUNT, THREADS
 
 UNTIMED = 5  # steps before each chunk of a training: caches, and a loader's workers, are warm then
 
@@ -135,14 +136,20 @@ def add_arguments(parser: argparse.ArgumentParser, repeats: str) -> None:
         parser: of the bench.
         repeats: what the rounds are, for the help.
     """
-    parser.add_argument("--repeats", type=int, default=5, help=repeats)
-    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own)")
+    parser.add_argument("--repeats", type=COUNT, default=5, help=repeats)
+    parser.add_argument("--threads", type=THREADS, help="CPU threads (default: torch's own)")
     parser.add_argument("--csv", type=Path, help="also write the table to this file")
 
 
-def set_threads(args: argparse.Namespace) -> None:
-    """Use as many threads as are asked for, and write down how many they are."""
-    if args.threads:
+def prepare(args: argparse.Namespace) -> None:
+    """Use as many threads as are asked for, and write down how many they are.
+
+    Raises:
+        FerError: the table could not be written afterwards.
+    """
+    if args.csv:
+        check_writable(args.csv)
+    if args.threads is not None:
         torch.set_num_threads(args.threads)
     args.threads = torch.get_num_threads()
 

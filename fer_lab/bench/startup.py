@@ -69,9 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print a table of medians, and their ratio to `import torch`."""
-    if args.repeats < 1:
-        raise FerError("--repeats: 1 or more.")
-    shared.set_threads(args)
+    shared.prepare(args)
     header = (
         f"whole programs, from their start to their end; files in the cache; {args.repeats} "
         f"rounds, interleaved\n{shared.machine()}\n"

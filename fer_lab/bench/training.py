@@ -13,7 +13,8 @@ from fer_lab.bench.plain_loop import PlainLoop
 from fer_lab.bench.shared import UNTIMED, Bench, Column, Result, race, timed
 from fer_utils import data, models, train
 from fer_utils.data.faceset import FaceSet
-from fer_utils.errors import FerError
+from fer_utils.models.answers import chosen_device
+from fer_utils.ranges import BATCH, COUNT, SIDE, WORKERS
 from fer_utils.train.cpu import prepared
 from fer_utils.train.loop import Options, Run, train_batch
 from fer_utils.train.optim import train_mode
@@ -69,8 +70,8 @@ BENCH = Bench(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("--model", help="architecture (default: those for the device)")
-    parser.add_argument("--size", type=int, help="side at which it works (default: the model's)")
-    parser.add_argument("--batch", type=int, default=128, help="pictures, where a model is named")
+    parser.add_argument("--size", type=SIDE, help="side at which it works (default: the model's)")
+    parser.add_argument("--batch", type=BATCH, default=128, help="pictures, where a model is named")
     parser.add_argument("--device", help="cpu or cuda; default: a GPU where there is one")
     parser.add_argument(
         "--precision", choices=train.PRECISIONS, help="ours (default: bfloat16 on a GPU)"
@@ -78,20 +79,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--compile", action="store_true", help="ours through torch.compile")
     parser.add_argument(
         "--workers",
-        type=int,
+        type=WORKERS,
         help="processes that load for the peer (default: 2; for a GPU 8, or as many as cores)",
     )
-    parser.add_argument("--steps", type=int, default=20, help="batches in a chunk")
+    parser.add_argument("--steps", type=COUNT, default=20, help="batches in a chunk")
     parser.add_argument("--root", help="folder of FER2013, where it is not in a usual place")
     shared.add_arguments(parser, "chunks of each, in turn")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print a table of medians and their ratio."""
-    shared.set_threads(args)
-    device = torch.device(args.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    if args.steps < 1 or args.repeats < 1:
-        raise FerError("--steps and --repeats: 1 or more.")
+    shared.prepare(args)
+    device = chosen_device(args.device)
     if args.workers is None:
         args.workers = 2 if device.type == "cpu" else min(8, os.cpu_count() or 2)
     args.precision = args.precision or ("bfloat16" if device.type == "cuda" else "float32")

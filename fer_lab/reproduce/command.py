@@ -16,7 +16,8 @@ from fer_lab.reproduce import Row, jobs
 from fer_lab.run import Run, shared
 from fer_utils import papers, plots, train
 from fer_utils.errors import FerError
-from fer_utils.files import write
+from fer_utils.files import check_folder, make_folder, write
+from fer_utils.models.answers import chosen_device
 from fer_utils.papers import Claim
 
 FIGURES = Path("figures")
@@ -57,6 +58,10 @@ def run(args: argparse.Namespace) -> int:
     if not args.key:
         raise FerError("which row? PAPER, PAPER:TABLE or PAPER:TABLE:ROW; --list shows them all.")
     claims = trainable(papers.claims(args.key), args.data)
+    for folder in filter(None, (args.out, args.figures)):
+        check_folder(folder)  # before the training
+    if not args.scheduler:  # whose machines have devices of their own
+        chosen_device(args.device)
     failures, interrupted = [], False
     try:
         for failure in work(chosen_jobs(claims, args), args):
@@ -150,7 +155,7 @@ def in_words(record: dict) -> str:
 def save(records: Sequence[dict], folder: Path, root: Path | None) -> list[Row]:
     """Write claims.csv, and claims.png where there are runs, into a folder; return the rows."""
     rows = reproduce.table(records, lambda name: reproduce.locate(name, root) is not None)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     made = [write(folder / "claims.csv", reproduce.as_csv(rows, MADE_BY))]
     if any(row.records for row in rows):
         figure = plots.claims([row.cells() for row in rows])

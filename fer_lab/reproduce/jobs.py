@@ -22,6 +22,7 @@ from fer_utils.errors import FerError
 from fer_utils.evaluate import Evaluation, evaluate
 from fer_utils.models.facenet import FaceNet
 from fer_utils.papers import Claim
+from fer_utils.ranges import COUNT, EPOCHS, SEED, Range
 
 _LIBRARIES = ("torch", "numpy", "opencv-python")
 
@@ -38,11 +39,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="folder that holds NAME/ for each data set, or the data set's own, named like it "
         "(default: the usual places)",
     )
-    parser.add_argument("--runs", type=int, default=1, help="seeds 0 to RUNS-1 of each row")
-    parser.add_argument("--seeds", type=int, nargs="+", help="these seeds instead")
-    parser.add_argument("--epochs", type=int, help="default: the recipe's")
     parser.add_argument(
-        "--faces", type=int, help="a quick look: so many faces of each split; not for claims.csv"
+        "--runs", type=Range(1, 1000, whole=True), default=1, help="seeds 0 to RUNS-1 of each row"
+    )
+    parser.add_argument("--seeds", type=SEED, nargs="+", help="these seeds instead")
+    parser.add_argument("--epochs", type=EPOCHS, help="default: the recipe's")
+    parser.add_argument(
+        "--faces", type=COUNT, help="a quick look: so many faces of each split; not for claims.csv"
     )
     parser.add_argument("--precision", choices=train.PRECISIONS, default="float32")
     parser.add_argument("--device", help="cpu, cuda, ...; default: a GPU where there is one")

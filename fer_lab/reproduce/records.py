@@ -6,7 +6,7 @@ from pathlib import Path
 from fer_lab.reproduce.jobs import slug
 from fer_lab.run import DONE
 from fer_utils.errors import FerError
-from fer_utils.files import write
+from fer_utils.files import make_folder, write
 
 RUNS = "runs"
 _DIGITS = 4
@@ -38,7 +38,7 @@ def publish(record: dict, figures: Path) -> Path:
     if record["config"]["faces"]:
         raise FerError("a run with --faces is a quick look: it does not enter the table.")
     path = figures / RUNS / f"{slug(record['claim'])}-seed{record['seed']}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     if path.is_file():
         there, asked = (run["config"]["epochs"] for run in (read(path), record))
         if there > asked:

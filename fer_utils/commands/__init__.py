@@ -1,12 +1,94 @@
 """The commands of `python -m fer_utils`, one module each: `add_arguments` and `run`."""
 
 import argparse
+import codecs
 import csv
 import io
+import os
 import shlex
-from collections.abc import Collection, Iterable, Sequence
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NoReturn
 
-__all__ = ["as_command", "as_csv"]
+from fer_utils.errors import FerError
+from fer_utils.files import in_words
+
+__all__ = ["Parser", "as_command", "as_csv", "carry_out"]
+
+#: Set to anything, it shows the traceback of a fault of the kit itself.
+DEBUG = "FER_UTILS_DEBUG"
+# What an allocation that fails is called by torch, on a CPU and on a GPU.
+_NO_MEMORY = ("out of memory", "not enough memory", "can't allocate memory")
+_PLAIN = {"├": "|", "│": "|", "└": "`", "─": "-"}
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, as the commands do."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a FerError instead of ending the program."""
+        raise FerError(f"{message}; --help says what there is.")
+
+
+def carry_out(name: str, work: Callable[[], int]) -> int:
+    """Do a command's work, and tell in one line on stderr what went wrong.
+
+    Returns:
+        the status for the shell: that of the work; 2 where the user can put something right;
+        1 for a fault of the kit, whose traceback goes into a file; 130 after Ctrl-C; 141 where
+        nobody reads the output any more (`| head`), as for other programs.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a notebook's is none
+        sys.stdout.reconfigure(errors=_plain.__name__)
+    try:
+        try:
+            return work()
+        finally:
+            print(end="", flush=True)  # whether somebody reads it shows here at the latest
+    except FerError as error:
+        return _said(name, error, 2)
+    except KeyboardInterrupt:
+        return _said(name, "interrupted", 130)
+    except BrokenPipeError:
+        # at its end Python would try once more to write what is left
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as error:
+        return _said(name, f"{error.filename or 'the system says'}: {in_words(error)}.", 2)
+    except Exception as error:
+        if isinstance(error, MemoryError) or any(word in str(error) for word in _NO_MEMORY):
+            advice = "take a smaller picture size or batch, or fewer faces"
+            return _said(name, f"the memory is not enough: {advice}.", 2)
+        if DEBUG in os.environ:
+            raise
+        what = " ".join(traceback.format_exception_only(error)[-1].split())
+        return _said(name, f"a fault of the kit itself ({what}); please report {_report()}.", 1)
+
+
+def _said(name: str, what: object, status: int) -> int:
+    print(f"{name}: {what}", file=sys.stderr)
+    return status
+
+
+def _report() -> str:
+    """Write down the traceback of the error at hand; return the file's name."""
+    handle, name = tempfile.mkstemp(prefix="fer_utils-", suffix=".txt")
+    with open(handle, "w", encoding="utf-8") as file:
+        file.write(f"{shlex.join(sys.argv)}\n\n{traceback.format_exc()}")
+    return name
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Take plain signs where the output's encoding (Windows, a redirection) has not the sign."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(sign, "?") for sign in signs), error.end
+
+
+codecs.register_error(_plain.__name__, _plain)
 
 
 def as_command(

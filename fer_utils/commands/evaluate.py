@@ -8,6 +8,9 @@ from fer_utils import data, models, plots
 from fer_utils.commands import as_command, as_csv
 from fer_utils.evaluate import Evaluation, evaluate
 from fer_utils.files import write
+from fer_utils.models.answers import chosen_device
+from fer_utils.models.checkpoints import weights_file
+from fer_utils.plots.picture import check_place
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="test", choices=data.SPLITS)
     parser.add_argument("--relabel", help="rule for FERPlus votes, e.g. majority")
     parser.add_argument(
-        "--model", required=True, help="pretrained name, or the path of a model.safetensors"
+        "--model", required=True, help="pretrained name, a model.safetensors, or its folder"
     )
     parser.add_argument(
         "--flip", action="store_true", help="average every face with its mirror image"
@@ -30,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Score the network and print the tables."""
+    chosen_device(args.device)  # what would fail is said before the data are loaded
+    if args.out:
+        check_place(args.out)
     net = models.load(args.model)
     faces = data.load(args.data, args.root, split=args.split)
     if args.relabel:
@@ -52,14 +58,14 @@ def run(args: argparse.Namespace) -> int:
 
 def model_name(model: str) -> str:
     """Return a model's name, or its file's path without the folders of this machine."""
-    return f"DIR/{Path(model).name}" if Path(model).exists() else model
+    return f"DIR/{weights_file(model).name}" if Path(model).exists() else model
 
 
 def training_command(model: str) -> str:
     """Return the command that trained a model that does not come with the kit; else ""."""
     if not Path(model).exists():
         return ""
-    return json.loads(Path(model).with_suffix(".json").read_text()).get("command", "")
+    return json.loads(weights_file(model).with_suffix(".json").read_text()).get("command", "")
 
 
 def save(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fer_utils.errors import FerError
+from fer_utils.ranges import PIXELS, SEED
 
 if TYPE_CHECKING:
     from fer_utils import saliency
@@ -29,11 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="figure to write (.png, .pdf, ...)")
     parser.add_argument("--method", default="occlusion", help=f"one of: {methods}")
-    parser.add_argument("--window", type=int, help="side of the square in pixels (default: 1/6)")
-    parser.add_argument("--stride", type=int, help="its steps in pixels (default: a quarter of it)")
+    parser.add_argument("--window", type=PIXELS, help="side of the square in pixels (default: 1/6)")
+    parser.add_argument("--stride", type=PIXELS, help="its steps in pixels (default: 1/4 of it)")
     parser.add_argument("--fill", help="black (default), mean, blur, noise, or 0 to 1")
     parser.add_argument("--target", help="expression to explain (default: the predicted one)")
-    parser.add_argument("--seed", type=int, default=0, help="of noise, masks and orders")
+    parser.add_argument("--seed", type=SEED, default=0, help="of noise, masks and orders")
     parser.add_argument(
         "--scores", action="store_true", help="print how far the map can be trusted"
     )
@@ -42,8 +43,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what the net says and what it rests on; write the figure."""
     from fer_utils import models, plots, saliency
+    from fer_utils.plots.picture import check_place
     from fer_utils.saliency import scores
 
+    check_place(args.out)  # before the work
     image, source, truth, parts = picture(args)
     net = models.load(args.model)
     given = {name: getattr(args, name) for name in ("window", "stride")}

@@ -8,8 +8,11 @@ import torch
 from fer_utils import data, models, train
 from fer_utils.commands import as_command
 from fer_utils.evaluate import Evaluation, evaluate
+from fer_utils.files import check_folder
 from fer_utils.inputs import INPUTS
+from fer_utils.models.answers import chosen_device
 from fer_utils.models.registry import variant_of
+from fer_utils.ranges import EPOCHS, SEED, SIDE, THREADS
 from fer_utils.train import parallel
 from fer_utils.train.recipes import CHANGEABLE, changed
 
@@ -21,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--relabel", help="rule for FERPlus votes, e.g. majority")
     parser.add_argument("--model", default="mini_xception", help=", ".join(models.names()))
     parser.add_argument("--inputs", default="gray", choices=INPUTS)
-    parser.add_argument("--input-size", type=int, help="side in pixels the net works at")
+    parser.add_argument("--input-size", type=SIDE, help="side in pixels the net works at")
     parser.add_argument("--fusion", choices=("concat", "parallel"), default="concat")
     parser.add_argument("--stl", action="store_true", help="a spatial transformer before each net")
     parser.add_argument(
@@ -46,10 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="change the recipe, e.g. learning_rate=5e-4; names: " + ", ".join(CHANGEABLE),
     )
-    parser.add_argument("--epochs", type=int, help="default: the recipe's")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=EPOCHS, help="default: the recipe's")
+    parser.add_argument("--seed", type=SEED, default=0)
     parser.add_argument("--device", help="cpu, cuda, ...; default: a GPU where there is one")
-    parser.add_argument("--threads", type=int, help="CPU threads")
+    parser.add_argument("--threads", type=THREADS, help="CPU threads")
     parser.add_argument("--precision", choices=train.PRECISIONS, default="float32")
     parser.add_argument("--compile", action="store_true", help="fuse the net by torch.compile")
     parser.add_argument(
@@ -77,8 +80,12 @@ def run(args: argparse.Namespace) -> int:
 
 def learn(args: argparse.Namespace) -> int:
     """Do what `run` says, in one process or in one of several."""
-    if args.threads:
+    if args.threads is not None:
         torch.set_num_threads(args.threads)
+    # what would fail after the data are loaded, or after the first epoch, is said at once
+    chosen_device(args.device)
+    for folder in filter(None, (args.out, args.tensorboard)):
+        check_folder(folder)
     recipe_name = args.recipe or models.paper(args.model)
     recipe = changed(train.recipe(recipe_name), args.set)
     # a paper's recipe trains that paper's net; the card names it, however it was chosen
@@ -101,7 +108,7 @@ def learn(args: argparse.Namespace) -> int:
     )
     if args.freeze_base:
         models.freeze_base(net)
-    epochs = args.epochs or recipe.epochs
+    epochs = recipe.epochs if args.epochs is None else args.epochs
     named = f"{args.model} {args.variant}" if args.variant else args.model
     print(f"{named} ({models.count(net):,} parameters) learns {train_faces.name}: ", end="")
     print(f"{len(train_faces)} faces, {len(valid_faces)} to choose the epoch by")
@@ -131,8 +138,6 @@ def learn(args: argparse.Namespace) -> int:
         print("no epoch was finished: nothing is kept")
         return 1
     result = evaluate(net, valid_faces)
-    print(f"best epoch {history.best_epoch} on the validation split:")
-    print(result.table())
     card = {
         "data": f"{train_faces.name}, {len(train_faces)} training faces"
         + (f", label rule {args.relabel}" if args.relabel else ""),
@@ -144,7 +149,9 @@ def learn(args: argparse.Namespace) -> int:
         "scores": {"valid": score(result)},
         "versions": {"torch": torch.__version__.split("+")[0]},
     }
-    models.save(net, args.out / "model.safetensors", card)
+    models.save(net, args.out / "model.safetensors", card)  # before anything is said of it
+    print(f"best epoch {history.best_epoch} on the validation split:")
+    print(result.table())
     print(f"wrote {args.out / 'model.safetensors'} and its card; history in history.json")
     if history.stopped.startswith("interrupted"):
         print("the same command goes on from here")

@@ -28,6 +28,17 @@ def evaluating(net: nn.Module) -> Iterator[None]:
             module.training = training
 
 
+@contextmanager
+def float32_by_default() -> Iterator[None]:
+    """Make new tensors float32, as the kit's nets are, whatever torch's default is outside."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def check_logits(logits: object, pictures: int, *, finite: bool = True) -> Tensor:
     """Return a net's answer to so many pictures: finite logits (pictures, K), K of 2 or more.
 
@@ -64,6 +75,28 @@ def device_of(net: nn.Module) -> torch.device:
     """Return where a net computes: where its first parameter or buffer is, else the CPU."""
     first = next(itertools.chain(net.parameters(), net.buffers()), None)
     return torch.device("cpu") if first is None else first.device
+
+
+def chosen_device(name: str | int | torch.device | None) -> torch.device:
+    """Return the device of that name; None takes a GPU where there is one.
+
+    Raises:
+        FerError: this machine, or this torch, has no such device.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        if device.type == "meta":  # has no numbers
+            raise RuntimeError
+        torch.empty(1, device=device)
+    # of a name that is none, of a torch without it, of a number that is too high
+    except (AssertionError, NotImplementedError, RuntimeError, TypeError, ValueError):
+        gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+        others = [kind for kind in ("mps", "xpu") if getattr(torch, kind).is_available()]
+        there = ", ".join(["cpu", *gpus, *others])
+        raise FerError(f"no device {str(name)!r} here; there is: {there}.") from None
+    return device
 
 
 def named_classes(net: nn.Module) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
-from fer_utils.files import write
+from fer_utils.files import make_folder, write
 from fer_utils.models.counting import count
 from fer_utils.models.facenet import FaceNet
 from fer_utils.models.registry import create
@@ -42,7 +42,7 @@ def save(
             "weights with torch.save(net.trunk.state_dict(), path), and wrap it again later."
         )
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     tensors = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
     tensors = {key: value.half() if key in half else value for key, value in tensors.items()}
     content = safetensors.save(tensors)
@@ -60,12 +60,15 @@ def save(
 def load_file(path: str | Path) -> FaceNet:
     """Return the net saved at `path` by `save`, in evaluation mode.
 
+    Args:
+        path: NAME.safetensors, or the folder of a training (`train --out`).
+
     Raises:
         FerError: no file or card there, a changed file, or weights that do not fit.
     """
     from safetensors import torch as safetensors
 
-    path = Path(path)
+    path = weights_file(path)
     card_path = path.with_suffix(".json")
     for needed in (path, card_path):
         if not needed.is_file():
@@ -80,6 +83,29 @@ def load_file(path: str | Path) -> FaceNet:
     except RuntimeError as error:
         raise FerError(f"the weights in {path} do not fit its card: {error}") from error
     return net.eval()
+
+
+def weights_file(path: str | Path) -> Path:
+    """Return the path of a file of weights: in the folder of a training, model.safetensors.
+
+    Raises:
+        FerError: the folder has none, or the file is a training's own, without a card.
+    """
+    path = Path(path)
+    folder = path if path.is_dir() else path.parent
+    whole, best = folder / "model.safetensors", folder / "best.safetensors"
+    if path == folder and whole.is_file():
+        return whole
+    if path in (folder, best) and best.is_file() and not best.with_suffix(".json").is_file():
+        if whole.is_file():
+            raise FerError(f"{best} has no card: load {folder}, whose {whole.name} has one.")
+        raise FerError(
+            f"{best} has no card: `train` writes {whole.name} when it ends (the command that began "
+            "goes on), and after `fit` in Python models.save(net, path) does."
+        )
+    if path == folder:
+        raise FerError(f"the folder {path} holds no {whole.name}, as a training leaves at its end.")
+    return path
 
 
 def pretrained_names() -> list[str]:
@@ -99,12 +125,12 @@ def pretrained(name: str) -> FaceNet:
 
 
 def load(name: str | Path) -> FaceNet:
-    """Return a trained net by an entry of `pretrained_names()`, or by a .safetensors file's path.
+    """Return a trained net: an entry of `pretrained_names()`, a .safetensors file, a run's folder.
 
     Raises:
         FerError: neither; see `pretrained` and `load_file`.
     """
-    is_file = str(name).endswith(".safetensors") or Path(name).exists()
+    is_file = str(name).endswith(".safetensors") or (str(name) and Path(name).exists())
     return load_file(name) if is_file else pretrained(str(name))
 
 

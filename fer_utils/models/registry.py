@@ -12,6 +12,7 @@ from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.inputs import channel_count
 from fer_utils.models import backbones, vgg
+from fer_utils.models.answers import float32_by_default
 from fer_utils.models.bottleneck import bottleneck_065m
 from fer_utils.models.deep_emotion import SIDE, deep_emotion
 from fer_utils.models.facenet import FaceNet, class_names
@@ -80,6 +81,7 @@ def names() -> list[str]:
     return sorted(ARCHITECTURES)
 
 
+@float32_by_default()
 def create(
     name: str,
     num_classes: int = 7,

@@ -9,11 +9,12 @@ from io import BytesIO
 from pathlib import Path
 
 import matplotlib
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from PIL import Image
 
 from fer_utils.errors import FerError
-from fer_utils.files import write
+from fer_utils.files import check_writable, write
 
 DPI = 120
 WIDEST = 10.0  # inches, what a notebook has room for
@@ -115,19 +116,28 @@ def show(figure: Figure, alt: str | None = None) -> None:
     display(forms, metadata=metadata, raw=True)
 
 
+def check_place(path: str | Path) -> str:
+    """Return the format that a figure's file name asks for, before the figure is made.
+
+    Raises:
+        FerError: an ending that matplotlib cannot write, or a place that cannot be written to.
+    """
+    path = Path(path)
+    ending = path.suffix.lower().removeprefix(".")
+    known = FigureCanvasBase.get_supported_filetypes()
+    if ending not in known:
+        raise FerError(f"{path.name or path} must end in one of: {', '.join(sorted(known))}.")
+    check_writable(path)
+    return ending
+
+
 def save(figure: Figure, path: str | Path) -> Path:
     """Write a figure to a file in one step; the name's ending chooses the format.
 
     Raises:
         FerError: no such folder, or an ending that matplotlib cannot write.
     """
-    path = Path(path)
-    ending = path.suffix.lower().removeprefix(".")
-    known = figure.canvas.get_supported_filetypes()
-    if ending not in known:
-        raise FerError(f"{path.name} must end in one of: {', '.join(sorted(known))}.")
-    if not path.parent.is_dir():
-        raise FerError(f"there is no folder {path.parent} to write {path.name} in: make it first.")
+    path, ending = Path(path), check_place(path)
     if ending == "png":
         return write(path, png(figure))
     drawn = BytesIO()

@@ -14,9 +14,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fer_utils.errors import FerError
+from fer_utils.ranges import Range, check_all
 
 #: What `draw_mix` draws and `mixup` takes: the share that a picture keeps, and its partners.
 Mix = tuple[Tensor, Tensor]
+
+#: What the numbers of `Augmentation` may be.
+RANGES = {
+    "rotation": Range(0, 180, why="degrees to either side"),
+    "shift": Range(0, 1, why="a share of the side"),
+    "zoom": Range(0, 1, below=True, why="0.1 draws a scale from 0.9 to 1.1"),
+    "erase": Range(0, 1, why="a probability"),
+    "skew": Range(0, 1, below=True, why="0.05 shears by up to 5 %"),
+    "blur": Range(0, 100, why="pixels"),
+    "noise": Range(0, 1, why="black is 0, white is 1"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,14 +60,9 @@ class Augmentation:
 
     def __post_init__(self) -> None:
         """Refuse values that make no picture."""
-        if not 0 <= self.zoom < 1:
-            raise FerError(f"zoom={self.zoom}: expected 0 <= zoom < 1 (0.1 draws 0.9 to 1.1).")
-        if not 0 <= self.erase <= 1:
-            raise FerError(f"erase={self.erase}: expected a probability from 0 to 1.")
-        if not 0 <= self.skew < 1:
-            raise FerError(f"skew={self.skew}: expected 0 <= skew < 1 (0.05 shears by up to 5 %).")
-        if self.blur < 0 or self.noise < 0:
-            raise FerError(f"blur={self.blur}, noise={self.noise}: expected 0 or more.")
+        check_all(self, RANGES)
+        if not isinstance(self.flip, bool):
+            raise FerError(f"flip={self.flip!r}: expected True or False.")
 
     @property
     def warps(self) -> bool:

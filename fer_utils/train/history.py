@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fer_utils.errors import FerError
+from fer_utils.files import make_folder
 
 #: Tags of TensorBoard's scalars: a slash groups their charts.
 TAGS = {
@@ -72,7 +73,7 @@ def tensorboard(folder: str | Path) -> Callable[[History], None]:
     `tensorboard --logdir FOLDER` shows them. A run that goes on adds its later epochs.
 
     Raises:
-        FerError: the package tensorboard is not installed.
+        FerError: the package tensorboard is not installed, or nothing can be written there.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter
@@ -81,7 +82,7 @@ def tensorboard(folder: str | Path) -> Callable[[History], None]:
             "event files need the package tensorboard, which is not installed: "
             "pip install tensorboard (or the kit's extra: pip install -e '.[tensorboard]')."
         ) from problem
-    writer = SummaryWriter(str(folder))
+    writer = SummaryWriter(str(make_folder(folder)))
 
     def write_epoch(history: History) -> None:
         row = history.epochs[-1]

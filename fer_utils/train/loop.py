@@ -20,7 +20,9 @@ from tqdm.auto import tqdm
 from fer_utils.data.faceset import FaceSet, Features
 from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for, predict
-from fer_utils.models.answers import named_classes
+from fer_utils.files import make_folder
+from fer_utils.models.answers import chosen_device, float32_by_default, named_classes
+from fer_utils.ranges import EPOCHS, SEED
 from fer_utils.train import checkpoint, parallel
 from fer_utils.train.augment import Augmentation, draw_mix
 from fer_utils.train.cpu import (
@@ -43,7 +45,7 @@ from fer_utils.train.optim import (
     warm_up_batch_norm,
     warm_up_steps,
 )
-from fer_utils.train.recipes import Recipe
+from fer_utils.train.recipes import Recipe, as_recipe
 from fer_utils.train.step import Step, TrainingData, make_targets, on_device
 from fer_utils.train.stream import batches, must_stream, streamed
 
@@ -113,11 +115,12 @@ def train_batch(run: "Run", rows: Tensor, number: int, augmented: bool) -> None:
         run.average.update()
 
 
+@float32_by_default()
 def fit(
     net: nn.Module,
     train: FaceSet,
     valid: FaceSet,
-    recipe: Recipe,
+    recipe: Recipe | str,
     *,
     epochs: int | None = None,
     seed: int = 0,
@@ -141,7 +144,7 @@ def fit(
             in a part that is wholly frozen works as in evaluation and keeps its statistics.
         train: faces to learn from; or, for a `models.head`, the `models.features` of faces.
         valid: faces that choose the epoch to keep; never used for learning.
-        recipe: an entry of `RECIPES`, or one's own.
+        recipe: an entry of `RECIPES`, its name, or one's own.
         epochs: overrides the recipe's; early stopping may still end the run before.
         seed: order of the faces, augmentation and dropout; the same seed gives the same
             weights on the same machine (on a GPU up to rounding, since some of its kernels add
@@ -171,16 +174,22 @@ def fit(
         keep the best epoch so far, and say so in `History.stopped`.
 
     Raises:
-        FerError: an empty split, a class without faces to learn from, a net whose parameters
+        FerError: a number out of range, no such recipe or device, an `out` that cannot be written
+            to, an empty split, a class without faces to learn from, a net whose parameters
             are all frozen, an unknown precision, graphs without a GPU, votes that are not there
             or that the net has no outputs for, features that a recipe wants to augment, an `out`
             that holds another run, or what several processes do not do.
     """
+    recipe = as_recipe(recipe)
+    epochs = recipe.epochs if epochs is None else epochs
+    EPOCHS.check("epochs", epochs)
+    SEED.check("seed", seed)
+    epochs, seed = int(epochs), int(seed)  # numpy's are no JSON
     check_splits(net, train, valid)
     check_augmentation(train, recipe)
     if precision not in PRECISIONS:
         raise FerError(f"precision={precision!r} is not one of: {', '.join(PRECISIONS)}.")
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = chosen_device(device)
     if graphs and device.type != "cuda":
         raise FerError(f"graphs=True needs a CUDA GPU; the device is {device.type}.")
     parallel.check(recipe, graphs, compile)
@@ -189,20 +198,16 @@ def fit(
     if stream is None and (reason := must_stream(train, valid, device)):
         print(reason)
         stream = True
-    options = Options(
-        epochs or recipe.epochs, seed, device, precision, graphs, compile, bool(stream)
-    )
+    folder = make_folder(out) if out is not None else None
+    options = Options(epochs, seed, device, precision, graphs, compile, bool(stream))
     run = Run(net, train, valid, recipe, options)
-    folder = Path(out) if out is not None else None
     long_enough = run.steps * options.epochs >= SEARCH_FROM
     with prepared(device, search=long_enough), strided_depthwise_in_float32(net):
         # dropout and mixup draw from torch's own generators; a resumed run sets them once more
         torch.manual_seed(seed + parallel.rank())
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-            if resume and (folder / checkpoint.STATE).is_file():
-                state = checkpoint.load(folder / checkpoint.STATE, run.identity, device)
-                run.load_state_dict(state)
+        if folder is not None and resume and (folder / checkpoint.STATE).is_file():
+            state = checkpoint.load(folder / checkpoint.STATE, run.identity, device)
+            run.load_state_dict(state)
         run.loop(folder, progress and parallel.rank() == 0, on_epoch or (lambda history: None))
     # The caller's net: with its own momenta, the best epoch's weights and no memory for gradients.
     for norm, momentum in run.norms:

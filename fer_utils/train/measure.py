@@ -13,7 +13,7 @@ from torch import nn
 
 from fer_utils.data.faceset import FaceSet
 from fer_utils.evaluate import Accuracy
-from fer_utils.models.answers import device_of
+from fer_utils.models.answers import chosen_device, device_of
 from fer_utils.train.history import History
 from fer_utils.train.loop import fit
 from fer_utils.train.recipes import Recipe
@@ -75,7 +75,7 @@ def measured(
     Raises:
         FerError: what `fit` refuses, or a training that ended before its first epoch did.
     """
-    device = torch.device(options.get("device") or ("cuda" if torch.cuda.is_available() else "cpu"))
+    device = chosen_device(options.get("device"))
     forget_peak(device)
     history = fit(net, train, valid, recipe, **options)
     correct = round(history.best["valid_accuracy"] * len(valid))

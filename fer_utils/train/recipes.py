@@ -7,11 +7,44 @@ from typing import Any
 
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
+from fer_utils.ranges import (
+    BATCH,
+    DECAY,
+    EPOCHS,
+    MILLION,
+    NOT_NEGATIVE,
+    SHARE,
+    Range,
+    check_all,
+    spelled,
+)
+from fer_utils.train.augment import RANGES as CHANGES
 from fer_utils.train.augment import Augmentation
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "exponential", "steps", "plateau", "one_cycle")
 L2_TARGETS = ("convolutions", "last two linear layers")
+
+_OR_NEVER = Range(0, MILLION, whole=True, why="epochs; 0 is never")
+#: What the numbers of `Recipe` may be.
+RANGES = {
+    "learning_rate": Range(0, above=True),
+    "batch": BATCH,
+    "epochs": EPOCHS,
+    "decay": Range(0, 1, above=True, why="a factor on the learning rate"),
+    "weight_decay": NOT_NEGATIVE,
+    "l2": NOT_NEGATIVE,
+    "label_smoothing": Range(0, 1, below=True, why="a share of the target"),
+    "average": DECAY,
+    "epsilon": Range(0, 1, above=True),
+    "momentum": DECAY,
+    "dampening": SHARE,
+    "plateau": _OR_NEVER,
+    "patience": _OR_NEVER,
+    "mixup": Range(0, 1000, why="alpha of a beta distribution; 0 is never"),
+    "late": _OR_NEVER,
+    "distil": SHARE,
+}
 
 
 @dataclass(frozen=True)
@@ -97,6 +130,7 @@ class Recipe:
         ):
             if value not in known:
                 raise FerError(f"{value!r} is not one of: {', '.join(known)}.")
+        check_all(self, RANGES)
         for wrong, why in self._mistakes():
             if wrong:
                 raise FerError(why)
@@ -105,16 +139,28 @@ class Recipe:
         """Pair each thing that may be wrong with what to say then."""
         looks_ahead = self.optimizer == "sgd" and self.nesterov
         return (
-            (self.batch < 2, f"batch={self.batch}: batch norm needs 2 pictures or more."),
-            (self.epochs < 1, f"epochs={self.epochs}: train for 1 epoch or more."),
-            (self.mixup < 0, f"mixup={self.mixup}: expected 0 (never) or more."),
-            (self.late < 0, f"late={self.late}: expected 0 or more epochs."),
-            (not 0 <= self.distil <= 1, f"distil={self.distil}: expected a share from 0 to 1."),
+            (
+                not isinstance(self.augmentation, Augmentation),
+                f"augmentation={self.augmentation!r}: expected an Augmentation.",
+            ),
+            (not isinstance(self.votes, str), f"votes={self.votes!r}: expected a rule's name."),
+            (
+                not isinstance(self.nesterov, bool),
+                f"nesterov={self.nesterov!r}: expected True or False.",
+            ),
+            (
+                not _row(self.betas, (DECAY, DECAY)),
+                f"betas={self.betas!r}: expected two numbers from 0 to below 1.",
+            ),
+            (
+                not isinstance(self.steps, tuple | list)
+                or not all(_row(step, (EPOCHS, Range(0, above=True))) for step in self.steps),
+                f"steps={self.steps!r}: expected ((epoch, factor), ...), both above 0.",
+            ),
             (
                 self.distil > 0 and self.mixup > 0,
                 "distil needs what the net said of one face, mixup shows it two: choose one.",
             ),
-            (self.patience < 0, f"patience={self.patience}: expected 0 (never) or more epochs."),
             (
                 looks_ahead and (self.momentum <= 0 or self.dampening != 0),
                 "nesterov=True needs momentum above 0 and dampening=0; or pass nesterov=False.",
@@ -127,11 +173,29 @@ class Recipe:
                 (self.schedule == "plateau") != (self.plateau > 0),
                 "schedule='plateau' and plateau=1 or more epochs need each other.",
             ),
+            (
+                self.schedule == "plateau" and self.decay == 1,
+                "schedule='plateau' lowers the rate by decay, which must be below 1 for it.",
+            ),
         )
 
     def as_dict(self) -> dict:
         """Return the recipe as plain values, for cards and run files."""
-        return asdict(self)
+
+        def plain(pairs: list[tuple[str, Any]]) -> dict:
+            # numpy's numbers are no JSON
+            return {key: value.item() if hasattr(value, "item") else value for key, value in pairs}
+
+        return asdict(self, dict_factory=plain)
+
+
+def _row(values: object, ranges: tuple[Range, ...]) -> bool:
+    """Whether values are so many numbers, one in each range."""
+    return (
+        isinstance(values, tuple | list)
+        and len(values) == len(ranges)
+        and all(value in known for value, known in zip(values, ranges, strict=True))
+    )
 
 
 # FERPlus's public code: shift and skew as shares of the side, scale 1.05, 20 degrees, mirror.
@@ -333,9 +397,19 @@ def recipe(name: str) -> Recipe:
     Raises:
         FerError: no such recipe (the message lists those there are).
     """
-    if name not in RECIPES:
+    found = RECIPES.get(name) if isinstance(name, str) else None
+    if found is None:
         raise FerError(f"no recipe called {name!r}.{nearest(name, RECIPES)}")
-    return RECIPES[name]
+    return found
+
+
+def as_recipe(chosen: Recipe | str) -> Recipe:
+    """Return a recipe as it is, or the one of that name.
+
+    Raises:
+        FerError: neither a recipe nor the name of one.
+    """
+    return chosen if isinstance(chosen, Recipe) else recipe(chosen)
 
 
 #: Keys of recipes and run states that were written before they had today's names.
@@ -361,14 +435,12 @@ def with_defaults(stored: dict) -> dict:
     return {**defaults, **with_new_names(stored), "augmentation": augmentation}
 
 
-#: Those of `Augmentation`'s changes that are a number.
-CHANGES_OF_PICTURES = ("rotation", "shift", "zoom", "erase", "skew", "blur", "noise")
 # Pairs and tables (betas, steps) do not fit "name=value": those are changed in Python.
 #: What `changed` can change: the numbers of a recipe, its schedule, the changes of pictures.
 CHANGEABLE = (
     *("learning_rate", "batch", "decay", "weight_decay", "l2", "label_smoothing", "average"),
     *("momentum", "plateau", "patience", "schedule", "votes", "mixup", "late", "distil"),
-    *CHANGES_OF_PICTURES,
+    *CHANGES,
 )
 
 
@@ -380,8 +452,8 @@ def changed(original: Recipe, words: Iterable[str]) -> Recipe:
         words: "name=value" each, e.g. "learning_rate=5e-4"; names are those of `CHANGEABLE`.
 
     Raises:
-        FerError: not of that form, no such name, a value of the wrong kind, or values that do
-            not go together.
+        FerError: not of that form, no such name, a value that is out of range, or values that
+            do not go together.
     """
     values: dict[str, Any] = {}
     pictures: dict[str, Any] = {}
@@ -391,12 +463,6 @@ def changed(original: Recipe, words: Iterable[str]) -> Recipe:
             raise FerError(
                 f"{word!r}: expected NAME=VALUE, the name one of {', '.join(CHANGEABLE)}."
             )
-        of_pictures = name in CHANGES_OF_PICTURES
-        chosen = pictures if of_pictures else values
-        # the setting as it is tells what its words mean: "64" is an int for batch
-        kind = type(getattr(original.augmentation if of_pictures else original, name))
-        try:
-            chosen[name] = kind(text)
-        except ValueError:
-            raise FerError(f"{word!r}: {name} is of the kind {kind.__name__}.") from None
+        chosen = pictures if name in CHANGES else values
+        chosen[name] = spelled(text) if name in RANGES | CHANGES else text
     return replace(original, augmentation=replace(original.augmentation, **pictures), **values)

@@ -21,6 +21,7 @@ from fer_utils.data.catalog import Card, Dataset, by_class
 from fer_utils.data.faceset import SPLITS, FaceSet
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES
 from fer_utils.files import read_checked
+from fer_utils.ranges import SEED
 
 CARD = Card(
     name="facs3d",
@@ -113,11 +114,17 @@ DATASET = Dataset(CARD, size=SIZE, load=load)
 
 def main() -> int:
     """Draw the data set again (see the module's docstring)."""
+    from fer_utils.commands import carry_out
+
+    return carry_out("facs3d", _draw_again)
+
+
+def _draw_again() -> int:
     from faces3d.dataset import pack
 
     parser = argparse.ArgumentParser(description="Draw the embedded data set facs3d again.")
     parser.add_argument("--out", type=Path, default=Path("facs3d.npz"))
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=SEED, default=0)
     args = parser.parse_args()
     digest = pack(args.out, args.seed)
     same = "the released file" if digest == SHA256 else "not the released file"
