@@ -201,8 +201,9 @@ def test_nothing_in_the_kit_imports_the_laboratory():
 TYPED = {
     "train": "--data fer2013 --root R --relabel majority --split-by random --shares 0.6 0.1 0.3 "
     "--split-seed 2 --crop haar --color --size 64 --balance weights --model vgg13 "
-    "--inputs gray+sobel --input-size 32 --fusion parallel --stl --variant arriaga --width 0.7 --stream "
-    "--base-weights imagenet --freeze-base --recipe one_cycle --set batch=64 learning_rate=5e-4 --epochs 3 --seed 4 "
+    "--inputs gray+sobel --input-size 32 --fusion parallel --stl --variant arriaga --width 0.7 "
+    "--stream --base-weights imagenet --freeze-base --recipe one_cycle "
+    "--set batch=64 learning_rate=5e-4 --epochs 3 --seed 4 "
     "--device cpu --threads 2 --precision bfloat16 --compile --no-graphs --tensorboard E "
     "--out 'a folder' --restart",
     "evaluate": "--data ferplus --root R --relabel majority --split-by random --shares 0.6 0.1 0.3 "
