@@ -12,7 +12,7 @@ import numpy as np
 
 from fer_utils import data
 from fer_utils.data.faceset import FaceSet
-from fer_utils.data.splits import PUBLISHED, SHARES, WAYS, divide, sides
+from fer_utils.data.splits import PUBLISHED, SHARES, WAYS, check_shares, divide, sides
 from fer_utils.errors import FerError
 
 #: What decides who is on which side.
@@ -69,6 +69,8 @@ def load(
         asked = _as_trained(asked, trained)
     else:
         trained = None
+    if asked["shares"] is not None:
+        check_shares(asked["shares"])  # before minutes of reading
     args.data = asked["data"] = asked["data"] or data.EMBEDDED
     form = {name: asked[name] for name in FORM if asked[name] is not None}
     faces = data.load(args.data, args.root, **form)

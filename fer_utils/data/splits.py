@@ -55,7 +55,7 @@ def split(
         raise FerError(f"by={by!r} is not a way to split.{nearest(by, WAYS)}")
     if by == "paper":
         return _paper(faces)
-    portions = _checked(shares)
+    portions = check_shares(shares)
     if by == "random":
         divided = replace(faces, split=_random(faces.labels, portions, seed))
         _warn(divided)
@@ -128,7 +128,12 @@ def sides(faces: FaceSet) -> str:
     return f"faces / people: {', '.join(words)}; {(on > 1).sum() or 'nobody'} on more than one side"
 
 
-def _checked(shares: Sequence[float]) -> np.ndarray:
+def check_shares(shares: Sequence[float]) -> np.ndarray:
+    """Return shares as an array, float64 (3,).
+
+    Raises:
+        FerError: they are not three numbers from 0 to 1 that sum to 1.
+    """
     values = np.array(list(shares), np.float64)
     if values.shape != (3,) or (values < 0).any() or not np.isclose(values.sum(), 1):
         raise FerError(
