@@ -1,6 +1,7 @@
 """`python -m fer_utils COMMAND`: the kit from the command line."""
 
 import argparse
+import os
 import sys
 from importlib import import_module
 
@@ -39,10 +40,15 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = arguments[0] if arguments else None
     try:
         args = make_parser(chosen).parse_args(arguments)
-        return args.run(args)
+        status = args.run(args)
+        sys.stdout.flush()
+        return status
     except FerError as error:
         print(f"fer_utils {chosen}: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever reads has seen enough, e.g. `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:  # also while packages are still being loaded
         print(f"fer_utils {chosen}: interrupted", file=sys.stderr)
         return 130

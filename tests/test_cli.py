@@ -249,6 +249,15 @@ def test_what_belongs_to_this_machine_is_hidden_and_defaults_are_not_said():
     assert "--new 0.5" in as_command(args.parser, args)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_reader_who_has_seen_enough_gets_no_traceback():
+    words = [sys.executable, "-m", "fer_utils", "data"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as done:
+        done.stdout.close()
+        assert done.stderr.read() == b""
+    assert done.returncode == 1
+
+
 def test_help_names_every_command():
     words = [sys.executable, "-m", "fer_utils", "--help"]
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout

@@ -153,6 +153,9 @@ def test_nobody_is_scored_who_was_learned_from(jaffe, tmp_path, monkeypatch, cap
         assert error.count("\n") == 1
     assert fer_utils(*model, "--size", 32) == 0  # another form is no other division
     assert seen["scored"].images.shape[-1] == 32
+    assert "not as in training: --size 32\n" in capsys.readouterr().out
+    assert fer_utils(*model, "--size", 24) == 0
+    assert "not as in training" not in capsys.readouterr().out
 
 
 def test_other_faces_in_the_folder_are_noticed(jaffe, tmp_path, capsys):
@@ -242,5 +245,5 @@ def test_what_is_taken_from_a_card_is_said_as_it_would_be_typed(capsys):
     assert found == {**trained, "size": 48}
     assert capsys.readouterr().out == (
         "as on the model's card: --data kdef --split-by subject --shares 0.7 0.1 0.2 "
-        "--split-seed 0 --color\n"
+        "--split-seed 0 --color\nnot as in training: --size 48\n"
     )

@@ -5,12 +5,14 @@ it from there, so that a net is scored on faces that it never learned from.
 """
 
 import argparse
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from fer_utils import data
+from fer_utils.data import catalog
 from fer_utils.data.faceset import FaceSet
 from fer_utils.data.splits import PUBLISHED, SHARES, WAYS, check_shares, divide, sides
 from fer_utils.errors import FerError
@@ -82,6 +84,8 @@ def load(
     shares = list(asked["shares"] or SHARES) if way in WAYS[:2] else None
     record = {**asked, "split_by": way, "shares": shares, "split_seed": seed}
     record["counts"] = {name: int((faces.split == name).sum()) for name in data.SPLITS}
+    if catalog.get(args.data).scan:  # it comes in any size
+        record["size"] = faces.images.shape[-1]
     record["without"] = trained["without"] if trained is not None else []
     if trained is not None and way != PUBLISHED and record["counts"] != trained["counts"]:
         raise FerError(
@@ -105,11 +109,17 @@ def _as_trained(asked: dict[str, Any], trained: Mapping[str, Any]) -> dict[str, 
                 "it would be scored on faces that it learned from, so leave that out."
             )
     taken = {name: trained[name] for name, value in asked.items() if value is None}
-    # a published division is no choice, and what was not chosen in training needs no word
-    said = [name for name, value in taken.items() if value not in (None, PUBLISHED)]
-    words = [" ".join(map(str, [_flag(name), *_values(taken[name])])) for name in said]
-    if words:
-        print(f"as on the model's card: {' '.join(words)}")
+    other = [
+        name for name in (*FORM, "relabel") if (asked[name] or None) != (trained[name] or None)
+    ]
+    for words, given, names in (
+        ("as on the model's card", taken, [name for name in asked if name in taken]),
+        ("not as in training", asked, [name for name in other if name not in taken]),
+    ):
+        # a published division is no choice, and what was not chosen in training needs no word
+        said = [name for name in names if given[name] not in (None, PUBLISHED)]
+        if said:
+            print(f"{words}: {' '.join(_typed(name, given[name]) for name in said)}")
     return {**asked, **taken}
 
 
@@ -117,11 +127,12 @@ def _flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
-def _values(value: object) -> list:
-    """Return the words behind an argument; none behind one that is only set."""
+def _typed(name: str, value: object) -> str:
+    """Return an argument as it is typed."""
     if isinstance(value, bool):
-        return []
-    return value if isinstance(value, list) else [value]
+        return _flag(name) if value else f"--no-{name}"
+    values = value if isinstance(value, list) else [value]
+    return shlex.join(map(str, [_flag(name), *values]))
 
 
 def learnable(faces: FaceSet) -> tuple[str, ...]:
