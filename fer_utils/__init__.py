@@ -8,15 +8,12 @@ Each of these is loaded when it is first used: `import fer_utils as fer; fer.dat
 from __future__ import annotations
 
 import os as _os
-from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
-from fer_utils.emotions import nearest as _nearest
+from fer_utils._lazy import door as _door
 from fer_utils.errors import FerError
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from fer_utils import (
         data,
         emotions,
@@ -51,17 +48,7 @@ DATASET_VARIABLE = "FER_UTILS_DATASET"
 
 
 if not TYPE_CHECKING:  # a type checker knows the names above, and is to find the wrong ones
-
-    def __getattr__(name: str) -> ModuleType:
-        """Load one of the kit's rooms when it is first named (PEP 562)."""
-        if name in __all__:
-            return _import_module(f"{__name__}.{name}")
-        text = f"module 'fer_utils' has no attribute {name!r}."
-        if not name.startswith("_"):
-            text += _nearest(name, __all__)
-        # Python would add a "Did you mean" of its own, which Jupyter never shows: without an
-        # object to look into it adds none
-        raise AttributeError(text, name=name, obj=None)
+    __getattr__ = _door(__name__, __all__, modules=__all__)
 
 
 def __dir__() -> list[str]:

@@ -127,9 +127,10 @@ class Evaluation:
         from sklearn.metrics import precision_recall_fscore_support
 
         everyone = np.arange(len(self.classes))
-        columns = precision_recall_fscore_support(
+        *shares, support = precision_recall_fscore_support(
             self.labels, self.predictions, labels=everyone, zero_division=np.nan
         )
+        columns = (*shares, support.astype(int))  # floats where no answer is right
         keys = ("precision", "recall", "f1", "support")
         return [
             {"name": name, **dict(zip(keys, map(_plain, row), strict=True))}

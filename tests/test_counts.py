@@ -222,6 +222,18 @@ def test_command_prints_a_line_per_published_count(capsys):
     assert any("two streams" in row for row in printed[len(table) :])
     own = {"small_resnet"}  # ours: no published count
     assert {row.split()[0] for row in table} == set(models.names()) - own
+    below = printed[1 + len(papers.COUNTS) :]
+    with torch.device("meta"):
+        counts = {
+            variant: models.count(models.create("small_resnet", variant=variant))
+            for variant in ("narrow", "wide", "deep")
+        }
+    for variant, count in counts.items():
+        row = next(row for row in below if row.startswith(f"small_resnet ({variant})"))
+        assert f"{count:,} parameters" in row
+    for name in models.pretrained_names():
+        row = next(row for row in below if row.split()[:1] == [name])
+        assert f"{models.card(name)['parameters']:,} parameters" in row
 
 
 def test_audit_s_rows_are_those_of_the_table(capsys):

@@ -38,6 +38,12 @@ class Brightness(nn.Module):
         return self.drop((pictures.mean((1, 2, 3)) - 2.5 / 255)[:, None] * self.weight)
 
 
+def test_a_table_without_a_right_answer_counts_faces_all_the_same():
+    found = Evaluation(np.eye(2, dtype=np.float32)[[1, 1, 0]], np.array([0, 0, 1]), ("a", "b"))
+    assert [row["support"] for row in found.per_class()] == [2, 1]
+    assert "accuracy   0.000 (0 of 3" in found.table()
+
+
 def test_confusion_precision_recall_f1_by_hand():
     found = answers([0, 0, 0, 1, 1, 2], [0, 0, 1, 1, 0, 2])
     assert found.confusion().tolist() == [[2, 1, 0], [1, 1, 0], [0, 0, 1]]

@@ -109,8 +109,9 @@ def test_the_command_shows_its_card(snapshots):
     text = command.card(catalog.CARDS["snapshots"])
     assert text.startswith("snapshots: Snapshots of our group") and "anna_happy.png" in text
     assert str(snapshots) in text.replace("\n" + " " * 15, "")
-    row = next(line for line in command.table().splitlines() if line.startswith("snapshots"[:8]))
-    assert "found" in row
+    lines = command.table().splitlines()
+    row = next(line for line in lines if line.startswith("snapshots "))  # whole, on one line
+    assert row.split()[1] == "found" and max(map(len, lines[: lines.index("")])) <= 100
 
 
 def test_the_kits_own_names_are_taken():

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_utils import models
+from fer_utils import data, models
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -22,6 +22,12 @@ def test_links_and_pictures_exist():
 def test_every_notebook_is_listed():
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         assert f"notebooks/{path.name}" in README
+
+
+@pytest.mark.parametrize("name", data.names())
+def test_every_data_set_has_a_command_that_trains_it(name):
+    line = next(line for line in README.splitlines() if f"train --data {name} " in line)
+    assert line.startswith("python -m fer_utils train") and " --out runs/" in line
 
 
 TABLES = sorted((ROOT / "figures").glob("*_confusion.csv"))

@@ -160,6 +160,9 @@ def script_accuracies(monkeypatch, *accuracies):
         {"mixup": 0.4},
         {"late": 3, "mixup": 0.4},
         {"distil": 0.7},
+        {"balance": "weights", "label_smoothing": 0.1},
+        {"balance": "sampler", "average": 0.9},
+        {"balance": "augment", "schedule": "one_cycle"},
     ],
     ids=str,
 )
@@ -296,12 +299,23 @@ def test_a_run_begun_before_a_setting_was_invented_goes_on(tmp_path):
     kept = torch.load(path, weights_only=True)
     identity = json.loads(kept["identity"])
     del identity["recipe"]["distil"], identity["recipe"]["augmentation"]["noise"]
+    del identity["recipe"]["balance"], identity["faces"]
     torch.save({**kept, "identity": json.dumps(identity)}, path)
     assert run(small_net(), epochs=2, out=tmp_path).best is not None
     identity["recipe"]["augmentation"]["shift"] = 0.3
     torch.save({**kept, "identity": json.dumps(identity)}, path)
     with pytest.raises(FerError, match="another run"):
         run(small_net(), epochs=2, out=tmp_path)
+
+
+def test_as_many_other_faces_of_the_same_data_set_are_another_run(tmp_path):
+    """Another division by subject, say, whose people all show the same expressions."""
+    known = dataclasses.replace(stripes(72, 0), rows=np.arange(72))
+    first, other = (known.take(slice(start, start + 64)) for start in (0, 8))
+    options = {"progress": False, "device": "cpu", "epochs": 1, "out": tmp_path}
+    train.fit(small_net(), first, stripes(32, 1, "valid"), QUICK, **options)
+    with pytest.raises(FerError, match="another run"):
+        train.fit(small_net(), other, stripes(32, 1, "valid"), QUICK, **options)
 
 
 def test_a_folder_with_another_run_is_not_written_over(tmp_path):
@@ -603,7 +617,12 @@ def test_a_step_copies_no_constants_to_the_device(architecture, options, mixup):
     labels, rows = torch.tensor([0, 1]), torch.tensor([1, 0])
     shares = nn.functional.one_hot(labels).float()
     recipe = Recipe(
-        *("test",), augmentation=CHANGED, l2=0.1, label_smoothing=0.1, distil=0.5 * (not mixup)
+        *("test",),
+        augmentation=CHANGED,
+        l2=0.1,
+        label_smoothing=0.1,
+        distil=0.5 * (not mixup),
+        balance="weights",
     )
     step = Step(net, TrainingData(images, labels, shares), recipe, torch.Generator())
     mix = draw_mix(2, mixup, images.device) if mixup else None

@@ -1,7 +1,7 @@
 """`python -m fer_utils data`: which data sets there are, which are here, how to get the others."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from textwrap import fill, indent, wrap
@@ -14,6 +14,7 @@ from fer_utils.errors import FerError
 
 _WIDTH = 100
 _COLUMNS = {"name": 8, "here": 9, "licence": 36, "how to get it": 41}
+_NARROWEST = 16
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,15 +55,18 @@ def run(args: argparse.Namespace) -> int:
 
 
 def table() -> str:
-    """Return a table of all data sets, 100 columns wide."""
-    lines = _row([*_COLUMNS]) + _row(["-" * width for width in _COLUMNS.values()])
-    for item in CARDS.values():
-        lines += _row([item.name, _here(item), item.licence, item.get])
+    """Return a table of all data sets, 100 columns wide; more where a name is very long."""
+    widths = {**_COLUMNS, "name": max(_COLUMNS["name"], *map(len, CARDS))}
+    longer = widths["name"] - _COLUMNS["name"]
+    widths["how to get it"] = max(_NARROWEST, _COLUMNS["how to get it"] - longer)
+    rows = [[*widths], ["-" * width for width in widths.values()]]
+    rows += [[item.name, _here(item), item.licence, item.get] for item in CARDS.values()]
+    lines = [line for row in rows for line in _row(row, widths.values())]
     lines += ["", "Looked in, in this order:"]
     lines += [f"  {place}" for place in data.places("NAME")]
     found = {name: where(name) for name in CARDS}
     lines += ["Found:"]
-    lines += [f"  {name:8} {place}" for name, place in found.items() if place]
+    lines += [f"  {name:{widths['name']}} {place}" for name, place in found.items() if place]
     lines += ["python -m fer_utils data NAME says more about one of them, --doctor examines it."]
     return "\n".join(lines)
 
@@ -119,9 +123,8 @@ def _fetched(item: Card) -> str:
     return f"{command} (through {item.download.library}). {item.download.before}"
 
 
-def _row(cells: Sequence[str]) -> list[str]:
+def _row(cells: Sequence[str], widths: Collection[int]) -> list[str]:
     """Return the lines of one row, every cell wrapped to its column."""
-    widths = _COLUMNS.values()
     wrapped = [wrap(cell, width) for cell, width in zip(cells, widths, strict=True)]
     lines = zip_longest(*wrapped, fillvalue="")
     return [

@@ -1,11 +1,11 @@
 """`python -m fer_utils evaluate`: confusion matrix, precision, recall and F1 of a network."""
 
 import argparse
-import json
 from pathlib import Path
 
 from fer_utils import data, models, plots
-from fer_utils.commands import as_command, as_csv
+from fer_utils.commands import _faces, as_command, as_csv
+from fer_utils.errors import FerError
 from fer_utils.evaluate import Evaluation, evaluate
 from fer_utils.files import write
 from fer_utils.models.answers import chosen_device
@@ -15,10 +15,13 @@ from fer_utils.plots.picture import check_place
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    parser.add_argument("--data", default="facs3d", help="data set (default: facs3d)")
-    parser.add_argument("--root", help="folder of the data set, where it is not in a usual place")
-    parser.add_argument("--split", default="test", choices=data.SPLITS)
-    parser.add_argument("--relabel", help="rule for FERPlus votes, e.g. majority")
+    parser.add_argument(
+        "--data", help="data set (default: what the card says the model was trained on, or facs3d)"
+    )
+    _faces.add_arguments(parser)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--split", default="test", choices=data.SPLITS)
+    what.add_argument("--test", action="store_true", help="score the test split, once, at the end")
     parser.add_argument(
         "--model", required=True, help="pretrained name, a model.safetensors, or its folder"
     )
@@ -36,12 +39,19 @@ def run(args: argparse.Namespace) -> int:
     chosen_device(args.device)  # what would fail is said before the data are loaded
     if args.out:
         check_place(args.out)
-    net = models.load(args.model)
-    faces = data.load(args.data, args.root, split=args.split)
-    if args.relabel:
-        faces = faces.relabel(args.relabel)
+    net, card = models.load(args.model), models.card(args.model)
+    if args.test:
+        print("the test split is for one score, when nothing is left to choose: choose on valid")
+    everyone, about = _faces.load(args, card.get("faces"))
+    split = "test" if args.test else args.split
+    faces = _faces.leave_out(everyone.where(split=split), about["without"])
+    if not len(faces):
+        raise FerError(
+            f"{everyone.name} has no {split} faces in this division: choose another --split, or "
+            "another --split-by where the net was not trained on these faces."
+        )
     result = evaluate(net, faces, device=args.device, progress=True, flip=args.flip)
-    print(f"{args.model} on {faces.name}, {args.split} split, {len(faces)} faces")
+    print(f"{args.model} on {faces.name}, {split} split, {len(faces)} faces")
     print()
     print(confusion_text(result))
     print()
@@ -50,8 +60,10 @@ def run(args: argparse.Namespace) -> int:
         name = model_name(args.model)
         given = argparse.Namespace(**{**vars(args), "model": name, "out": Path(args.out.name)})
         made_by = as_command(args.parser, given, hide=("root", "device"))
-        what = f"{name} on {faces.name}, {args.split} split"
-        for path in save(result, args.out, what, made_by, training_command(args.model)):
+        what = f"{name} on {faces.name}, {split} split"
+        # of a net that comes with the kit, the card is at hand
+        trained_by = card.get("command", "") if Path(args.model).exists() else ""
+        for path in save(result, args.out, what, made_by, trained_by):
             print(f"wrote {path}")
     return 0
 
@@ -59,13 +71,6 @@ def run(args: argparse.Namespace) -> int:
 def model_name(model: str) -> str:
     """Return a model's name, or its file's path without the folders of this machine."""
     return f"DIR/{weights_file(model).name}" if Path(model).exists() else model
-
-
-def training_command(model: str) -> str:
-    """Return the command that trained a model that does not come with the kit; else ""."""
-    if not Path(model).exists():
-        return ""
-    return json.loads(weights_file(model).with_suffix(".json").read_text()).get("command", "")
 
 
 def save(

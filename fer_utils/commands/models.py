@@ -1,4 +1,4 @@
-"""`python -m fer_utils models`: every published number of parameters, and ours beside it."""
+"""`python -m fer_utils models`: every network, published numbers of parameters, trained weights."""
 
 import argparse
 import textwrap
@@ -13,11 +13,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the audit of all published counts, or the layers of one network."""
+    """Print the audit of all published counts, other nets and weights, or one net's layers."""
     from fer_utils import models
 
-    print(models.describe(args.name) if args.name else as_text(*models.audit()))
+    if args.name:
+        print(models.describe(args.name))
+        return 0
+    print(as_text(*models.audit()))
+    print("\nNetworks of this kit, for which nothing is published (7 classes):")
+    print(_table(unpublished()))
+    print("\nTrained weights, for evaluate and explain --model NAME:")
+    print(_table(weights()))
     return 0
+
+
+def unpublished() -> list[list[str]]:
+    """Return name, side in pixels and number of parameters of each network without a paper's."""
+    import torch
+
+    from fer_utils import models, papers
+    from fer_utils.models.registry import ARCHITECTURES
+
+    published = {count.experiment["name"] for count in papers.COUNTS}
+    rows = []
+    for name in models.names():
+        for variant in () if name in published else ARCHITECTURES[name].variants or (None,):
+            with torch.device("meta"):
+                net = models.create(name, variant=variant)
+            named = f"{name} ({variant})" if variant else name
+            rows.append([named, f"{net.input_size} pixels", f"{models.count(net):,} parameters"])
+    return rows
+
+
+def weights() -> list[list[str]]:
+    """Return name, network, number of parameters and data of all weights that come with the kit."""
+    from fer_utils import models
+
+    cards = {name: models.card(name) for name in models.pretrained_names()}
+    return [
+        [
+            name,
+            " ".join(filter(None, [card["net"]["name"], card["net"].get("variant")])),
+            f"{card['parameters']:,} parameters",
+            f"learned {card['data']}",
+        ]
+        for name, card in cards.items()
+    ]
+
+
+def _table(rows: list[list[str]]) -> str:
+    """Return rows of text in columns that begin at the left; the last is as long as it is."""
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def as_text(rows: list[dict[str, str]], below: list[str]) -> str:

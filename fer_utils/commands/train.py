@@ -1,12 +1,13 @@
 """`python -m fer_utils train`: train a network and keep its best epoch."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from fer_utils import data, models, train
-from fer_utils.commands import as_command
+from fer_utils import models, train
+from fer_utils.commands import _faces, as_command
 from fer_utils.evaluate import Evaluation, evaluate
 from fer_utils.files import check_folder
 from fer_utils.inputs import INPUTS
@@ -14,14 +15,13 @@ from fer_utils.models.answers import chosen_device
 from fer_utils.models.registry import variant_of
 from fer_utils.ranges import EPOCHS, SEED, SIDE, THREADS
 from fer_utils.train import parallel
-from fer_utils.train.recipes import CHANGEABLE, changed
+from fer_utils.train.recipes import BALANCES, CHANGEABLE, changed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument("--data", default="facs3d", help="data set (default: facs3d)")
-    parser.add_argument("--root", help="folder of the data set, where it is not in a usual place")
-    parser.add_argument("--relabel", help="rule for FERPlus votes, e.g. majority")
+    _faces.add_arguments(parser)
     parser.add_argument("--model", default="mini_xception", help=", ".join(models.names()))
     parser.add_argument("--inputs", default="gray", choices=INPUTS)
     parser.add_argument("--input-size", type=SIDE, help="side in pixels the net works at")
@@ -48,6 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=VALUE",
         help="change the recipe, e.g. learning_rate=5e-4; names: " + ", ".join(CHANGEABLE),
+    )
+    parser.add_argument(
+        "--balance",
+        choices=BALANCES,
+        help="rare classes: count more in the loss (weights), come as often as the others in "
+        "epochs of the same length (sampler), or are filled up with augmented copies (augment); "
+        "default: the recipe's",
     )
     parser.add_argument("--epochs", type=EPOCHS, help="default: the recipe's")
     parser.add_argument("--seed", type=SEED, default=0)
@@ -88,17 +95,20 @@ def learn(args: argparse.Namespace) -> int:
         check_folder(folder)
     recipe_name = args.recipe or models.paper(args.model)
     recipe = changed(train.recipe(recipe_name), args.set)
+    if args.balance:
+        recipe = replace(recipe, balance=args.balance)
     # a paper's recipe trains that paper's net; the card names it, however it was chosen
     args.variant = args.variant or variant_of(args.model, recipe_name)
-    faces = data.load(args.data, args.root)
-    if args.relabel:
-        faces = faces.relabel(args.relabel)
+    faces, about = _faces.load(args)
+    classes = _faces.learnable(faces)
+    about["without"] = [name for name in faces.classes if name not in classes]
+    faces = _faces.leave_out(faces, about["without"])
     train_faces, valid_faces = faces.where(split="train"), faces.where(split="valid")
     net = models.create(
         args.model,
         inputs=args.inputs,
         input_size=args.input_size,
-        classes=train_faces.classes,
+        classes=classes,
         seed=args.seed,
         fusion=args.fusion,
         stl=args.stl,
@@ -113,7 +123,10 @@ def learn(args: argparse.Namespace) -> int:
     print(f"{named} ({models.count(net):,} parameters) learns {train_faces.name}: ", end="")
     print(f"{len(train_faces)} faces, {len(valid_faces)} to choose the epoch by")
     changes = f" with {', '.join(args.set)}" if args.set else ""
-    print(f"recipe {recipe_name}{changes}, {epochs} epochs; augmentation: {recipe.augmentation}")
+    print(
+        f"recipe {recipe_name}{changes}, {epochs} epochs; augmentation: {recipe.augmentation}"
+        + (f"; balance: {recipe.balance}" if recipe.balance != "none" else "")
+    )
     first = parallel.rank() == 0
     history = train.fit(
         net,
@@ -141,6 +154,7 @@ def learn(args: argparse.Namespace) -> int:
     card = {
         "data": f"{train_faces.name}, {len(train_faces)} training faces"
         + (f", label rule {args.relabel}" if args.relabel else ""),
+        "faces": about,
         "recipe": recipe_name,
         "seed": args.seed,
         "epochs": len(history.epochs),

@@ -49,7 +49,7 @@ def load(
     if dataset.scan is None and (size not in (None, dataset.size) or color or crop):
         raise FerError(
             f"{name} is {dataset.size}x{dataset.size} and grey as it is published: leave out size, "
-            "color and crop. Networks resize pictures to the size they take."
+            "color and crop; networks resize pictures to the size they take."
         )
     place = find(name, root)
     if dataset.scan is None:

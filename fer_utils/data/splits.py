@@ -19,6 +19,11 @@ from fer_utils.errors import FerError
 
 WAYS = ("subject", "random", "paper")
 
+#: Of train, valid and test, where nothing else is asked for.
+SHARES = (0.7, 0.1, 0.2)
+#: What `divide` calls the division that a data set comes with.
+PUBLISHED = "published"
+
 # Passes over all subjects that move one or swap two; the cost settles long before.
 _PASSES = 20
 
@@ -26,7 +31,7 @@ _PASSES = 20
 def split(
     faces: FaceSet,
     by: str = "subject",
-    shares: Sequence[float] = (0.7, 0.1, 0.2),
+    shares: Sequence[float] = SHARES,
     seed: int = 0,
 ) -> FaceSet:
     """Return the same faces divided anew.
@@ -50,20 +55,85 @@ def split(
         raise FerError(f"by={by!r} is not a way to split.{nearest(by, WAYS)}")
     if by == "paper":
         return _paper(faces)
-    portions = _checked(shares)
+    portions = check_shares(shares)
     if by == "random":
         divided = replace(faces, split=_random(faces.labels, portions, seed))
         _warn(divided)
         return divided
     if faces.subjects is None:
         raise FerError(
-            f'{faces.name} does not say who is shown, so by="subject" is not possible. '
-            'by="random" draws pictures; the same people may then be on both sides.'
+            f"{faces.name} does not say who is shown, so it cannot be divided by subject: divide "
+            "it at random (the same people may then be on both sides)."
         )
     return replace(faces, split=_by_subject(faces, faces.subjects, portions, seed))
 
 
-def _checked(shares: Sequence[float]) -> np.ndarray:
+def divide(
+    faces: FaceSet, by: str | None = None, shares: Sequence[float] | None = None, seed: int = 0
+) -> tuple[FaceSet, str]:
+    """Return faces in splits to learn from and to choose by, and who divided them.
+
+    What has a test split and no validation split gets one, a tenth of the training faces: by
+    subject where it is known who is shown, else at random.
+
+    Args:
+        faces: the data set.
+        by: an entry of `WAYS`; None keeps the division that the data set comes with, and divides
+            what has none by subject where it is known who is shown, else at random.
+        shares: see `split`; None for `SHARES`.
+        seed: see `split`; the same seed always gives the same division.
+
+    Returns:
+        the faces, and "published" or an entry of `WAYS`.
+
+    Raises:
+        FerError: see `split`; or shares for a division that has its own.
+    """
+    drawn = "random" if faces.subjects is None else "subject"
+    way = by or (PUBLISHED if {"valid", "test"} & set(faces.split.tolist()) else drawn)
+    if way in WAYS[:2]:
+        return _quietly(faces, way, SHARES if shares is None else shares, seed), way
+    if shares is not None:
+        whose = "the paper's division" if way == "paper" else f"the division of {faces.name}"
+        raise FerError(f"{whose} has its own shares: divide by subject or at random, or leave them")
+    if way != PUBLISHED:
+        faces = split(faces, by=way)
+    has = set(faces.split.tolist())
+    if "valid" in has or not {"train", "test"} <= has:
+        return faces, way
+    places = faces.split.copy()
+    learned = faces.where(split="train")
+    places[faces.split == "train"] = _quietly(learned, drawn, (0.9, 0.1, 0.0), seed).split
+    return replace(faces, split=places), way
+
+
+def _quietly(faces: FaceSet, by: str, shares: Sequence[float], seed: int) -> FaceSet:
+    """Return what `split` does without its warning: `sides` says the same."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return split(faces, by, shares, seed)
+
+
+def sides(faces: FaceSet) -> str:
+    """Say on one line how many faces, and people if they are known, are on each side."""
+    counts = {name: int((faces.split == name).sum()) for name in SPLITS}
+    if faces.subjects is None:
+        return "faces: " + ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    people = [np.unique(faces.subjects[faces.split == name]) for name in SPLITS]
+    _, on = np.unique(np.concatenate(people), return_counts=True)
+    words = [
+        f"{name} {count:,} / {len(here):,}"
+        for (name, count), here in zip(counts.items(), people, strict=True)
+    ]
+    return f"faces / people: {', '.join(words)}; {(on > 1).sum() or 'nobody'} on more than one side"
+
+
+def check_shares(shares: Sequence[float]) -> np.ndarray:
+    """Return shares as an array, float64 (3,).
+
+    Raises:
+        FerError: they are not three numbers from 0 to 1 that sum to 1.
+    """
     values = np.array(list(shares), np.float64)
     if values.shape != (3,) or (values < 0).any() or not np.isclose(values.sum(), 1):
         raise FerError(
@@ -76,9 +146,9 @@ def _checked(shares: Sequence[float]) -> np.ndarray:
 def _paper(faces: FaceSet) -> FaceSet:
     if "paper_split" not in faces.columns:
         raise FerError(
-            f"{faces.name}: no paper's split is known here. Data sets with a published split of "
-            'their own (FER2013) have it when they are loaded; by="subject" or by="random" divide '
-            "the others."
+            f"{faces.name}: no paper's split is known here; data sets with a published split of "
+            "their own (FER2013) have it when they are loaded, others are divided by subject or at "
+            "random."
         )
     used = faces.take(np.flatnonzero(faces.columns["paper_split"] != ""))
     return replace(used, split=used.columns["paper_split"])

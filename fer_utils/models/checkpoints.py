@@ -130,20 +130,24 @@ def load(name: str | Path) -> FaceNet:
     Raises:
         FerError: neither; see `pretrained` and `load_file`.
     """
-    is_file = str(name).endswith(".safetensors") or (str(name) and Path(name).exists())
-    return load_file(name) if is_file else pretrained(str(name))
+    return load_file(name) if _is_file(name) else pretrained(str(name))
 
 
-def card(name: str) -> dict:
-    """Return the model card of an entry of `pretrained_names()`: data, recipe, scores, command.
+def card(name: str | Path) -> dict:
+    """Return a model card (data, recipe, scores, command) by the name or path that `load` takes.
 
     Raises:
         FerError: no such weights.
     """
-    path = _weights_folder() / f"{name}.json"
+    path = weights_file(name) if _is_file(name) else _weights_folder() / f"{name}.safetensors"
+    path = path.with_suffix(".json")
     if not path.is_file():
-        raise FerError(f"no card for {name!r}.{nearest(name, pretrained_names())}")
+        raise FerError(f"no card for {str(name)!r}.{nearest(name, pretrained_names())}")
     return json.loads(path.read_text())
+
+
+def _is_file(name: str | Path) -> bool:
+    return str(name).endswith(".safetensors") or bool(str(name) and Path(name).exists())
 
 
 def _weights_folder() -> Path:

@@ -60,6 +60,8 @@ def load(path: Path, identity: dict, device: torch.device) -> dict:
         ) from problem
     # through JSON the run's own tuples become lists, as those in the file have
     asked = _comparable(json.loads(json.dumps(identity)))
+    if "faces" not in saved:  # from before faces were known one by one
+        del asked["faces"]
     if isinstance(saved.get("net"), str) and "(" not in saved["net"]:
         # from before nets were known by their layers: its class is all that was written down
         asked["net"] = str(asked["net"]).partition("(")[0]

@@ -7,6 +7,7 @@ of this file prepares a run, keeps its best weights and saves its state.
 
 import math
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ from fer_utils.models.answers import chosen_device, float32_by_default, named_cl
 from fer_utils.ranges import EPOCHS, SEED
 from fer_utils.train import checkpoint, parallel
 from fer_utils.train.augment import Augmentation, draw_mix
+from fer_utils.train.balance import draw_order, per_class
 from fer_utils.train.cpu import (
     SEARCH_FROM,
     cudnn_search,
@@ -67,7 +69,7 @@ def train_epochs(run: "Run", after_epoch: Callable[[dict], object], bar: tqdm) -
         # (where they do not fit, its pictures come there while the batch before is learned).
         # This order, then the augmentations, come from one generator, whose state is saved after
         # the epoch: one draw more or less in between, and a resumed run would learn otherwise.
-        order = torch.randperm(len(images), generator=run.generator, device=images.device)
+        order = draw_order(run.step.data.labels, run.each, run.generator)
         for index, rows in enumerate(batches(images, order, recipe.batch)):
             if len(rows) < 2 * parallel.size():
                 continue  # batch norm cannot learn from one face: it has no variance
@@ -79,7 +81,7 @@ def train_epochs(run: "Run", after_epoch: Callable[[dict], object], bar: tqdm) -
         run.check_loss(epoch, rate)
 
         # Validate, on pictures as they are and without dropout; some schedules wait for the result.
-        train_loss, train_accuracy = run.step.means()
+        train_loss, train_accuracy = run.step.means(len(order))
         valid_loss, valid_accuracy = run.scores()
         step_after_epoch(run.scheduler, valid_accuracy)
         row = {
@@ -264,6 +266,7 @@ class Run:
         train_images: on the device, or, streamed, the array that they are read from.
         valid_images: likewise; on a GPU some may follow that only fill the last batch.
         history: the epochs so far.
+        each: faces of each class in an epoch, where classes are balanced; else 0.
         steps: batches in an epoch.
         generator: random numbers of order and augmentation.
         step: forward and backward pass for a batch.
@@ -291,7 +294,8 @@ class Run:
             self.valid_images = whole_batches(self.valid_images)
         images = streamed(self.train_images, recipe.batch, device)
         data = TrainingData(images, labels, make_targets(net, train, labels, recipe))
-        self.steps = math.ceil(len(train) / recipe.batch)
+        self.each = per_class(labels, recipe.balance)
+        self.steps = math.ceil((len(named_classes(net)) * self.each or len(train)) / recipe.batch)
         self.generator = torch.Generator(options.device).manual_seed(options.seed)
         self.optimizer = make_optimizer(net, recipe)
         self.scheduler = make_scheduler(self.optimizer, recipe, options.epochs, self.steps)
@@ -308,6 +312,7 @@ class Run:
             "precision": options.precision,
             "train": [train.name, len(train)],
             "valid": [valid.name, len(valid)],
+            "faces": [fingerprint(train), fingerprint(valid)],
             # what no card could build again is known by its layers
             "net": getattr(net, "config", None) or repr(net),
             "frozen parameters": sum(not p.requires_grad for p in net.parameters()),
@@ -417,6 +422,12 @@ class Diverged(ArithmeticError):
             f"the loss became NaN or infinite in epoch {epoch} at learning rate {rate:g}; the best "
             "epoch before it is kept. Try a lower learning rate."
         )
+
+
+def fingerprint(faces: FaceSet) -> int:
+    """Return a number that tells another choice of a data set's faces, or another order of them."""
+    known = faces.labels if faces.rows is None else faces.rows
+    return zlib.crc32("\n".join(map(str, known.tolist())).encode())
 
 
 def whole_batches(images: Tensor, batch: int = 256) -> Tensor:

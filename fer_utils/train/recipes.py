@@ -24,6 +24,7 @@ from fer_utils.train.augment import Augmentation
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "exponential", "steps", "plateau", "one_cycle")
 L2_TARGETS = ("convolutions", "last two linear layers")
+BALANCES = ("none", "weights", "sampler", "augment")
 
 _OR_NEVER = Range(0, MILLION, whole=True, why="epochs; 0 is never")
 #: What the numbers of `Recipe` may be.
@@ -92,6 +93,12 @@ class Recipe:
             prediction for the face an epoch before (soft labels); it grows evenly from the first
             epoch on. A face whose label the net cannot believe then weighs less (Kim et al.,
             "Self-knowledge distillation with progressive refinement of targets", 2021). 0: never.
+        balance: what is done about rare classes, an entry of `BALANCES`. "weights": their faces
+            count more in the loss (`balance.class_weights`). "sampler": an epoch has as many faces
+            as before, the same number of every class: some come several times, others not at all.
+            "augment": an epoch has every face once, and further copies of those of the rarer
+            classes until every class has as many as the largest, each changed by `augmentation`
+            in its own way (borgalli2022).
     """
 
     source: str
@@ -120,6 +127,7 @@ class Recipe:
     mixup: float = 0.0
     late: int = 0
     distil: float = 0.0
+    balance: str = "none"
 
     def __post_init__(self) -> None:
         """Refuse what `fit` could not do."""
@@ -127,6 +135,7 @@ class Recipe:
             (self.optimizer, OPTIMIZERS),
             (self.schedule, SCHEDULES),
             (self.l2_on, L2_TARGETS),
+            (self.balance, BALANCES),
         ):
             if value not in known:
                 raise FerError(f"{value!r} is not one of: {', '.join(known)}.")
@@ -176,6 +185,14 @@ class Recipe:
             (
                 self.schedule == "plateau" and self.decay == 1,
                 "schedule='plateau' lowers the rate by decay, which must be below 1 for it.",
+            ),
+            (
+                self.balance != "none" and self.votes != "",
+                "balance needs one label for each face, votes give it several: choose one.",
+            ),
+            (
+                self.balance == "augment" and self.augmentation == Augmentation(),
+                "balance='augment' needs an augmentation, or its copies would be the same face.",
             ),
         )
 
@@ -352,7 +369,8 @@ RECIPES = {
             "a patience. 10 epochs are ours.",
             "It names flipping, rotation, cropping, blurring and noise without ranges: 10 "
             "degrees, 10 %, 1 pixel, 0.05 are ours, shift and zoom standing for crops.",
-            "It augments to balance the classes; `fit` augments every face alike.",
+            "It augments to balance the classes, as balance='augment' does (--balance augment); "
+            "the recipe augments every face alike.",
             "The networks are 'taught from begin': random weights, nothing frozen.",
         ),
     ),
@@ -440,6 +458,7 @@ def with_defaults(stored: dict) -> dict:
 CHANGEABLE = (
     *("learning_rate", "batch", "decay", "weight_decay", "l2", "label_smoothing", "average"),
     *("momentum", "plateau", "patience", "schedule", "votes", "mixup", "late", "distil"),
+    "balance",
     *CHANGES,
 )
 

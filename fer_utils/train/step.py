@@ -14,6 +14,7 @@ from fer_utils.evaluate import labels_for
 from fer_utils.models.answers import as_pictures, named_classes
 from fer_utils.train import parallel
 from fer_utils.train.augment import Mix, augment, mixup
+from fer_utils.train.balance import class_weights
 from fer_utils.train.optim import penalized_weights
 from fer_utils.train.recipes import Recipe
 from fer_utils.train.stream import Streamed
@@ -52,6 +53,7 @@ class Step:
         soft_targets: for self-distillation, the net's last prediction for every face as
             probabilities (N, K), its target before that; None where the recipe does not distil.
         alpha: the share of the target that `soft_targets` makes up.
+        class_weights: how much a face of each class counts in the loss, float (K,), or None.
     """
 
     def __init__(
@@ -74,6 +76,9 @@ class Step:
         self.correct = torch.zeros((), device=device, dtype=torch.long)
         self.soft_targets = data.targets.clone() if recipe.distil else None
         self.alpha = torch.zeros((), device=device)
+        self.class_weights = None
+        if recipe.balance == "weights":
+            self.class_weights = class_weights(data.labels, len(named_classes(net)))
 
     def start_epoch(self, progress: float) -> None:
         """Add up from nothing again. `progress` reaches 1 in the last epoch."""
@@ -102,7 +107,8 @@ class Step:
             pictures, targets = mixup(pictures, targets, *mix)
         # With torchrun, each process learns its part of the batch; all have drawn the same changes.
         part = parallel.part_of(len(rows))
-        weight = len(rows[part]) * parallel.size() / len(rows)  # 1, but for an odd last batch
+        share = self.weight_of(targets[part]) / self.weight_of(targets)  # 1 in one process
+        count = len(rows) * share
         pictures, targets, rows = pictures[part], targets[part], rows[part]
 
         # Forward. In channels_last memory the channels of a pixel lie side by side, as the fast
@@ -118,22 +124,29 @@ class Step:
 
         # Loss. `cross_entropy` takes labels and soft labels alike; label smoothing then moves its
         # share of either towards 1 / K for every class.
-        loss = F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing)
+        loss = F.cross_entropy(
+            logits, targets, self.class_weights, label_smoothing=self.recipe.label_smoothing
+        )
         # L2 as the papers write it, a term of the loss; adamw's weight decay is something else.
         penalty = sum((w.square().sum() for w in self.penalized), torch.zeros_like(loss))
 
         # Backward. Gradients are dropped rather than set to zero, so that backward writes them
         # instead of adding to them.
         self.net.zero_grad(set_to_none=True)
-        (weight * loss + self.recipe.l2 * penalty).backward()
+        (share * parallel.size() * loss + self.recipe.l2 * penalty).backward()
 
         # What is reported leaves the L2 penalty out: it compares with the validation loss.
-        self.loss_sum += loss.detach() * len(rows)
+        self.loss_sum += loss.detach() * count
         self.correct += (logits.detach().argmax(1) == self.data.labels[rows]).sum()
 
-    def means(self) -> tuple[float, float]:
-        """Return loss and accuracy per training face since `start_epoch`; waits for the GPU."""
-        count = len(self.data.images)
+    def weight_of(self, targets: Tensor) -> float | Tensor:
+        """Return by what `cross_entropy` divides the sum over these targets for their mean."""
+        if self.class_weights is None or targets.ndim > 1:
+            return float(len(targets))
+        return self.class_weights[targets].sum()
+
+    def means(self, count: int) -> tuple[float, float]:
+        """Return loss and accuracy per face of the `count` since `start_epoch`; waits for a GPU."""
         loss_sum, correct = parallel.summed(self.loss_sum), parallel.summed(self.correct)
         return loss_sum.item() / count, correct.item() / count
 

@@ -4,10 +4,9 @@ They are loaded when they are first named: Jupyter's widgets alone take a quarte
 every notebook's first cell names this package.
 """
 
-from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
-from fer_utils.emotions import nearest as _nearest
+from fer_utils._lazy import door as _door
 
 if TYPE_CHECKING:
     from fer_utils.widgets.explorer import Explorer, face_explorer, occlusion_explorer
@@ -53,16 +52,7 @@ _MODULES = {
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 
-def __getattr__(name: str) -> object:
-    """Load an explorer when it is first named (PEP 562)."""
-    if name in _HOME:
-        return getattr(_import_module(f"{__name__}.{_HOME[name]}"), name)
-    if name in _MODULES:
-        return _import_module(f"{__name__}.{name}")
-    text = f"module {__name__!r} has no attribute {name!r}."
-    if not name.startswith("_"):
-        text += _nearest(name, __all__)
-    raise AttributeError(text, name=name, obj=None)
+__getattr__ = _door(__name__, __all__, _MODULES, _HOME)
 
 
 def __dir__() -> list[str]:

@@ -10,6 +10,7 @@ import torch
 
 from fer_utils import data, models
 from fer_utils.data.faceset import FaceSet
+from fer_utils.data.splits import divide
 from fer_utils.errors import FerError
 from fer_utils.inputs import INPUTS
 from fer_utils.models.fusion import FUSIONS
@@ -84,9 +85,7 @@ def parts(dataset: str, count: int) -> tuple[FaceSet, FaceSet]:
 
     A data set without a split of its own is split by subject, else at random.
     """
-    faces = data.load(dataset, progress=False)
-    if not {"train", "valid"} <= set(np.unique(faces.split)):
-        faces = data.split(faces, by="random" if faces.subjects is None else "subject")
+    faces, _ = divide(data.load(dataset, progress=False))
     learn, valid = (faces.where(split=split) for split in ("train", "valid"))
     return spread(learn, count), spread(valid, MOST_VALID)
 
