@@ -10,9 +10,10 @@ import numpy as np
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 
-#: Endings of picture files, in small letters.
+#: Endings of picture files, in small letters; the last two cannot be read, and are named.
 PICTURE_ENDINGS = (
-    ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".webp",
+    ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".webp", ".avif",
+    ".jfif", ".mpo", ".heic", ".heif",
 )  # fmt: skip
 
 #: Names that folders of the splits go by.
