@@ -14,7 +14,7 @@ from fer_utils import __main__, __version__, papers
 from tests import nbcompare, nbtemplate
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = ("CONTRIBUTING.md", "README.md")
+PAGES = ("CONTRIBUTING.md", "README.md", "SECURITY.md")
 PACKAGES = ("fer_utils", "faces3d", "fer_lab")
 # Something in a folder: a file, or another folder with a slash behind it.
 PATH = re.compile(r"(?<![\w./-])(?:[\w.-]+/)+(?:[\w.-]+\.\w+)?(?![\w/])")

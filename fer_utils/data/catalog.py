@@ -15,7 +15,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fer_utils.data.datasets import NAMES
@@ -44,6 +44,12 @@ class Download:
     handle: str
     md5: dict[str, str]
     before: str
+
+    def __post_init__(self) -> None:
+        """Refuse files that would be written outside the data set's folder."""
+        for file in self.md5:
+            if PureWindowsPath(file).name != file:  # it knows both kinds of slashes
+                raise FerError(f"md5 names {file!r}: expected a file's own name, without folders.")
 
 
 @dataclass(frozen=True)
