@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_utils.emotions import nearest
-from fer_utils.errors import FerError
+from fer_utils.errors import FerError, one_line
 
 #: Endings of picture files, in small letters; the last two cannot be read, and are named.
 PICTURE_ENDINGS = (
@@ -42,9 +42,6 @@ _ARCHIVES = {
     ".rar": "7z x {path} -o{folder}",
     ".7z": "7z x {path} -o{folder}",
 }
-
-# They would end a line or steer a terminal.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 # How many levels below the folder that was given a data set's own folder is looked for.
 _DEPTH = 3
@@ -205,9 +202,14 @@ def _walk(root: str) -> tuple[list[str], list[str]]:
         for entry in found:
             if reason := _unreadable(entry.name):
                 notes.append(f"{shown(_below(root, entry.path))}: {reason}; rename it")
-            elif entry.is_dir():
+                continue
+            try:
+                is_folder, is_file = entry.is_dir(), entry.is_file()
+            except OSError:  # a link to itself
+                is_folder = is_file = False
+            if is_folder:
                 (links if entry.is_symlink() else todo).append(entry.path)
-            elif entry.is_file():
+            elif is_file:
                 files.append(entry.path)
             else:
                 notes.append(f"{_below(root, entry.path)}: a link that leads nowhere, or no file")
@@ -215,9 +217,8 @@ def _walk(root: str) -> tuple[list[str], list[str]]:
 
 
 def shown(name: str) -> str:
-    """Return a name that cannot be shown as escapes, on one line."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+    """Return a name of a file on one line, with escapes for what cannot be shown."""
+    return one_line(os.fsencode(name).decode("utf-8", "backslashreplace"))
 
 
 def _below(root: str, path: str) -> str:
@@ -228,7 +229,7 @@ def _unreadable(name: str) -> str:
     """Say why a name cannot be shown on a line; "" where it can."""
     if name.isascii() and name.isprintable():
         return ""
-    if _CONTROL.search(name):
+    if one_line(name) != name:
         return "the name holds characters that cannot be shown"
     try:
         name.encode()
