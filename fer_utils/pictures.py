@@ -1,5 +1,9 @@
 """One picture: from a file, or from an array of whatever form, to what the networks take."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +16,25 @@ from fer_utils.errors import FerError
 #: Pictures of more pixels are refused: a face crop is far smaller.
 MOST_PIXELS = 50_000_000
 
+#: What is read, whatever a file's name ends in. Pillow reads more, some with other programs' help.
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP", "AVIF", "JPEG2000", "TGA", "ICO")
+
 # a float picture may overshoot [0, 1] by rounding
 SLACK = 1e-4
 
 GRAY_MODES = ("1", "L", "LA", "La", "I", "F")
+
+# The words after "ftyp" of Apple's pictures. Their decoder (HEVC) is no part of Pillow, and the
+# packages that bring it carry libraries under the LGPL and GPL.
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 def read_picture(path: str | Path) -> np.ndarray:
     """Return the picture in a file: uint8 (1, H, W) where it is grey, (3, H, W) where not.
 
     It is turned as its EXIF orientation says; what is transparent becomes white; 16 bits per
-    pixel become 8; CMYK and palettes become RGB.
+    pixel become 8; CMYK and palettes become RGB. Of the pictures that a phone puts into one JPEG
+    (MPO: depth, HDR, a second lens) the first is taken.
 
     Raises:
         FerError: no such file, no picture, a damaged, animated or huge one, or a picture
@@ -31,38 +43,82 @@ def read_picture(path: str | Path) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise FerError(f"there is no picture file {path}.")
+    with opened(path, str(path)) as picture:
+        return to_array(picture, str(path))
+
+
+@contextmanager
+def opened(source: Path | BytesIO, name: str) -> Iterator[Image.Image]:
+    """Open the picture in a file; nothing is decoded yet.
+
+    Args:
+        source: the file, or its content.
+        name: what errors call it.
+
+    Raises:
+        FerError: no picture, an animated or huge one; or, in the block, a damaged one.
+    """
     try:
-        with Image.open(path) as picture:
-            _check(picture, path)
-            picture.load()
-            return _to_array(ImageOps.exif_transpose(picture), path)
+        with warnings.catch_warnings():
+            # What Pillow warns of is read (odd EXIF, a broken second picture) or refused (size).
+            # Only Pillow's: where threads overlap, the filter may stay.
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+            with Image.open(source, formats=FORMATS) as picture:
+                _check(picture, name)
+                yield picture
     except Image.DecompressionBombError as error:
-        raise FerError(f"{path} is too large: {error}") from error
+        raise FerError(f"{name} is too large: {error} Cut out the face first.") from error
     except UnidentifiedImageError as error:
-        raise FerError(f"{path} is not a picture that can be read (PNG, JPEG, ...).") from error
+        if problem := _known_but_unread(source):
+            raise FerError(f"{name} is {problem}") from None
+        raise FerError(f"{name} is not a picture that can be read (PNG, JPEG, ...).") from error
     except FerError:
         raise
-    except (OSError, SyntaxError, TypeError, ValueError) as error:  # Pillow's ways to say "damaged"
-        raise FerError(f"{path} is damaged: {error}") from error
+    except Exception as error:  # Pillow has many ways to say "damaged"
+        what = str(error) or type(error).__name__
+        raise FerError(f"{name} is damaged: {what}") from error
 
 
-def _check(picture: Image.Image, path: Path) -> None:
+def _known_but_unread(source: Path | BytesIO) -> str:
+    """Say what a file is that phones make and Pillow does not read; "" for any other."""
+    if isinstance(source, BytesIO):
+        start = source.getvalue()[:12]
+    else:
+        with source.open("rb") as file:
+            start = file.read(12)
+    if start[4:8] != b"ftyp":
+        return ""
+    if start[8:] in _HEIC:
+        return (
+            "a HEIC picture, which cannot be read here: save it as JPEG (open it and export it; on "
+            "an iPhone: Settings, Camera, Formats, Most Compatible)."
+        )
+    return "a film, or a picture in a film's form: save the picture you want as JPEG or PNG."
+
+
+def _check(picture: Image.Image, name: str) -> None:
     width, height = picture.size
     if width * height > MOST_PIXELS:
-        raise FerError(f"{path} has {width} x {height} pixels: cut out the face first.")
+        raise FerError(f"{name} has {width} x {height} pixels: cut out the face first.")
     frames = getattr(picture, "n_frames", 1)
-    if frames > 1:
-        raise FerError(f"{path} has {frames} frames: save the one you want as a picture.")
+    if frames > 1 and picture.format != "MPO":
+        raise FerError(f"{name} has {frames} frames: save the one you want as a picture.")
 
 
-def _to_array(picture: Image.Image, path: Path) -> np.ndarray:
+def to_array(picture: Image.Image, name: str) -> np.ndarray:
+    """Return a picture that was `opened` as `read_picture` does."""
+    picture.load()
+    return _pixels(ImageOps.exif_transpose(picture), name)
+
+
+def _pixels(picture: Image.Image, name: str) -> np.ndarray:
     if picture.mode.startswith("I;16"):
-        return _scaled(np.asarray(picture).astype(np.float64), 65535, path)
+        return _scaled(np.asarray(picture).astype(np.float64), 65535, name)
     if picture.mode in ("I", "F"):
         values = np.asarray(picture).astype(np.float64)
         limits = (65535,) if picture.mode == "I" else (1, 255)
         limit = next((limit for limit in limits if values.max() <= limit), limits[-1])
-        return _scaled(values, limit, path)
+        return _scaled(values, limit, name)
     kind = "L" if picture.mode in GRAY_MODES and "transparency" not in picture.info else "RGB"
     if picture.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in picture.info:
         paper = Image.new("RGBA", picture.size, "white")
@@ -71,10 +127,10 @@ def _to_array(picture: Image.Image, path: Path) -> np.ndarray:
     return pixels[None] if kind == "L" else pixels.transpose(2, 0, 1).copy()
 
 
-def _scaled(values: np.ndarray, limit: float, path: Path) -> np.ndarray:
+def _scaled(values: np.ndarray, limit: float, name: str) -> np.ndarray:
     if not (values.min() >= 0 and values.max() <= limit):  # NaN ends here too
         raise FerError(
-            f"{path} holds numbers from {values.min():g} to {values.max():g}, which are no "
+            f"{name} holds numbers from {values.min():g} to {values.max():g}, which are no "
             "intensities: save it as an ordinary 8-bit picture."
         )
     return (values / limit * 255).round().astype(np.uint8)[None]

@@ -2,6 +2,8 @@
 
 import csv
 import os
+import re
+import shlex
 import shutil
 
 import numpy as np
@@ -241,6 +243,102 @@ def test_empty_votes_file(root):
     (root / "fer2013new.csv").touch()
     with pytest.raises(FerError, match="fer2013new.csv is empty"):
         load(root)
+
+
+# Saved again by a spreadsheet, or still packed
+
+SAVED_AGAIN = {
+    "empty lines at both ends": lambda text: f"\n\n{text}\n\n".encode(),
+    "lines of commas at the end": lambda text: f"{text},,,\n,,,\n".encode(),
+    "a comma behind every line": lambda text: text.replace("\n", ",\n").encode(),
+    "a byte order mark": lambda text: text.encode("utf-8-sig"),
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "Latin-1": lambda text: text.replace("a.png", "ä.png").encode("latin-1"),
+    "semicolons": lambda text: text.replace(",", ";").encode(),
+    "tabulators": lambda text: text.replace(",", "\t").encode(),
+    "quotes": lambda text: re.sub(r"[^,\n]+", r'"\g<0>"', text).encode(),
+    "an old Mac's line ends": lambda text: text.replace("\n", "\r").encode(),
+}
+
+
+@pytest.mark.parametrize("again", SAVED_AGAIN.values(), ids=SAVED_AGAIN.keys())
+@pytest.mark.parametrize("name", ["fer2013.csv", "fer2013new.csv"])
+def test_a_spreadsheet_may_have_saved_it(root, again, name):
+    write_csv(root)
+    write_votes(root)
+    text = (root / name).read_bytes().decode().replace("\r\n", "\n")
+    (root / name).write_bytes(again(text))
+    faces = load(root)
+    check(faces)
+    np.testing.assert_array_equal(faces.votes, VOTES)
+
+
+@pytest.mark.parametrize("again", SAVED_AGAIN.values(), ids=SAVED_AGAIN.keys())
+def test_a_spreadsheet_may_have_saved_label_csv(root, again, capsys):
+    ferplus_folders(root, box=False)
+    before = load(root)
+    for table in root.glob("*/label.csv"):
+        picture = table.with_name("ä.png")
+        if table.with_name("a.png").exists():
+            shutil.copy(table.with_name("a.png"), picture)
+        table.write_bytes(again(table.read_bytes().decode().replace("\r\n", "\n")))
+    faces = load(root)
+    np.testing.assert_array_equal(faces.votes, before.votes)
+    np.testing.assert_array_equal(faces.images, before.images)
+
+
+def test_a_comma_inside_quotes_ends_no_field(root):
+    rows = [f'"a face, perhaps",{row}' for row in csv_rows()]
+    write_csv(root, rows, header="note,emotion,pixels,Usage")
+    check(load(root))
+
+
+def test_a_quote_or_a_line_without_end_is_named(root):
+    write_csv(root)
+    write_votes(root)
+    whole = (root / "fer2013new.csv").read_text()
+    (root / "fer2013new.csv").write_text(whole + "x" * 200_000)
+    with pytest.raises(FerError, match="fer2013new.csv, line 9: longer than 100,000 characters"):
+        load(root)
+    row = whole.splitlines()[-1] + "\n"
+    (root / "fer2013new.csv").write_text(f'{whole}Training,"{row * 4000}')
+    with pytest.raises(FerError, match=r"fer2013new.csv, line \d+: field larger than"):
+        load(root)
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("archive.zip", "python -m zipfile -e"),
+        ("fer2013.tar.gz", "tar -xf"),
+        ("fer2013.csv.gz", "python -m gzip -d"),
+    ],
+)
+def test_an_archive_says_how_to_unpack_it(root, name, command):
+    (root / name).write_bytes(b"\x1f\x8b" + bytes(range(99)))
+    for place in (root, root / name):
+        with pytest.raises(
+            FerError, match=rf"{name} (is )?still packed. Unpack it there"
+        ) as caught:
+            load(place)
+        assert f"({command} {root / name}" in str(caught.value)
+
+
+def test_the_command_that_unpacks_is_one_command_whatever_the_name(root):
+    (root / "a;echo x$(echo y).zip").write_bytes(b"PK")
+    with pytest.raises(FerError) as caught:
+        load(root)
+    command = str(caught.value).partition("there (")[2].rpartition("), and")[0]
+    assert shlex.split(command)[4:] == [str(root / "a;echo x$(echo y).zip"), str(root)]
+
+
+def test_an_archive_or_a_spreadsheet_under_a_tables_name(root):
+    for name in ("fer2013.csv", "fer2013new.csv"):
+        write_csv(root)
+        write_votes(root)
+        (root / name).write_bytes(b"PK\x03\x04" + bytes(range(99)))
+        with pytest.raises(FerError, match=f"{name} is no text but an archive, or a spreadsheet"):
+            load(root)
 
 
 # Damaged csv files

@@ -4,6 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fer_utils import data
 from fer_utils.data.datasets import folder, rafdb, sfew
@@ -245,24 +246,77 @@ def test_contempt_makes_eight_classes(own):
     assert folder.scan(own).classes == FER8
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("hapy/a.png", r"hapy: expected a folder named by an expression.*Did you mean 'happy'"),
-        ("a.png", r"a\.png lies beside folders such as 03-surprised"),
-    ],
-)
-def test_photos_that_do_not_fit_are_named(own, name, message):
-    layouts.save(own / name, "happy", 0)
+def test_a_folder_that_is_no_expression_is_refused(own):
+    layouts.save(own / "hapy" / "a.png", "happy", 0)
+    message = r"hapy: expected a folder named by an expression.*Did you mean 'happy'"
     with pytest.raises(FerError, match=message):
         folder.scan(own)
 
 
+def test_a_photo_beside_the_folders_is_left_out_and_named(own):
+    layouts.save(own / "a.png", "happy", 0)
+    index = folder.scan(own)
+    assert len(index) == 8
+    assert index.left_out == ("a.png: lies beside folders such as 03-surprised; put it into one of "
+                              "them",)  # fmt: skip
+    shutil.copytree(own, own.parent / "photos" / "train")
+    layouts.save(own.parent / "photos" / "b.png", "happy", 0)
+    index = folder.scan(own.parent / "photos")
+    assert [note.split(":")[0] for note in index.left_out] == ["b.png", "train/a.png"]
+
+
 def test_photo_without_an_expression_in_its_name(tmp_path):
-    layouts.save(tmp_path / "happy_1.jpg", "happy", 0)
     layouts.save(tmp_path / "IMG_2041.jpg", "happy", 0)
     with pytest.raises(FerError, match=r"IMG_2041\.jpg: the name has no expression"):
         folder.scan(tmp_path)
+    layouts.save(tmp_path / "happy_1.jpg", "happy", 0)
+    index = folder.scan(tmp_path)
+    assert [file.name for file in index.files] == ["happy_1.jpg"]
+    assert index.left_out[0].startswith("IMG_2041.jpg: the name has no expression; expected happy/")
+
+
+def test_no_file_stops_a_folder_of_photos(own, capsys):
+    """What a phone's folder holds: each is read, or named with its reason."""
+    dark = Image.new("RGB", (60, 60), (40, 40, 40))
+    for name, kind in (("mpo.jpg", "MPO"), ("moving.webp", "WEBP")):
+        dark.save(own / "joy" / name, kind, save_all=True, append_images=[dark.rotate(1), dark])
+    dark.save(own / "joy" / "still.avif")
+    (own / "joy" / "apple.heic").write_bytes(b"\0\0\0\x1cftypheic" + bytes(99))
+    (own / "joy" / "cut.jpg").write_bytes((own / "joy" / "mpo.jpg").read_bytes()[:300])
+    (own / "joy" / "empty.jpg").touch()
+    (own / "joy" / "live.mov").write_bytes(b"\0\0\0\x14ftypqt  ")
+    (own / "joy" / "named like a picture.png").mkdir()
+    (own / "joy" / "line\nbreak.png").write_bytes(b"")
+    faces = data.load("folder", own, progress=False)
+    assert len(faces) == 8 + 2 and {"joy/mpo.jpg", "joy/still.avif"} < set(faces.rows.tolist())
+    reasons = dict(note.split(": ", 1) for note in faces.left_out)
+    assert set(reasons) == {
+        f"joy/{name}"
+        for name in ("moving.webp", "apple.heic", "cut.jpg", "empty.jpg", "live.mov",
+                     r"line\nbreak.png")
+    }  # fmt: skip
+    assert reasons["joy/apple.heic"].startswith("the picture is a HEIC picture")
+    assert reasons["joy/empty.jpg"].startswith("the file is empty")
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 4 and said[0].startswith("folder: 6 left out; the first: ")
+    assert said[-1].strip() == "and 3 more: see left_out"
+    with pytest.raises(FerError, match="Unpack the data set again, or read the other pictures"):
+        data.load("folder", own, on_error="raise", progress=False)
+
+
+def test_a_folder_of_which_nothing_can_be_read(own):
+    for photo in own.rglob("*.jpeg"):
+        photo.write_bytes(b"")
+    with pytest.raises(FerError, match="holds no picture that can be used.*The first: .*empty"):
+        data.load("folder", own, progress=False)
+
+
+@pytest.mark.parametrize("name", ["photos.zip", "my photos.tar.gz"])
+def test_photos_still_packed(tmp_path, name):
+    (tmp_path / name).write_bytes(b"PK")
+    for root in (tmp_path, tmp_path / name):
+        with pytest.raises(FerError, match=r"still packed\. Unpack it there \((python|tar) "):
+            data.load("folder", root, progress=False)
 
 
 def test_what_is_no_photo_is_named(own):

@@ -1,5 +1,8 @@
 """Pictures from files of every kind, and what is not a picture."""
 
+import warnings
+from io import BytesIO
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -85,6 +88,99 @@ def test_animations_are_refused(tmp_path):
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
     with pytest.raises(FerError, match="moving.gif has 2 frames"):
         read_picture(tmp_path / "moving.gif")
+
+
+def jpeg(kind="JPEG", **options):
+    """A dark picture; where there are more in the file, they are bright."""
+    dark, bright = (Image.new("RGB", (24, 16), (shade,) * 3) for shade in (40, 200))
+    written = BytesIO()
+    more = {"save_all": True, "append_images": [bright]} if kind == "MPO" else {}
+    dark.save(written, kind, **more, **options)
+    return written.getvalue()
+
+
+def turned():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return exif
+
+
+def with_gain_map():
+    """Ultra HDR: two pictures in the file, and a note in the first that the second is a map."""
+    note = b'http://ns.adobe.com/xap/1.0/\0<rdf:Description hdrgm:Version="1.0"/>'
+    whole = jpeg("MPO")
+    return whole[:2] + b"\xff\xe1" + (len(note) + 2).to_bytes(2, "big") + note + whole[2:]
+
+
+def with_broken_list():
+    """The list of the pictures in the file is zeros."""
+    whole = jpeg("MPO")
+    place = whole.index(b"MPF\0") + 8
+    return whole[:place] + bytes(40) + whole[place + 40 :]
+
+
+FILM = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + bytes(500)
+PHONES = {
+    "two pictures (MPO)": jpeg("MPO"),
+    "two pictures, lying": jpeg("MPO", exif=turned()),
+    "a gain map": with_gain_map(),
+    "a broken list": with_broken_list(),
+    "a film behind it": jpeg() + FILM,
+    "a PNG inside": jpeg("PNG"),
+    "a WebP inside": jpeg("WEBP"),
+    "an AVIF inside": jpeg("AVIF"),
+}
+
+
+@pytest.mark.parametrize("content", PHONES.values(), ids=PHONES.keys())
+def test_a_phones_picture_is_the_first_in_its_file(tmp_path, content):
+    (tmp_path / "IMG_0001.jpg").write_bytes(content)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = read_picture(tmp_path / "IMG_0001.jpg")
+    lying = content == PHONES["two pictures, lying"]
+    assert found.shape == ((3, 24, 16) if lying else (3, 16, 24))
+    assert abs(found.astype(int) - 40).max() <= 3
+
+
+# The first bytes of a HEIC file; the decoder is not ours to have.
+HEIC = b"\0\0\0\x1cftypheic\0\0\0\0mif1heicmiaf" + bytes(99)
+REFUSED = {
+    "HEIC": (HEIC, "IMG.jpg is a HEIC picture, which cannot be read here: save it as JPEG"),
+    "film": (FILM, "IMG.jpg is a film"),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_phones_make_and_nobody_reads_says_how_to_convert_it(tmp_path, content, said):
+    (tmp_path / "IMG.jpg").write_bytes(content)
+    with pytest.raises(FerError, match=said):
+        read_picture(tmp_path / "IMG.jpg")
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF", "PNG"])
+def test_a_moving_picture_is_refused_whatever_its_form(tmp_path, kind):
+    frames = [Image.fromarray(COLOR), Image.fromarray(255 - COLOR)]
+    frames[0].save(tmp_path / "sticker", kind, save_all=True, append_images=frames[1:])
+    with pytest.raises(FerError, match="sticker has 2 frames: save the one you want"):
+        read_picture(tmp_path / "sticker")
+
+
+def test_no_other_program_is_asked_to_read_a_picture(tmp_path):
+    """Pillow hands PostScript to Ghostscript, whatever the file is called."""
+    (tmp_path / "face.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EOF\n")
+    with pytest.raises(FerError, match="face.jpg is not a picture that can be read"):
+        read_picture(tmp_path / "face.jpg")
+
+
+def test_a_bomb_is_one_sentence_without_a_warning(tmp_path, monkeypatch):
+    Image.new("1", (300, 300)).save(tmp_path / "bomb.png")
+    monkeypatch.setattr(pictures, "MOST_PIXELS", 80_000)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 80_000)  # Pillow warns, and refuses above twice
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(FerError, match="300 x 300 pixels: cut out the face first"):
+            read_picture(tmp_path / "bomb.png")
 
 
 def test_huge_pictures_are_refused_unread(tmp_path, monkeypatch):

@@ -418,7 +418,7 @@ def test_bad_upload_leaves_the_face_and_says_why(explorer):
     upload(explorer, b"<b>no picture</b>", "<notes>.png")
     assert explorer.view.frame == before
     assert 'role="alert"' in explorer.source.message.value
-    assert "&lt;notes&gt;.png is no picture" in explorer.source.message.value
+    assert "&lt;notes&gt;.png is not a picture" in explorer.source.message.value
 
 
 def test_upload_without_a_face_offers_its_middle(explorer):

@@ -74,6 +74,20 @@ def test_what_is_transparent_is_white():
     assert "no face was found in it: the middle is taken" in done
 
 
+def test_a_phones_two_pictures_in_one_file(scene):
+    written = file(scene, "MPO", save_all=True, append_images=[Image.new("RGB", scene.size)])
+    found, done = read_upload(written, "IMG_0001.jpg")
+    assert found.std() > 20 and "a face of" in done
+
+
+@pytest.mark.parametrize("name", ["../../face.png", "/etc/face.png", "C:\\a\\..\\face.png"])
+def test_a_name_is_no_path_and_nothing_is_written(face, name, monkeypatch):
+    monkeypatch.setattr("builtins.open", None)
+    monkeypatch.setattr("io.open", None)
+    _, done = read_upload(file(Image.fromarray(face)), name)
+    assert done.startswith("face.png: a face of")
+
+
 def test_no_face():
     with pytest.raises(NoFace, match="no face was found in wall.png.*Tick the box"):
         read_upload(file(Image.new("L", (300, 200), 128)), "wall.png")
@@ -85,10 +99,10 @@ def frames():
 
 
 BAD = {
-    "empty": (b"", "is no picture"),
-    "text": (b"hello", "is no picture"),
-    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is no picture"),
-    "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is no picture"),
+    "empty": (b"", "is not a picture"),
+    "text": (b"hello", "is not a picture"),
+    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "is not a picture"),
+    "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "is not a picture"),
     "cut off": (file(Image.effect_noise((200, 200), 50))[:5000], "damaged"),
     "animated": (frames(), "3 frames"),
     "wide": (file(Image.new("1", (20_000, 40))), "20000 x 40 pixels"),

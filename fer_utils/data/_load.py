@@ -36,9 +36,10 @@ def load(
         crop: "haar" cuts out the largest frontal face that OpenCV's cascade finds.
         progress: show a progress bar where reading takes long.
         options: for all but facs3d, ``on_error="report"`` leaves out and names what cannot be
-            read, and ``cache=False`` keeps nothing; with `crop`, ``no_face="drop"`` leaves out
-            pictures without a face; see `fer_utils.data._reading.read`. The others belong to the
-            data set: see ``load`` or ``scan`` in its module in `fer_utils.data.datasets`.
+            read (what "folder" does unless it is told to "raise"), and ``cache=False`` keeps
+            nothing; with `crop`, ``no_face="drop"`` leaves out pictures without a face; see
+            `fer_utils.data._reading.read`. The others belong to the data set: see ``load`` or
+            ``scan`` in its module in `fer_utils.data.datasets`.
 
     Raises:
         FerError: the data set is not known, not found or damaged, or has no such split.
@@ -60,6 +61,8 @@ def load(
         side = dataset.size if size is None else size
         form = Form(side, bool(color), crop, options.pop("no_face", "keep"))
         reading = {key: options.pop(key) for key in ("on_error", "cache") if key in options}
+        if dataset.card.own:  # people's own pictures are of every kind: none stops the others
+            reading.setdefault("on_error", "report")
         index = dataset.open(place, **options)
         faces = read(index, form, ReadOptions(progress=progress, **reading), name)
     if split is None:

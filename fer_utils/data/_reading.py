@@ -24,6 +24,9 @@ from fer_utils.errors import FerError
 
 ON_ERROR = ("raise", "report")
 
+# So many of the pictures that were left out are named when a data set is opened.
+SHOWN = 3
+
 
 @dataclass(frozen=True)
 class ReadOptions:
@@ -192,10 +195,21 @@ def _face_set(name: str, index: DatasetIndex, pictures: DecodedPictures, cropped
     )
 
 
+def say_left_out(faces: FaceSet) -> None:
+    """Print how much was left out, and the first few of it with the reasons."""
+    count = len(faces.left_out)
+    if not count:
+        return
+    first = faces.left_out[:SHOWN]
+    rest = [f"and {count - SHOWN} more: see left_out"] if count > SHOWN else []
+    print(
+        "\n    ".join([f"{faces.name}: {count} left out; the first: {first[0]}", *first[1:], *rest])
+    )
+
+
 def _say(faces: FaceSet) -> None:
     """Print what the user has to know about pictures that are missing or whole."""
-    if faces.left_out:
-        print(f"{faces.name}: {len(faces.left_out)} left out; the first: {faces.left_out[0]}")
+    say_left_out(faces)
     missed = np.flatnonzero(~faces.columns.get("face_found", np.ones(0, bool)))
     if len(missed):
         first = missed[0] if faces.rows is None else faces.rows[missed[0]]

@@ -2,17 +2,19 @@
 
 import os
 import re
+import shlex
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from fer_utils.emotions import nearest
-from fer_utils.errors import FerError
+from fer_utils.errors import FerError, one_line
 
-#: Endings of picture files, in small letters.
+#: Endings of picture files, in small letters; the last two cannot be read, and are named.
 PICTURE_ENDINGS = (
-    ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".webp",
+    ".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm", ".webp", ".avif",
+    ".jfif", ".mpo", ".heic", ".heif",
 )  # fmt: skip
 
 #: Names that folders of the splits go by.
@@ -28,7 +30,18 @@ SPLIT_FOLDERS = {
 # Left behind by operating systems and archivers; never pictures.
 _CLUTTER = ("thumbs.db", "desktop.ini", "__macosx")
 
-_ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".tgz", ".gz")
+# Endings of archives and the program that unpacks each; the first that fits.
+_ARCHIVES = {
+    ".zip": "python -m zipfile -e {path} {folder}",
+    ".tar": "tar -xf {path} -C {folder}",
+    ".tar.gz": "tar -xf {path} -C {folder}",
+    ".tgz": "tar -xf {path} -C {folder}",
+    ".tar.bz2": "tar -xf {path} -C {folder}",
+    ".tar.xz": "tar -xf {path} -C {folder}",
+    ".gz": "python -m gzip -d {path}",
+    ".rar": "7z x {path} -o{folder}",
+    ".7z": "7z x {path} -o{folder}",
+}
 
 # How many levels below the folder that was given a data set's own folder is looked for.
 _DEPTH = 3
@@ -93,8 +106,9 @@ def home(
     """
     root = Path(root).expanduser()
     if not root.is_dir():
-        what = "is a file" if root.exists() else "does not exist"
-        raise FerError(f"{root} {what}. Give the folder that holds {expected}.")
+        archive = packed(root)
+        what = f"is {archive}" if archive else "is a file." if root.exists() else "does not exist."
+        raise FerError(f"{root} {what} Give the folder that holds {expected}.")
     level = [root]
     for _ in range(_DEPTH + 1):
         # Two names for one folder (a link) are one folder.
@@ -113,15 +127,33 @@ def home(
     raise FerError(f"{root}: expected {expected}; {_found(root)}")
 
 
+def packed(path: Path) -> str:
+    """Say that a file is an archive, and how to unpack it; "" for any other.
+
+    The sentence goes on after the file's name: "still packed. Unpack it ...".
+    """
+    name = path.name.lower()
+    command = next((text for ending, text in _ARCHIVES.items() if name.endswith(ending)), "")
+    if not command or not path.is_file():
+        return ""
+    # a name is no part of a command that people copy
+    command = command.format(path=shlex.quote(str(path)), folder=shlex.quote(str(path.parent)))
+    return f"still packed. Unpack it there ({command}), and load again."
+
+
+def archive_in(folder: Path) -> str:
+    """Say which archive a folder holds and how to unpack it; "" where there is none."""
+    return next((f"{path.name} {text}" for path in entries(folder) if (text := packed(path))), "")
+
+
 def _found(root: Path) -> str:
     names = entries(root)
-    archives = [path.name for path in names if path.suffix.lower() in _ARCHIVES]
-    if archives:
-        return f"found {archives[0]} still packed. Unpack it there, and load again."
+    if archive := archive_in(root):
+        return f"found {archive}"
     if not names:
         return "the folder is empty. Unpack the data set into it."
-    shown = ", ".join(path.name for path in names[:3]) + (", ..." if len(names) > 3 else "")
-    return f"found {shown}. Give the data set's own folder, unpacked, with its names unchanged."
+    some = ", ".join(shown(path.name) for path in names[:3]) + (", ..." if len(names) > 3 else "")
+    return f"found {some}. Give the data set's own folder, unpacked, with its names unchanged."
 
 
 def holds(folder: Path, name: re.Pattern[str]) -> bool:
@@ -134,7 +166,7 @@ def walk(root: Path) -> tuple[list[Path], list[str]]:
     """Return every file below a folder, sorted, and a sentence for everything not followed.
 
     Links to folders are followed once: a link that leads back to a folder already seen (a loop, or
-    a second way to the same pictures) is named instead. So is a name that is not readable text.
+    a second way to the same pictures) is named instead. So is a name that is no readable line.
     """
     names, notes = _walk(str(root))
     return [Path(name) for name in names], notes
@@ -168,28 +200,42 @@ def _walk(root: str) -> tuple[list[str], list[str]]:
             notes.append(f"{_below(root, folder)}: cannot be opened ({error.strerror})")
             continue
         for entry in found:
-            if not _readable(entry.name):
-                shown = os.fsencode(entry.path).decode("utf-8", "backslashreplace")
-                notes.append(f"{shown}: the name is not UTF-8 text; rename it")
-            elif entry.is_dir():
+            if reason := _unreadable(entry.name):
+                notes.append(f"{shown(_below(root, entry.path))}: {reason}; rename it")
+                continue
+            try:
+                is_folder, is_file = entry.is_dir(), entry.is_file()
+            except OSError:  # a link to itself
+                is_folder = is_file = False
+            if is_folder:
                 (links if entry.is_symlink() else todo).append(entry.path)
-            elif entry.is_file():
+            elif is_file:
                 files.append(entry.path)
             else:
                 notes.append(f"{_below(root, entry.path)}: a link that leads nowhere, or no file")
     return sorted(files), notes
 
 
+def shown(name: str) -> str:
+    """Return a name of a file on one line, with escapes for what cannot be shown."""
+    return one_line(os.fsencode(name).decode("utf-8", "backslashreplace"))
+
+
 def _below(root: str, path: str) -> str:
     return Path(path).relative_to(root).as_posix()
 
 
-def _readable(name: str) -> bool:
+def _unreadable(name: str) -> str:
+    """Say why a name cannot be shown on a line; "" where it can."""
+    if name.isascii() and name.isprintable():
+        return ""
+    if one_line(name) != name:
+        return "the name holds characters that cannot be shown"
     try:
         name.encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        return "the name is not UTF-8 text"
+    return ""
 
 
 def named(

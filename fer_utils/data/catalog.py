@@ -15,7 +15,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fer_utils.data.datasets import NAMES
@@ -44,6 +44,12 @@ class Download:
     handle: str
     md5: dict[str, str]
     before: str
+
+    def __post_init__(self) -> None:
+        """Refuse files that would be written outside the data set's folder."""
+        for file in self.md5:
+            if PureWindowsPath(file).name != file:  # it knows both kinds of slashes
+                raise FerError(f"md5 names {file!r}: expected a file's own name, without folders.")
 
 
 @dataclass(frozen=True)
@@ -167,15 +173,20 @@ class Dataset:
         """Return what `scan` or `load` makes of a folder, after a look at the options.
 
         Raises:
-            FerError: there is no such option, or what `scan` or `load` raises.
+            FerError: there is no such option, something cannot be read, or what `scan` or `load`
+                raises.
         """
         unknown = [option for option in options if option not in self.options]
         if unknown:
             own = [option for option in self.options if option != "path"]
             raise FerError(f"{self.name} has no option {unknown[0]!r}.{nearest(unknown[0], own)}")
         place = () if self.card.embedded else (root,)
-        with _collector_paused() if self.scan else contextlib.nullcontext():
-            return self._function(*place, **options)
+        try:
+            with _collector_paused() if self.scan else contextlib.nullcontext():
+                return self._function(*place, **options)
+        except OSError as error:  # a folder where a file should be, one that may not be read, ...
+            what = f"{error.filename or root} cannot be read: {error.strerror or error}"
+            raise FerError(f"{self.name}: {what}.") from error
 
     def lies_in(self, place: Path) -> Path | None:
         """Return the file or folder in `place` from which it would be read, or None."""

@@ -1,5 +1,6 @@
 """A drawn face whose muscles are sliders."""
 
+from html import escape
 from typing import Any
 
 import ipywidgets as ui
@@ -118,7 +119,7 @@ class FaceSliders(ui.VBox):
 
 
 def _heading(words: str) -> ui.HTML:
-    return ui.HTML(f"<b>Action units, %: {words}</b>")
+    return ui.HTML(f"<b>Action units, %: {escape(words)}</b>")
 
 
 def _unit(unit: int, name: str) -> ui.IntSlider:

@@ -28,7 +28,8 @@ class LiveHistory(ui.VBox):
         self.epochs = epochs
         self.history: History | None = None
         self.picture = ui.HTML()
-        self.message = ui.HTML(f'<div role="status">waiting for epoch 1 of {epochs}</div>')
+        waiting = escape(f"waiting for epoch 1 of {epochs}")
+        self.message = ui.HTML(f'<div role="status">{waiting}</div>')
         super().__init__([self.picture, self.message])
 
     def __call__(self, history: "History") -> None:

@@ -1,13 +1,14 @@
 """The rows of FER2013's csv files, each of them checked."""
 
+import csv
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from tqdm.auto import tqdm
 
+from fer_utils.data import _tables as tables
 from fer_utils.emotions import FER7
 from fer_utils.errors import FerError
 
@@ -21,18 +22,14 @@ _ZERO, _SPACE = ord("0"), ord(" ")
 
 _USAGE = {usage.encode(): split for usage, split in USAGE.items()}
 
-# A whole row has 2,304 numbers of three digits at most, so ten thousand bytes. Reading stops at
-# this length, so a file without line ends cannot fill the memory.
-_LONGEST = 100_000
-
 
 def read(
     path: Path, *, classes: Sequence[str] = FER7, on_error: str = "raise", progress: bool = True
 ) -> dict[str, np.ndarray]:
     """Read fer2013.csv, icml_face_data.csv or train.csv, or a file of the same form.
 
-    Columns are found by their names in the first line. Only train.csv may lack "Usage": its rows
-    are all Training.
+    A spreadsheet may have saved it again: see `fer_utils.data._tables`. Columns are found by their
+    names in the first line. Only train.csv may lack "Usage": its rows are all Training.
 
     Args:
         path: the file.
@@ -59,12 +56,14 @@ def read(
     left_out: list[str] = []
     total = 0
     bar = tqdm(total=size, unit="B", unit_scale=True, desc=path.name, disable=not progress)
-    with path.open("rb") as file, bar:
-        columns = _header(path, file.readline(_LONGEST))
-        for number, line in _lines(file):
+    with bar:
+        lines = tables.lines(path)
+        _, header = next(lines, (0, b""))
+        columns, comma = _header(path, header), tables.delimiter(header).encode()
+        for number, line in lines:
             bar.update(len(line))
             try:
-                fields = _fields(line, columns)
+                fields = _fields(line, columns, comma)
                 label = _label(fields["emotion"], len(classes))
                 split = _split(fields["usage"]) if "usage" in fields else "train"
                 text = fields["pixels"].strip(b' "')
@@ -104,8 +103,9 @@ class _BadRow(Exception):
 def _header(path: Path, line: bytes) -> dict[str, int]:
     if not line.strip():
         raise FerError(f"{path} is empty. Get the file again.")
-    text = line.decode("utf-8-sig", errors="replace").strip()
-    columns = {name.strip(' "').lower(): place for place, name in enumerate(text.split(","))}
+    text = line.decode(errors="replace").strip()
+    names = tables.without_empty_end(text.split(tables.delimiter(line)))
+    columns = {name.strip(' "').lower(): place for place, name in enumerate(names)}
     needed = ["emotion", "pixels"] + ([] if path.name == "train.csv" else ["usage"])
     missing = [name for name in needed if name not in columns]
     if missing:
@@ -116,27 +116,15 @@ def _header(path: Path, line: bytes) -> dict[str, int]:
     return columns
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield line number and line; blank lines only if something follows them."""
-    number = 1
-    blank: list[tuple[int, bytes]] = []
-    while line := file.readline(_LONGEST):
-        number += 1
-        whole = line
-        while len(whole) == _LONGEST and not whole.endswith(b"\n"):
-            whole = file.readline(_LONGEST)
-        if not line.strip():
-            blank.append((number, line))
-            continue
-        yield from blank
-        blank = []
-        yield number, line
-
-
-def _fields(line: bytes, columns: dict[str, int]) -> dict[str, bytes]:
-    if len(line) == _LONGEST:
-        raise _BadRow(f"the row is longer than {_LONGEST} characters")
-    fields = line.rstrip(b"\r\n").split(b",")
+def _fields(line: bytes, columns: dict[str, int], comma: bytes) -> dict[str, bytes]:
+    if len(line) >= tables.LONGEST:
+        raise _BadRow(f"the row is longer than {tables.LONGEST} characters")
+    fields = line.rstrip(b"\r\n").split(comma)
+    if len(fields) != len(columns) and b'"' in line:  # a comma inside quotes ends no field
+        text = csv.reader([line.decode("latin-1")], delimiter=comma.decode())
+        fields = [field.encode("latin-1") for field in next(text)]
+    while len(fields) > len(columns) and not fields[-1].strip():
+        fields.pop()
     if len(fields) != len(columns):
         raise _BadRow(
             f"found {len(fields)} field{'s' * (len(fields) != 1)}, expected {len(columns)}; "

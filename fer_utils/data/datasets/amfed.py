@@ -12,7 +12,6 @@ fits, and left out, counted, if none or several do. People watching commercials 
 nothing, so some expressions may hardly occur. For the same reason no split of the paper is drawn.
 """
 
-import csv
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_utils.data import _tables as tables
 from fer_utils.data import _tree as tree
 from fer_utils.data._index import DatasetIndex
 from fer_utils.data.catalog import Card, Dataset
@@ -188,8 +188,7 @@ def _moments(table: Path, every: float, threshold: float) -> list[tuple[float, s
 
 def _rows(table: Path, threshold: float) -> tuple[np.ndarray, list[set[str]]]:
     """Return the times of the rows, and for each the units that enough coders saw."""
-    with table.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        lines = [line for line in csv.reader(file) if any(field.strip() for field in line)]
+    lines = [row for _, row in tables.rows(table) if any(field.strip() for field in row)]
     header = [name.strip() for name in lines[0]] if lines else []
     if not header or header[0].lower() != "time" or len(lines) < 2:
         raise FerError(

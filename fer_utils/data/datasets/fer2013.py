@@ -11,7 +11,7 @@ import numpy as np
 
 from fer_utils.data import _cache
 from fer_utils.data import _tree as tree
-from fer_utils.data._reading import Form, ReadOptions, read_pictures
+from fer_utils.data._reading import Form, ReadOptions, read_pictures, say_left_out
 from fer_utils.data.catalog import Card, Dataset, Download, by_class, from_splits
 from fer_utils.data.datasets import _fer2013_csv as fer2013_csv
 from fer_utils.data.datasets import ferplus
@@ -124,8 +124,7 @@ def load(
         faces = _from_ferplus(source, rule or ferplus.DATASET.label_rule, options)
     else:
         faces = _from_class_folders(source, options)
-    if faces.left_out:
-        print(f"{faces.name}: {len(faces.left_out)} left out; the first: {faces.left_out[0]}")
+    say_left_out(faces)
     return faces.relabel(rule) if rule and not faces.label_rule else faces
 
 
@@ -149,11 +148,13 @@ def _nothing_there(root: Path) -> str:
     expected = f"{', '.join(CSV_FILES)}, FER2013Train/ or train/angry/"
     if not root.is_dir():
         return f"{root} does not exist. Give the folder that holds {expected}."
+    if archive := tree.archive_in(root):
+        return f"No FER2013 in {root}: expected {expected}; found {archive}"
     inside = tree.entries(root)
     below = [folder for folder in inside if folder.is_dir() and recognize(folder)]
     if below:
         return f"FER2013 is one folder further down: give {below[0]} instead of {root}."
-    found = ", ".join(item.name for item in inside[:5]) or "nothing"
+    found = ", ".join(tree.shown(item.name) for item in inside[:5]) or "nothing"
     more = f" and {len(inside) - 5} more" if len(inside) > 5 else ""
     return f"No FER2013 in {root}: expected {expected}; found {found}{more}."
 

@@ -4,13 +4,13 @@ Source: Barsoum, Zhang, Canton Ferrer and Zhang, "Training deep networks for fac
 recognition with crowd-sourced label distribution" (ICMI 2016), and Microsoft's FERPlus repository.
 """
 
-import csv
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 
+from fer_utils.data import _tables as tables
 from fer_utils.data.catalog import Card, Dataset
 from fer_utils.data.datasets._fer2013_csv import USAGE
 from fer_utils.data.faceset import FaceSet
@@ -69,19 +69,17 @@ def read_votes(path: Path, faces: dict[str, np.ndarray]) -> np.ndarray:
         FerError: a row is damaged, or the rows are not those of the csv file.
     """
     usage, votes = [], []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        _check_header(path, next(reader, []))
-        for row in reader:
-            where = f"{path}, line {reader.line_num}"
-            if len(row) != 2 + len(FERPLUS_VOTES) or row[0].strip() not in USAGE:
-                raise FerError(
-                    f"{where}: expected one of {', '.join(USAGE)}, a name and "
-                    f"{len(FERPLUS_VOTES)} votes, found {','.join(row)[:60]!r}. "
-                    "Get the file again."
-                )
-            usage.append(USAGE[row[0].strip()])
-            votes.append(_votes(where, row[2:]))
+    rows = tables.rows(path)
+    _check_header(path, next(rows, (0, []))[1])
+    for number, row in rows:
+        where = f"{path}, line {number}"
+        if len(row) != 2 + len(FERPLUS_VOTES) or row[0].strip() not in USAGE:
+            raise FerError(
+                f"{where}: expected one of {', '.join(USAGE)}, a name and "
+                f"{len(FERPLUS_VOTES)} votes, found {','.join(row)[:60]!r}. Get the file again."
+            )
+        usage.append(USAGE[row[0].strip()])
+        votes.append(_votes(where, row[2:]))
     _check_rows(path, np.array(usage, np.str_), faces)
     return np.array(votes, np.uint8)[faces["rows"]]
 
@@ -167,19 +165,17 @@ def _label_lines(table: Path) -> Iterator[tuple[int, str, list[int]]]:
     """Yield line number, file name and votes."""
     if not table.is_file():
         raise FerError(f"{table} is missing: it holds the votes. Get it from FERPlus.")
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        for row in reader:
-            where = f"{table}, line {reader.line_num}"
-            # FERPlus's own files have the face box after the name, its generator leaves it out.
-            votes = row[2:] if len(row) > 1 and row[1].startswith("(") else row[1:]
-            # A name that is a path could point outside the data set.
-            if len(votes) != len(FERPLUS_VOTES) or not row[0] or Path(row[0]).name != row[0]:
-                raise FerError(
-                    f"{where}: expected a file name and {len(FERPLUS_VOTES)} votes, found "
-                    f"{','.join(row)[:60]!r}. Get the file again."
-                )
-            yield reader.line_num, row[0], _votes(where, votes)
+    for number, row in tables.rows(table):
+        where = f"{table}, line {number}"
+        # FERPlus's own files have the face box after the name, its generator leaves it out.
+        votes = row[2:] if len(row) > 1 and row[1].startswith("(") else row[1:]
+        # A name that is a path could point outside the data set.
+        if len(votes) != len(FERPLUS_VOTES) or PureWindowsPath(row[0]).name != row[0]:
+            raise FerError(
+                f"{where}: expected a file name and {len(FERPLUS_VOTES)} votes, found "
+                f"{','.join(row)[:60]!r}. Get the file again."
+            )
+        yield number, row[0], _votes(where, votes)
 
 
 def load(

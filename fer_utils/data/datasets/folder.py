@@ -45,22 +45,24 @@ _FORM = "happy/photo.jpg or happy_photo.jpg"
 def scan(root: Path) -> DatasetIndex:
     """List the photos of a folder.
 
+    A single photo that tells no expression, or lies beside the folders, is left out and named; a
+    folder that is no expression is refused.
+
     Returns:
         DatasetIndex with the classes FER7, or FER8 where a photo shows contempt; without subjects.
         Everything is "train" where there are no folders of splits.
 
     Raises:
-        FerError: there are no photos, a folder is not an expression, a photo's name has none, or
-            photos lie beside the folders.
+        FerError: there are no photos, no photo tells its expression, or a folder is none.
     """
     root = Path(root).expanduser()
     if not root.is_dir():
-        raise FerError(f"{root} is not a folder. Give a folder of photos: {_FORM}.")
-    parts = _splits(root)
+        what = tree.packed(root) or f"not a folder. Give a folder of photos: {_FORM}."
+        raise FerError(f"{root} is {what}")
+    parts, left_out = _splits(root)
     files: list[Path] = []
     words: list[str] = []
     split: list[str] = []
-    left_out: list[str] = []
     for place, name in parts:
         found, labels, notes = _labelled(place, root)
         files += found
@@ -68,7 +70,10 @@ def scan(root: Path) -> DatasetIndex:
         split += [name] * len(found)
         left_out += notes
     if not files:
-        raise FerError(f"{root} holds no photos. Put them in as {_FORM}.")
+        archive = tree.archive_in(root)
+        first = f" The first thing left out: {left_out[0]}." if left_out else ""
+        what = f"no photos, but {archive}" if archive else f"no photos. Put them in as {_FORM}."
+        raise FerError(f"{root} holds {what}{first}")
     classes = FER8 if "contempt" in words else FER7
     return DatasetIndex(
         root=root,
@@ -80,42 +85,65 @@ def scan(root: Path) -> DatasetIndex:
     )
 
 
-def _splits(root: Path) -> list[tuple[Path, str]]:
-    """Return the folders of splits with their names, or the whole folder as "train"."""
+def _splits(root: Path) -> tuple[list[tuple[Path, str]], list[str]]:
+    """Return the folders of splits with their names, or the whole folder as "train"; and notes."""
     parts = [(place, tree.SPLIT_FOLDERS.get(place.name.lower())) for place in tree.subfolders(root)]
     named = [(place, split) for place, split in parts if split]
-    beside = [path for path in tree.entries(root) if path not in {place for place, _ in named}]
-    wrong = [path for path in beside if path.is_dir() or tree.is_picture(path)]
-    if named and wrong:
+    if not named:
+        return [(root, "train")], []
+    wrong = [place for place, split in parts if not split]
+    if wrong:
         raise FerError(
             f"{wrong[0]} lies beside {named[0][0].name}. Put it into one of the folders of splits."
         )
-    return named or [(root, "train")]
+    return named, _beside(root, root, named[0][0])
 
 
 def _labelled(place: Path, root: Path) -> tuple[list[Path], list[str], list[str]]:
     """Return the photos of one split, their expressions, and notes."""
     folders = tree.subfolders(place)
-    photos = [path for path in tree.entries(place) if path.is_file() and tree.is_picture(path)]
-    if folders and photos:
-        raise FerError(
-            f"{photos[0]} lies beside folders such as {folders[0].name}. Put every photo into the "
-            "folder of its expression."
-        )
     if not folders:
-        found, notes = tree.walk(place)
-        return photos, [_of_name(photo) for photo in photos], notes + _others(found, root)
-    files, words, left_out = [], [], []
+        return _named(place, root)
+    files, words = [], []
+    left_out = _beside(place, root, folders[0])
     for folder in folders:
         word = _of_folder(folder)
         found, notes = tree.walk(folder)
         inside = [file for file in found if tree.is_picture(file)]
+        below = folder.relative_to(root).as_posix()
         if not inside:
-            left_out.append(f"{folder.relative_to(root).as_posix()}: no photos in it")
+            left_out.append(f"{below}: no photos in it")
         files += inside
         words += [word] * len(inside)
-        left_out += notes + _others(found, root)
+        left_out += [f"{below}/{note}" for note in notes] + _others(found, root)
     return files, words, left_out
+
+
+def _named(place: Path, root: Path) -> tuple[list[Path], list[str], list[str]]:
+    """Return the photos of a folder that are labelled by their own names, and notes.
+
+    Raises:
+        FerError: there are photos, and none of them has an expression in its name.
+    """
+    found, left_out = tree.walk(place)
+    photos = [file for file in found if tree.is_picture(file)]
+    told = {photo: word for photo in photos if (word := _of_name(photo))}
+    silent = [photo for photo in photos if photo not in told]
+    reason = f"the name has no expression; expected {_FORM}, with one of {', '.join(FER8)}"
+    if silent and not told:
+        raise FerError(f"{silent[0]}: {reason}.")
+    left_out += [f"{photo.relative_to(root).as_posix()}: {reason}" for photo in silent]
+    return list(told), list(told.values()), left_out + _others(found, root)
+
+
+def _beside(place: Path, root: Path, folder: Path) -> list[str]:
+    """Return a sentence for every photo that lies beside the folders that hold the others."""
+    return [
+        f"{path.relative_to(root).as_posix()}: lies beside folders such as {folder.name}; put it "
+        "into one of them"
+        for path in tree.entries(place)
+        if path.is_file() and tree.is_picture(path)
+    ]
 
 
 def _others(files: Sequence[Path], root: Path) -> list[str]:
@@ -136,7 +164,7 @@ def _of_folder(folder: Path) -> str:
 
 
 def _of_name(photo: Path) -> str:
-    """Return the expression that begins or ends a file's name."""
+    """Return the expression that begins or ends a file's name, or ""."""
     # Letters of any alphabet: "glücklich_1" is one word, and not an expression we know.
     parts = re.findall(r"[^\W\d_]+", tree.stem(photo))
     for part in (parts[0], parts[-1]) if parts else ():
@@ -144,9 +172,7 @@ def _of_name(photo: Path) -> str:
             return canonical(part)
         except FerError:
             continue
-    raise FerError(
-        f"{photo}: the name has no expression; expected {_FORM}, with one of {', '.join(FER8)}."
-    )
+    return ""
 
 
 DATASET = Dataset(CARD, size=48, scan=scan)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_utils.data import _tables as tables
 from fer_utils.data import _tree as tree
 from fer_utils.data._index import DatasetIndex
 from fer_utils.data.catalog import Card, Dataset, by_class, from_splits
@@ -145,7 +146,8 @@ def _file_name(name: str, images: str) -> str:
 def _lines(table: Path) -> dict[str, int]:
     """Return name -> label for every line of the list, each of them checked."""
     labels: dict[str, int] = {}
-    for number, line in enumerate(table.read_text("utf-8-sig", errors="replace").splitlines(), 1):
+    for number, content in tables.lines(table):
+        line = content.decode(errors="replace")
         fields = line.split()
         if not fields:
             continue
@@ -153,7 +155,7 @@ def _lines(table: Path) -> dict[str, int]:
         well = len(fields) == 2 and fields[1].isdecimal()
         if not (well and fields[0].lower().startswith(("train_", "test_"))):
             raise FerError(
-                f"{where}: found {line[:60]!r}, expected a line like 'train_00001.jpg 5'."
+                f"{where}: found {line.rstrip()[:60]!r}, expected a line like 'train_00001.jpg 5'."
             )
         name, label = fields[0], int(fields[1])
         if label > len(LABELS):
