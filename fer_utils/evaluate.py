@@ -39,19 +39,29 @@ class Accuracy:
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference" (1927).
     Unlike p +- z sqrt(p (1 - p) / n), it never leaves [0, 1] and has a width at p = 0 and p = 1.
+
+    Raises:
+        FerError: counts below 0, or more right answers than answers.
     """
 
     correct: int
     n: int
 
+    def __post_init__(self) -> None:
+        """Check the counts."""
+        if not 0 <= self.correct <= self.n:
+            raise FerError(f"{self.correct} right of {self.n} answers: from none to all of them.")
+
     @property
     def value(self) -> float:
-        """Right answers over all answers."""
-        return self.correct / self.n
+        """Right answers over all answers; nan where nobody was asked."""
+        return self.correct / self.n if self.n else math.nan
 
     @property
     def _interval(self) -> tuple[float, float]:
         p, n, z = self.value, self.n, Z_95
+        if not n:
+            return 0.0, 1.0  # the formula's limit: nothing is known
         middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
         half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
         # where all or none are right one end is the share itself; rounding would put it beside
@@ -80,11 +90,25 @@ class Evaluation:
         probabilities: float32 (N, K), rows sum to 1.
         labels: int64 (N,), index into `classes`.
         classes: names of the K outputs.
+
+    Raises:
+        FerError: arrays that do not fit together, or labels that are no classes.
     """
 
     probabilities: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Check that the arrays fit together."""
+        faces, classes = len(self.labels), len(self.classes)
+        if np.shape(self.probabilities) != (faces, classes):
+            raise FerError(
+                f"probabilities of shape {np.shape(self.probabilities)} do not fit {faces} labels "
+                f"and {classes} classes."
+            )
+        if faces and not 0 <= np.min(self.labels) <= np.max(self.labels) < classes:
+            raise FerError(f"labels must be 0 to {classes - 1}, the places of the classes.")
 
     @property
     def predictions(self) -> np.ndarray:
@@ -123,17 +147,17 @@ class Evaluation:
         A measure whose denominator is 0 is NaN: the precision of a class never predicted,
         the recall of a class without faces.
         """
-        from sklearn.metrics import precision_recall_fscore_support
-
-        everyone = np.arange(len(self.classes))
-        columns = precision_recall_fscore_support(
-            self.labels, self.predictions, labels=everyone, zero_division=np.nan
+        counts = self.confusion()
+        right, labelled, said = counts.diagonal(), counts.sum(1), counts.sum(0)
+        columns = (
+            self.classes,
+            _shares(right, said),
+            _shares(right, labelled),
+            _shares(2 * right, labelled + said),
+            labelled.tolist(),
         )
-        keys = ("precision", "recall", "f1", "support")
-        return [
-            {"name": name, **dict(zip(keys, map(_plain, row), strict=True))}
-            for name, row in zip(self.classes, zip(*columns, strict=True), strict=True)
-        ]
+        keys = ("name", "precision", "recall", "f1", "support")
+        return [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def table(self) -> str:
         """Return precision, recall, F1 and support per class, and the accuracy, as text."""
@@ -251,5 +275,5 @@ def labels_for(classes: tuple[str, ...], faces: FaceSet) -> np.ndarray:
     return table[faces.labels]
 
 
-def _plain(value: np.generic) -> float | int:
-    return value.item()
+def _shares(parts: np.ndarray, wholes: np.ndarray) -> list[float]:
+    return [p / w if w else math.nan for p, w in zip(parts.tolist(), wholes.tolist(), strict=True)]

@@ -131,8 +131,6 @@ def learn(args: argparse.Namespace) -> int:
         print("no epoch was finished: nothing is kept")
         return 1
     result = evaluate(net, valid_faces)
-    print(f"best epoch {history.best_epoch} on the validation split:")
-    print(result.table())
     card = {
         "data": f"{train_faces.name}, {len(train_faces)} training faces"
         + (f", label rule {args.relabel}" if args.relabel else ""),
@@ -144,7 +142,9 @@ def learn(args: argparse.Namespace) -> int:
         "scores": {"valid": score(result)},
         "versions": {"torch": torch.__version__.split("+")[0]},
     }
-    models.save(net, args.out / "model.safetensors", card)
+    models.save(net, args.out / "model.safetensors", card)  # before anything is said of it
+    print(f"best epoch {history.best_epoch} on the validation split:")
+    print(result.table())
     print(f"wrote {args.out / 'model.safetensors'} and its card; history in history.json")
     if history.stopped.startswith("interrupted"):
         print("the same command goes on from here")

@@ -65,13 +65,13 @@ def confusion(evaluation: "Evaluation", normalize: str | None = "true") -> Pictu
 
 
 def _describe_confusion(names: Sequence[str], count: np.ndarray) -> str:
-    faces = count.sum(1)
-    recall = np.where(faces > 0, count.diagonal() / np.maximum(faces, 1), -1)
-    wrong = count - np.diag(count.diagonal())
-    alt = (
-        f"Confusion matrix of {len(names)} classes, rows labelled, columns predicted; most "
-        f"often right: {names[int(recall.argmax())]}"
-    )
+    faces, right = count.sum(1), count.diagonal()
+    recall = np.where(faces > 0, right / np.maximum(faces, 1), -1)
+    wrong = count - np.diag(right)
+    best = f"most often right: {names[int(recall.argmax())]}" if right.any() else "none is right"
+    alt = f"Confusion matrix of {len(names)} classes, rows labelled, columns predicted; {best}"
+    if not count.any():
+        return f"{alt}, since there are no faces."
     if not wrong.any():
         return f"{alt}; no mistakes."
     row, column = np.unravel_index(wrong.argmax(), wrong.shape)
