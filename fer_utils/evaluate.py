@@ -10,16 +10,21 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fer_utils._arguments import integer, shown
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.models.answers import (
     as_pictures,
+    ask,
     check_logits,
+    check_net,
     classes_of,
     device_of,
+    dtype_of,
     evaluating,
     named_classes,
 )
+from fer_utils.models.facenet import FaceNet, check_range
 
 if TYPE_CHECKING:
     from fer_utils.data.faceset import FaceSet
@@ -206,6 +211,7 @@ def evaluate(
         FerError: no faces, a class that the net does not know, a net without `.classes`, or one
             that does not give a finite score per class.
     """
+    check_faces(faces)
     if len(faces) == 0:
         raise FerError(f"no faces to evaluate: {faces!r} is empty.")
     labels = labels_for(named_classes(net), faces)
@@ -232,28 +238,52 @@ def predict(
     Of an array no more than a batch is copied, so a memory-mapped one may be larger than the
     memory. Every module's training mode is put back afterwards.
 
+    Float pictures lie in [0, 1].
+
     Raises:
-        FerError: what the net gives is no row of scores per picture. They may be infinite or NaN.
+        FerError: no pictures, or a net that cannot take them; what the net gives is no row of
+            scores per picture. They may be infinite or NaN.
     """
     from tqdm.auto import tqdm
 
     from fer_utils.data._cache import forget
 
+    check_net(net)
+    if not isinstance(images, Tensor | np.ndarray):
+        raise FerError(
+            f"predict takes pictures (N, C, H, W) as an array or a tensor, not {shown(images)}: "
+            "those of a FaceSet are faces.images."
+        )
+    batch = integer("batch", batch, 1)
+
     # One block for all answers: kept one by one, they would lie between the blocks that batches
     # take and free, and the C library could not use those again.
-    device, scores = device_of(net), torch.empty(0)
+    device, dtype, scores = device_of(net), dtype_of(net), torch.empty(0)
     with evaluating(net), torch.inference_mode():
         for start in tqdm(range(0, len(images), batch), disable=not progress, leave=False):
             part = images[start : start + batch]
             if isinstance(part, np.ndarray):
                 mapped, part = part, torch.from_numpy(np.array(part))
                 forget(mapped)
-            logits = check_logits(net(as_pictures(part.to(device))), len(part), finite=False)
+            if part.is_floating_point() and isinstance(net, FaceNet):
+                check_range(part)  # here, since a net on a GPU does not look
+            logits = ask(net, as_pictures(part.to(device)).to(dtype), finite=False)
             if start == 0:
                 shape = (len(images), logits.shape[1])
                 scores = torch.empty(shape, dtype=torch.float32, device=logits.device)
             scores[start : start + len(part)] = logits
     return scores
+
+
+def check_faces(faces: object) -> None:
+    """Raise a FerError unless these are labelled faces."""
+    from fer_utils.data.faceset import FaceSet
+
+    if not isinstance(faces, FaceSet):
+        raise FerError(
+            f"faces are a FaceSet, as data.load(NAME) gives it, not {shown(faces)}: pictures alone "
+            "have no labels, and evaluate.predict(net, pictures) gives their scores."
+        )
 
 
 def labels_for(classes: tuple[str, ...], faces: FaceSet) -> np.ndarray:

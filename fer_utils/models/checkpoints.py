@@ -9,8 +9,9 @@ from pathlib import Path
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.files import write
+from fer_utils.models.answers import check_net
 from fer_utils.models.counting import count
-from fer_utils.models.facenet import FaceNet
+from fer_utils.models.facenet import FaceNet, facenet
 from fer_utils.models.registry import create
 
 
@@ -36,7 +37,8 @@ def save(
     """
     from safetensors import torch as safetensors
 
-    if net.config is None:
+    check_net(net)
+    if facenet(net).config is None:
         raise FerError(
             f"{net.name} is a network from elsewhere, which no card can build again: save its "
             "weights with torch.save(net.trunk.state_dict(), path), and wrap it again later."

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fer_utils._arguments import integer, shown
 from fer_utils.errors import FerError
+from fer_utils.models.answers import check_net
 from fer_utils.saliency._engines import PreparedNet, Progress, Unsupported, batched, delta, fused
 from fer_utils.saliency._engines.fold import fast_copy
 from fer_utils.saliency.windows import OcclusionProblem
@@ -45,8 +47,10 @@ def run(
             one row of outputs per picture.
         Cancelled: progress returned False.
     """
+    check_net(net)
     if engine not in ENGINES:
-        raise FerError(f"engine={engine!r} is not known: use {', '.join(ENGINES)}.")
+        raise FerError(f"engine={shown(engine)} is not known: use {', '.join(ENGINES)}.")
+    chunk = None if chunk is None else integer("chunk", chunk, 1)
     every = np.arange(len(problem.windows))
     positions = every if positions is None else np.asarray(positions, np.int64)
     if engine == "auto" and chunk is not None:
@@ -105,8 +109,8 @@ def disagreement(
     pictures = problem.covered(torch.from_numpy(positions[chosen.numpy()]))
     with fast_copy(net, problem.picture) as plain, torch.inference_mode():
         expected = plain(torch.cat((problem.picture, pictures)))
-    if not expected.isfinite().all():  # nothing to compare; the caller refuses such scores
-        return None
+    if not expected.is_floating_point() or not expected.isfinite().all():
+        return None  # nothing to compare; who asks for scores refuses such
     computed = torch.cat((clean, covered[chosen]))
     scale = torch.cat(((covered - clean).abs().flatten(), clean.abs().flatten())).max()
     difference = (computed - expected).abs().max() / scale.clamp(min=torch.finfo(scale.dtype).tiny)
