@@ -6,6 +6,7 @@ Nothing heavy is imported: numpy's numbers and torch's tensors are known by what
 import operator
 from collections.abc import Iterable
 from numbers import Real
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from fer_utils.emotions import nearest
@@ -63,6 +64,13 @@ def seed(value: object) -> int:
         FerError: not a whole number from 0 on, or one of too many digits.
     """
     return integer("seed", value, 0, LARGEST_SEED)
+
+
+def check_path(name: str, value: object) -> Path:
+    """Return a path; raise a FerError where it is none."""
+    if not isinstance(value, str | PurePath):
+        raise FerError(f"{name}={shown(value)}: give a file's or folder's path, as text or a Path.")
+    return Path(value)
 
 
 def choice(name: str, value: object, known: Iterable[Known]) -> Known:

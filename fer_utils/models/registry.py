@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from fer_utils import papers
-from fer_utils._arguments import integer, number, shown
+from fer_utils._arguments import check_path, integer, number, shown
 from fer_utils._arguments import seed as check_seed
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
@@ -139,6 +139,7 @@ def create(
     if not isinstance(width, int | float) or isinstance(width, bool) or width != 1:
         own["width"] = _check_width(name, known, width)
     if base_weights is not None:
+        check_path("base_weights", base_weights)
         backbones.check_backbone(name, inputs, base_weights)
 
     def build(channels: int) -> nn.Module:

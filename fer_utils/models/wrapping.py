@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from math import inf, isfinite
 
+import numpy as np
 from torch import nn
 
-from fer_utils._arguments import integer
+from fer_utils._arguments import integer, number
 from fer_utils.errors import FerError
 from fer_utils.models.facenet import LARGEST_INPUT, FaceNet, class_names
 from fer_utils.models.scaling import Scaling
@@ -51,8 +52,11 @@ def wrap(
     if channels not in (1, 3):
         raise FerError(f"channels={channels!r}: a network looks at grey (1) or RGB (3).")
     means, deviations = (
-        (float(value),) * channels if isinstance(value, int | float) else tuple(value)
-        for value in (mean, std)
+        tuple(
+            number(name, one)
+            for one in (value if isinstance(value, Sequence | np.ndarray) else [value] * channels)
+        )
+        for name, value in (("mean", mean), ("std", std))
     )
     counts = {len(means), len(deviations)} == {channels}
     if not counts or not all(0 < d < inf for d in deviations) or not all(map(isfinite, means)):

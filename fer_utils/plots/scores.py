@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from fer_utils._arguments import shown
 from fer_utils.errors import FerError
 from fer_utils.plots.grids import draw_face
 from fer_utils.plots.picture import DARK, FAINT, INK, LIGHT, PAPER, Picture, new, percent, styled
@@ -117,7 +118,10 @@ def bars(classes: Sequence[str], probabilities: Sequence[float], title: str = ""
     Raises:
         FerError: another number of probabilities than of classes.
     """
-    values = np.asarray(probabilities, float)
+    try:
+        values = np.asarray(probabilities, float)
+    except (TypeError, ValueError):
+        raise FerError(f"probabilities are numbers, not {shown(probabilities)}.") from None
     if values.shape != (len(classes),):
         raise FerError(f"{len(classes)} classes, but probabilities of shape {values.shape}.")
     figure = new(5, 0.5 + 0.3 * len(classes))

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils.emotions import nearest
+from fer_utils._arguments import choice
+from fer_utils._arguments import seed as check_seed
 from fer_utils.errors import FerError
 from fer_utils.models.answers import (
     ask,
@@ -114,8 +115,8 @@ def attribute(
         FerError: an unknown method, option or class, a picture that cannot be used, or a net
             that the method does not suit; the message says why.
     """
-    if method not in METHODS:
-        raise FerError(f"method={method!r} is not known.{nearest(method, METHODS)}")
+    method = choice("method", method, METHODS)
+    seed = check_seed(seed)
     chosen = METHODS[method]
     options = _with_defaults(method, options)
     with differentiating(net):
