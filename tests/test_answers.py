@@ -241,6 +241,35 @@ def test_features_of_damaged_weights_or_of_pictures_alone_are_refused():
         models.features(net, FACES)
 
 
+class Together(Net):
+    """Its answer depends on the other pictures of the batch: a norm without statistics."""
+
+    def forward(self, pictures):
+        return super().forward(pictures / pictures.std())
+
+
+class Guessing(Net):
+    """Its answer depends on chance: dropout that is always on."""
+
+    def forward(self, pictures):
+        return nn.functional.dropout(super().forward(pictures), 0.5, training=True)
+
+
+@pytest.mark.parametrize("engine", ["auto", "batched"])
+@pytest.mark.parametrize("make", [Together, Guessing])
+def test_a_map_that_depends_on_the_batch_or_on_chance_says_so(make, engine):
+    with pytest.warns(UserWarning, match="not always the same"):
+        saliency.occlusion(make(), IMAGES[0], window=6, stride=3, engine=engine)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("precision", [torch.float32, torch.float64, torch.bfloat16])
+def test_an_ordinary_net_is_not_warned_of(precision):
+    net = models.create("mini_xception", seed=0, input_size=16).to(precision)
+    for chunk in (1, 7, None):
+        saliency.occlusion(net, IMAGES[0], window=6, stride=3, engine="batched", chunk=chunk)
+
+
 # Pictures that are none for a net
 
 

@@ -112,7 +112,7 @@ def _build(config: dict, path: Path) -> FaceNet:
     if wrong:
         raise FerError(f"{path}: a net has no {wrong[0]!r}.{nearest(wrong[0], known)}")
     for name in ("name", "classes"):
-        if name not in config:
+        if config.get(name) is None:
             raise FerError(f"{path}: the net's {name!r} is missing.")
     try:
         return create(**config)
