@@ -7,7 +7,7 @@ its plain text. JupyterLab itself and nbconvert's default template do not show i
 import base64
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
@@ -83,8 +83,8 @@ def checked(draw: Callable[..., Drawn]) -> Callable[..., Drawn]:
     return checking
 
 
-def _check(name: str, value: Any, kind: Any) -> None:
-    """Raise a FerError where a value is plainly not of the annotated kind."""
+def _check(name: str, value: Any, kind: Any, *, inside: bool = False) -> None:
+    """Raise a FerError where a value, or one inside it, is plainly not of the annotated kind."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin is UnionType:
         if value is not None and len(inner) == 2 and inner[1] is type(None):
@@ -93,15 +93,15 @@ def _check(name: str, value: Any, kind: Any) -> None:
         if not isinstance(value, Mapping):
             raise FerError(f"{name}={shown(value)}: give a dict, by name.")
         for one in value.values():
-            _check(name, one, inner[1])
+            _check(name, one, inner[1], inside=True)
     elif origin is Sequence:
-        if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
+        if isinstance(value, str | Mapping) or not isinstance(value, Collection):
             raise FerError(f"{name}={shown(value)}: give a list.")
         for one in value if inner[0] is not np.ndarray else ():
-            _check(name, one, inner[0])
-    elif kind is int:
+            _check(name, one, inner[0], inside=True)
+    elif kind is int and not inside:
         integer(name, value, 1)
-    elif kind is float:
+    elif kind is float and not inside:
         number(name, value)
     else:
         word = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
