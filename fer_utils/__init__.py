@@ -76,7 +76,9 @@ def setup(dataset: str = "facs3d", seed: int = 0) -> str:
     import torch
 
     from fer_utils import data
+    from fer_utils._arguments import integer
 
+    seed = integer("seed", seed, 0, 2**32 - 1)  # which numpy's own generator takes
     dataset = _os.environ.get(DATASET_VARIABLE) or dataset
     data.check(dataset)
     random.seed(seed)

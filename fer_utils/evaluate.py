@@ -10,17 +10,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fer_utils._arguments import integer, shown
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.models.answers import (
     as_pictures,
+    ask,
     check_logits,
+    check_net,
     chosen_device,
     classes_of,
     device_of,
+    dtype_of,
     evaluating,
     named_classes,
 )
+from fer_utils.models.facenet import FaceNet, check_range
 
 if TYPE_CHECKING:
     from fer_utils.data.faceset import FaceSet
@@ -40,19 +45,29 @@ class Accuracy:
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference" (1927).
     Unlike p +- z sqrt(p (1 - p) / n), it never leaves [0, 1] and has a width at p = 0 and p = 1.
+
+    Raises:
+        FerError: counts below 0, or more right answers than answers.
     """
 
     correct: int
     n: int
 
+    def __post_init__(self) -> None:
+        """Check the counts."""
+        if not 0 <= self.correct <= self.n:
+            raise FerError(f"{self.correct} right of {self.n} answers: from none to all of them.")
+
     @property
     def value(self) -> float:
-        """Right answers over all answers."""
-        return self.correct / self.n
+        """Right answers over all answers; nan where nobody was asked."""
+        return self.correct / self.n if self.n else math.nan
 
     @property
     def _interval(self) -> tuple[float, float]:
         p, n, z = self.value, self.n, Z_95
+        if not n:
+            return 0.0, 1.0  # the formula's limit: nothing is known
         middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
         half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
         # where all or none are right one end is the share itself; rounding would put it beside
@@ -81,11 +96,25 @@ class Evaluation:
         probabilities: float32 (N, K), rows sum to 1.
         labels: int64 (N,), index into `classes`.
         classes: names of the K outputs.
+
+    Raises:
+        FerError: arrays that do not fit together, or labels that are no classes.
     """
 
     probabilities: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Check that the arrays fit together."""
+        faces, classes = len(self.labels), len(self.classes)
+        if np.shape(self.probabilities) != (faces, classes):
+            raise FerError(
+                f"probabilities of shape {np.shape(self.probabilities)} do not fit {faces} labels "
+                f"and {classes} classes."
+            )
+        if faces and not 0 <= np.min(self.labels) <= np.max(self.labels) < classes:
+            raise FerError(f"labels must be 0 to {classes - 1}, the places of the classes.")
 
     @property
     def predictions(self) -> np.ndarray:
@@ -124,18 +153,17 @@ class Evaluation:
         A measure whose denominator is 0 is NaN: the precision of a class never predicted,
         the recall of a class without faces.
         """
-        from sklearn.metrics import precision_recall_fscore_support
-
-        everyone = np.arange(len(self.classes))
-        *shares, support = precision_recall_fscore_support(
-            self.labels, self.predictions, labels=everyone, zero_division=np.nan
+        counts = self.confusion()
+        right, labelled, said = counts.diagonal(), counts.sum(1), counts.sum(0)
+        columns = (
+            self.classes,
+            _shares(right, said),
+            _shares(right, labelled),
+            _shares(2 * right, labelled + said),
+            labelled.tolist(),
         )
-        columns = (*shares, support.astype(int))  # floats where no answer is right
-        keys = ("precision", "recall", "f1", "support")
-        return [
-            {"name": name, **dict(zip(keys, map(_plain, row), strict=True))}
-            for name, row in zip(self.classes, zip(*columns, strict=True), strict=True)
-        ]
+        keys = ("name", "precision", "recall", "f1", "support")
+        return [dict(zip(keys, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def table(self) -> str:
         """Return precision, recall, F1 and support per class, and the accuracy, as text."""
@@ -184,6 +212,7 @@ def evaluate(
         FerError: no faces, a class that the net does not know, a net without `.classes`, or one
             that does not give a finite score per class.
     """
+    check_faces(faces)
     if len(faces) == 0:
         raise FerError(f"no faces to evaluate: {faces!r} is empty.")
     labels = labels_for(named_classes(net), faces)
@@ -210,28 +239,52 @@ def predict(
     Of an array no more than a batch is copied, so a memory-mapped one may be larger than the
     memory. Every module's training mode is put back afterwards.
 
+    Float pictures lie in [0, 1].
+
     Raises:
-        FerError: what the net gives is no row of scores per picture. They may be infinite or NaN.
+        FerError: no pictures, or a net that cannot take them; what the net gives is no row of
+            scores per picture. They may be infinite or NaN.
     """
     from tqdm.auto import tqdm
 
     from fer_utils.data._cache import forget
 
+    check_net(net)
+    if not isinstance(images, Tensor | np.ndarray):
+        raise FerError(
+            f"predict takes pictures (N, C, H, W) as an array or a tensor, not {shown(images)}: "
+            "those of a FaceSet are faces.images."
+        )
+    batch = integer("batch", batch, 1)
+
     # One block for all answers: kept one by one, they would lie between the blocks that batches
     # take and free, and the C library could not use those again.
-    device, scores = device_of(net), torch.empty(0)
+    device, dtype, scores = device_of(net), dtype_of(net), torch.empty(0)
     with evaluating(net), torch.inference_mode():
         for start in tqdm(range(0, len(images), batch), disable=not progress, leave=False):
             part = images[start : start + batch]
             if isinstance(part, np.ndarray):
                 mapped, part = part, torch.from_numpy(np.array(part))
                 forget(mapped)
-            logits = check_logits(net(as_pictures(part.to(device))), len(part), finite=False)
+            if part.is_floating_point() and isinstance(net, FaceNet):
+                check_range(part)  # here, since a net on a GPU does not look
+            logits = ask(net, as_pictures(part.to(device)).to(dtype), finite=False)
             if start == 0:
                 shape = (len(images), logits.shape[1])
                 scores = torch.empty(shape, dtype=torch.float32, device=logits.device)
             scores[start : start + len(part)] = logits
     return scores
+
+
+def check_faces(faces: object) -> None:
+    """Raise a FerError unless these are labelled faces."""
+    from fer_utils.data.faceset import FaceSet
+
+    if not isinstance(faces, FaceSet):
+        raise FerError(
+            f"faces are a FaceSet, as data.load(NAME) gives it, not {shown(faces)}: pictures alone "
+            "have no labels, and evaluate.predict(net, pictures) gives their scores."
+        )
 
 
 def labels_for(classes: tuple[str, ...], faces: FaceSet) -> np.ndarray:
@@ -253,5 +306,5 @@ def labels_for(classes: tuple[str, ...], faces: FaceSet) -> np.ndarray:
     return table[faces.labels]
 
 
-def _plain(value: np.generic) -> float | int:
-    return value.item()
+def _shares(parts: np.ndarray, wholes: np.ndarray) -> list[float]:
+    return [p / w if w else math.nan for p, w in zip(parts.tolist(), wholes.tolist(), strict=True)]

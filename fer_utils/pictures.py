@@ -11,6 +11,7 @@ import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from fer_utils._arguments import shown
 from fer_utils.errors import FerError
 
 #: Pictures of more pixels are refused: a face crop is far smaller.
@@ -145,7 +146,15 @@ def as_picture(image: np.ndarray | Tensor) -> Tensor:
     Raises:
         FerError: another shape or type, or values that are no intensities.
     """
-    picture = torch.as_tensor(np.array(image) if not isinstance(image, Tensor) else image.detach())
+    if isinstance(image, str | Path):
+        raise FerError(f"an image is an array, not a file's name: read_picture({str(image)!r}).")
+    try:
+        picture = image.detach() if isinstance(image, Tensor) else torch.as_tensor(np.array(image))
+    except (TypeError, ValueError):
+        raise FerError(
+            f"an image is an array or a tensor of intensities, not {shown(image)}. One face of a "
+            "FaceSet is faces.images[i]."
+        ) from None
     shape = tuple(picture.shape)
     if picture.ndim == 4 and shape[0] == 1:
         picture = picture[0]

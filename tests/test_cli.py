@@ -18,6 +18,7 @@ from fer_utils.commands import as_command
 from fer_utils.commands import evaluate as evaluate_command
 from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER8, FERPLUS_VOTES
+from fer_utils.evaluate import Evaluation
 from tests import small_fer2013
 
 
@@ -122,6 +123,13 @@ def test_a_papers_recipe_trains_that_papers_net(few_faces, tmp_path, words, vari
     assert models.load_file(tmp_path / "model.safetensors").config["variant"] == variant
     named = "--recipe one_cycle" not in card["command"]
     assert (f"--variant {variant}" in card["command"]) == named
+
+
+def test_a_report_that_fails_costs_no_training(few_faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(Evaluation, "table", lambda result: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        fer_utils("train", "--out", str(tmp_path), "--epochs", "1", "--input-size", "16")
+    assert models.load_file(tmp_path / "model.safetensors").name == "mini_xception"
 
 
 def voted_faces(name: str, root=None, *, split: str | None = None, **options) -> FaceSet:

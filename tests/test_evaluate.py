@@ -7,6 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from fer_utils import plots
+from fer_utils.commands import as_csv
+from fer_utils.commands.evaluate import confusion_rows, confusion_text, save
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.evaluate import Accuracy, Evaluation, evaluate, labels_for
@@ -100,6 +103,98 @@ def test_confusion_is_scikit_learn_s_to_the_bit(normalize):
     theirs = metrics.confusion_matrix(labels, predictions, labels=np.arange(7), normalize=normalize)
     ours = found.confusion(normalize)
     assert ours.dtype == theirs.dtype and np.array_equal(ours, theirs)
+
+
+DEGENERATE = {
+    "nothing right": ([0, 0, 1, 2], [1, 2, 0, 1]),
+    "one face, wrong": ([0], [1]),
+    "one face, right": ([0], [0]),
+    "all right": ([0, 1, 2], [0, 1, 2]),
+    "a class without faces": ([0, 1, 0], [0, 0, 0]),
+    "no faces": ([], []),
+    "one class": ([0, 0], [0, 0]),
+}
+
+
+def degenerate(name) -> Evaluation:
+    labels, predictions = DEGENERATE[name]
+    classes = ("angry",) if name == "one class" else ("angry", "happy", "sad")
+    return answers(np.array(labels, np.int64), np.array(predictions, np.int64), classes)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_every_table_and_figure_of_a_degenerate_matrix(name, tmp_path):
+    found = degenerate(name)
+    lines = found.table().splitlines()
+    assert len(lines) == 2 + len(found.classes) and lines[-1].startswith("accuracy   ")
+    assert as_csv([], confusion_rows(found)).count("\n") == 1 + len(found.classes)
+    assert len(confusion_text(found).splitlines()) == 1 + len(found.classes)
+    assert all(isinstance(row["support"], int) for row in found.per_class())
+    assert np.isfinite(found.confusion("true")).all() and np.isfinite(found.confusion("pred")).all()
+    assert 0 <= found.accuracy.low <= found.accuracy.high <= 1
+    assert f"({found.accuracy.correct} of {len(found.labels)};" in str(found.accuracy)
+    for normalize in ("true", "pred", None):
+        assert plots.png(plots.confusion(found, normalize))
+    assert plots.png(plots.accuracies({name: found.accuracy}, reference=name))
+    about = faces(found.labels, found.classes)
+    assert plots.png(plots.cell(found, about, found.classes[0], found.classes[-1]))
+    assert all(path.stat().st_size for path in save(found, tmp_path / "m.png", "what", "command"))
+
+
+@pytest.mark.parametrize("name", DEGENERATE)
+def test_the_widget_of_a_degenerate_matrix_draws_it_or_says_why(name):
+    from fer_utils.widgets import confusion_explorer
+
+    found = degenerate(name)
+    about = faces(found.labels, found.classes)
+    if not len(about):
+        with pytest.raises(FerError, match="nothing to explore"):
+            confusion_explorer(about, found)
+    else:
+        assert not confusion_explorer(about, found).message.value
+
+
+def test_a_figure_that_cannot_be_drawn_costs_no_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(plots, "confusion", lambda result: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        save(degenerate("all right"), tmp_path / "m.png", "what", "command")
+    assert (tmp_path / "m.csv").is_file()
+
+
+def test_nobody_asked_is_no_accuracy_and_its_interval_is_everything():
+    nobody = Accuracy(0, 0)
+    assert math.isnan(nobody.value) and (nobody.low, nobody.high) == (0, 1)
+    assert str(nobody) == "nan (0 of 0; 95 % 0.000-1.000)"
+    for correct, n in ((1, 0), (3, 2), (-1, 2), (0, -1)):
+        with pytest.raises(FerError, match="from none to all"):
+            Accuracy(correct, n)
+
+
+@pytest.mark.parametrize(
+    "labels, shape, message",
+    [
+        ([0, 1], (2, 2), "2 labels and 3 classes"),
+        ([0, 1], (1, 3), "2 labels"),
+        ([0, 3], (2, 3), "0 to 2"),
+        ([0, -1], (2, 3), "0 to 2"),
+    ],
+)
+def test_an_evaluation_whose_arrays_do_not_fit_is_refused(labels, shape, message):
+    with pytest.raises(FerError, match=message):
+        Evaluation(np.full(shape, 0.5, np.float32), np.array(labels), ("a", "b", "c"))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_precision_recall_and_f1_are_scikit_learn_s_to_the_bit(seed):
+    metrics = pytest.importorskip("sklearn.metrics")
+    labels, predictions = np.random.default_rng(seed).integers(0, 6, (2, 5 + 40 * seed))
+    found = answers(labels, predictions, tuple("abcdefg"))
+    theirs = metrics.precision_recall_fscore_support(
+        labels, predictions, labels=np.arange(7), zero_division=np.nan
+    )
+    ours = [[row[key] for row in found.per_class()] for key in ("precision", "recall", "f1")]
+    np.testing.assert_array_equal(ours, theirs[:3])
 
 
 def test_one_pass_over_the_faces_with_dropout_off_and_mode_put_back():

@@ -225,7 +225,8 @@ def test_errors_are_shown_and_the_old_picture_is_not(explorer):
     explorer.model.value = "broken"
     explorer.wait()
     assert 'role="alert"' in explorer.message.value
-    assert "RuntimeError: &lt;out of order&gt;" in explorer.message.value
+    assert "cannot take an input" in explorer.message.value
+    assert "&lt;out of order&gt;" in explorer.message.value
     assert explorer.view.layout.display == "none"
     assert "image/png" not in explorer._repr_mimebundle_()[0]
     explorer.model.value = "lower"
@@ -433,3 +434,30 @@ def test_upload_without_a_face_offers_its_middle(explorer):
     assert "the middle is taken" in explorer.source.message.value
     np.testing.assert_array_less(pixels(explorer.view.frame)[0], 10)
     np.testing.assert_array_less(240, pixels(explorer.view.frame)[-1])
+
+
+@pytest.mark.parametrize(
+    "shown, models, message",
+    [
+        (None, None, "faces are a FaceSet"),
+        (faces().images, None, "faces are a FaceSet"),
+        (faces(), "mini_exception", "models='mini_exception' is not known"),
+        (faces(), ["mini_exception"], "is not known"),
+        (faces(), {"mine": "a net"}, "a net is a torch.nn.Module"),
+        (faces(), 3, "no models to explore"),
+        (faces(), {}, "no models to explore"),
+    ],
+)
+def test_what_cannot_be_explored_is_said(shown, models, message):
+    with pytest.raises(FerError, match=message):
+        widgets.occlusion_explorer(shown, models)
+
+
+def test_a_net_that_gives_no_scores_is_a_message_not_a_traceback():
+    class Net(nn.Module):
+        def forward(self, pictures):
+            return (pictures,)
+
+    widget = widgets.occlusion_explorer(faces(), Net())
+    widget.wait()
+    assert "gives a tuple" in widget.message.value

@@ -88,11 +88,11 @@ def save(
     Returns:
         the two paths.
     """
-    plots.save(plots.confusion(result), path)
     about = [f"{what}: {result.accuracy}", *([f"trained by: {trained_by}"] if trained_by else [])]
     about.append(f"made by: {made_by}")
     text = as_csv(["; ".join(about)], confusion_rows(result))
-    return path, write(path.with_suffix(".csv"), text)
+    table = write(path.with_suffix(".csv"), text)
+    return plots.save(plots.confusion(result), path), table
 
 
 def confusion_rows(result: Evaluation) -> list[list]:

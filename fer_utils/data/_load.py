@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from fer_utils._arguments import check_path, integer
 from fer_utils.data import catalog
 from fer_utils.data._index import SPLITS
 from fer_utils.data._reading import Form, ReadOptions, read
@@ -58,7 +59,7 @@ def load(
         options |= {key: value for key, value in common.items() if key in dataset.options}
         faces = dataset.open(place, **options)
     else:
-        side = dataset.size if size is None else size
+        side = dataset.size if size is None else integer("size", size, 1)
         form = Form(side, bool(color), crop, options.pop("no_face", "keep"))
         reading = {key: options.pop(key) for key in ("on_error", "cache") if key in options}
         if dataset.card.own:  # people's own pictures are of every kind: none stops the others
@@ -83,7 +84,7 @@ def places(name: str) -> list[Path]:
 
     FERPlus's votes lie in the folder of FER2013.
     """
-    home = catalog.DATASETS[name].home if name in catalog.DATASETS else name
+    home = catalog.DATASETS[name].home if name in catalog.DATASETS else check_path("name", name)
     own = os.environ.get("FER_UTILS_DATA")
     repository = Path(__file__).resolve().parents[2]
     folders = [Path(own).expanduser()] if own else []
@@ -103,7 +104,7 @@ def find(name: str, root: str | Path | None = None) -> Path:
             raise FerError(f"{name} comes with the kit: leave out the folder {str(root)!r}.")
         return Path(__file__).parent
     if root is not None:
-        path = Path(root).expanduser()
+        path = check_path("root", root).expanduser()
         if path.exists():
             return path
         raise FerError(f"{name}: {path} does not exist. Give the folder that holds the data set.")

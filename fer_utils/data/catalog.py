@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from fer_utils._arguments import shown
 from fer_utils.data.datasets import NAMES
 from fer_utils.emotions import FER7, nearest
 from fer_utils.errors import FerError
@@ -52,7 +53,7 @@ class Download:
                 raise FerError(f"md5 names {file!r}: expected a file's own name, without folders.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # it is what it is, and so can be a key
 class Card:
     """What to know before using a data set.
 
@@ -237,7 +238,7 @@ def get(name: str) -> Dataset:
         FerError: nothing has that name; the message says which are alike.
     """
     if name not in names():
-        raise FerError(f"There is no data set {name!r}.{nearest(name, names())}")
+        raise FerError(f"There is no data set {shown(name)}.{nearest(name, names())}")
     return DATASETS[name]
 
 

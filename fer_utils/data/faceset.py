@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fer_utils._arguments import integer, shown
 from fer_utils.data import _cache, relabel
 from fer_utils.data._index import SPLITS
 from fer_utils.emotions import nearest
@@ -144,9 +145,12 @@ class FaceSet:
             if label in self.classes:
                 return self.classes.index(label)
             raise FerError(f"{self.name} has no class {label!r}.{nearest(label, self.classes)}")
-        if 0 <= label < len(self.classes):
-            return int(label)
-        raise FerError(f"{self.name} has classes 0 to {len(self.classes) - 1}, not {label}")
+        try:
+            return integer("label", label, 0, len(self.classes) - 1)
+        except FerError:
+            raise FerError(
+                f"{self.name} has classes 0 to {len(self.classes) - 1}, not {shown(label)}"
+            ) from None
 
     def take(self, which: int | slice | Sequence[int] | np.ndarray) -> "FaceSet":
         """Return the faces at these positions (0 to N-1), in this order, as a FaceSet.
@@ -177,6 +181,8 @@ class FaceSet:
             which = np.flatnonzero(which)
         if which.size == 0:
             return slice(0, 0)
+        if which.dtype.kind not in "iu":
+            raise IndexError(f"positions are whole numbers or a mask, not {shown(which.tolist())}")
         run = which.ndim == 1 and which[0] >= 0 and which[-1] < len(self)
         if run and (np.diff(which) == 1).all():
             return slice(int(which[0]), int(which[-1]) + 1)

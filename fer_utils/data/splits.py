@@ -12,6 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from fer_utils._arguments import seed as check_seed
+from fer_utils._arguments import shown
 from fer_utils.data._index import SPLITS
 from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import nearest
@@ -51,6 +53,9 @@ def split(
         FerError: no such way, no sensible shares, nobody knows who is shown, there are fewer
             people than parts, or no paper's split is known.
     """
+    if not isinstance(faces, FaceSet):
+        raise FerError(f"faces are a FaceSet, as data.load(NAME) gives it, not {shown(faces)}.")
+    seed = check_seed(seed)
     if by not in WAYS:
         raise FerError(f"by={by!r} is not a way to split.{nearest(by, WAYS)}")
     if by == "paper":
@@ -134,11 +139,14 @@ def check_shares(shares: Sequence[float]) -> np.ndarray:
     Raises:
         FerError: they are not three numbers from 0 to 1 that sum to 1.
     """
-    values = np.array(list(shares), np.float64)
+    try:
+        values = np.array(list(shares), np.float64)
+    except (TypeError, ValueError):
+        values = np.empty(0)
     if values.shape != (3,) or (values < 0).any() or not np.isclose(values.sum(), 1):
         raise FerError(
             f"shares are three numbers from 0 to 1 for train, valid and test that sum to 1, "
-            f"not {tuple(shares)}"
+            f"not {shown(shares)}"
         )
     return values
 

@@ -5,20 +5,51 @@ of pictures is told so in the same words everywhere.
 """
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fer_utils._arguments import integer, shown
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 
 
+def check_net(net: object, *, meta: bool = False) -> None:
+    """Raise a FerError unless this is a network, with its weights, or with `meta` without."""
+    if not isinstance(net, nn.Module):
+        raise FerError(
+            f"a net is a torch.nn.Module, not {shown(net)} (a {type(net).__name__}): take "
+            "models.load(NAME), models.create(NAME) or a module of your own."
+        )
+    if not meta and any(weights.is_meta for weights in net.parameters()):
+        raise FerError(
+            'the net has no weights, since it was made under torch.device("meta"), where nothing '
+            "can be computed: make it again outside."
+        )
+
+
+def check_differentiable(net: nn.Module) -> None:
+    """Raise a FerError where torch would refuse all derivatives by a net's weights."""
+    if any(weights.is_inference() for weights in net.parameters()):
+        raise FerError(
+            "the net was made under torch.inference_mode(), and torch takes no derivatives through "
+            "such weights: make or load it outside."
+        )
+
+
 @contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """Put a net into evaluation mode, and every module of it back into its own mode."""
+def evaluating(net: nn.Module, *, meta: bool = False) -> Iterator[None]:
+    """Put a net into evaluation mode, and every module of it back into its own mode.
+
+    Raises:
+        FerError: this is no network, or one without weights where these are needed (`meta` asks
+            for shapes alone).
+    """
+    check_net(net, meta=meta)
     modes = {module: module.training for module in net.modules()}
     try:
         net.eval()
@@ -37,6 +68,36 @@ def float32_by_default() -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
+
+
+def call(net: nn.Module, inputs: Tensor) -> Any:
+    """Return what a net gives for inputs (N, ...).
+
+    Raises:
+        FerError: the net cannot take them; torch's reason is part of the message.
+    """
+    try:
+        return net(inputs)
+    except RuntimeError as error:  # torch's word for shapes and types that do not fit
+        kind = str(inputs.dtype).removeprefix("torch.")
+        raise FerError(
+            f"the net cannot take an input of shape {tuple(inputs.shape)}, {kind}: "
+            f"{first_line(error)}"
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error of torch says before its stack of C++ calls."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
+def ask(net: nn.Module, pictures: Tensor, *, finite: bool = True) -> Tensor:
+    """Return a net's logits (N, K) for pictures (N, C, H, W), checked by `check_logits`.
+
+    Raises:
+        FerError: the net cannot take such pictures, or gives no logits.
+    """
+    return check_logits(call(net, pictures), len(pictures), finite=finite)
 
 
 def check_logits(logits: object, pictures: int, *, finite: bool = True) -> Tensor:
@@ -61,14 +122,26 @@ def check_logits(logits: object, pictures: int, *, finite: bool = True) -> Tenso
             f"the net gives an output of shape {tuple(logits.shape)} for {some}; wanted is one "
             f"score per class, ({pictures}, K) with K of 2 or more."
         )
+    if not logits.is_floating_point():
+        kind = str(logits.dtype).removeprefix("torch.")
+        raise FerError(f"the net's scores are {kind}; wanted are logits, which are float.")
     if finite and not logits.isfinite().all():
         raise FerError("the net's scores are not finite numbers: are its weights damaged?")
     return logits
 
 
 def as_pictures(images: Tensor) -> Tensor:
-    """Return what a net is shown: uint8 pictures as float in [0, 1]; features are float already."""
-    return images.float() / 255 if images.dtype == torch.uint8 else images
+    """Return what a net is shown: uint8 pictures as float in [0, 1]; features are float already.
+
+    Raises:
+        FerError: numbers of another kind.
+    """
+    if images.dtype == torch.uint8:
+        return images.float() / 255
+    if not images.is_floating_point():
+        kind = str(images.dtype).removeprefix("torch.")
+        raise FerError(f"pictures are {kind}; expected uint8, or float in [0, 1].")
+    return images
 
 
 def device_of(net: nn.Module) -> torch.device:
@@ -99,17 +172,37 @@ def chosen_device(name: str | int | torch.device | None) -> torch.device:
     return device
 
 
+def dtype_of(net: nn.Module) -> torch.dtype:
+    """Return in which precision a net computes: that of its first weights, else float32."""
+    tensors = itertools.chain(net.parameters(), net.buffers())
+    first = next((tensor for tensor in tensors if tensor.is_floating_point()), None)
+    return torch.float32 if first is None else first.dtype
+
+
 def named_classes(net: nn.Module) -> tuple[str, ...]:
     """Return the names of a net's outputs.
 
     Raises:
         FerError: the net does not say them.
     """
-    names = getattr(net, "classes", None)
+    check_net(net)
+    names = _names(net)
     if names is None:
         raise FerError(
             f"{type(net).__name__} does not say what its outputs mean: "
             "models.wrap(net, classes=(...)) gives them names, in their order."
+        )
+    return names
+
+
+def _names(net: nn.Module) -> tuple[str, ...] | None:
+    names = getattr(net, "classes", None)
+    if names is None:
+        return None
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise FerError(
+            f"{type(net).__name__}.classes is {shown(names)}: wanted are the names of its outputs, "
+            "in their order."
         )
     return tuple(map(str, names))
 
@@ -120,8 +213,8 @@ def classes_of(net: nn.Module, count: int) -> tuple[str, ...]:
     Raises:
         FerError: the net has another number of names.
     """
-    names = getattr(net, "classes", None)
-    classes = tuple(map(str, range(count) if names is None else names))
+    names = _names(net)
+    classes = tuple(map(str, range(count))) if names is None else names
     if len(classes) != count:
         raise FerError(f"the net gives {count} scores for its {len(classes)} classes.")
     return classes
@@ -142,7 +235,9 @@ def class_index(classes: tuple[str, ...], clean: np.ndarray, target: int | str |
         return int(clean.argmax())
     if isinstance(target, str) and target in classes:
         return classes.index(target)
-    whole = isinstance(target, int | np.integer) and not isinstance(target, bool)
-    if not whole or not 0 <= int(target) < len(classes):
-        raise FerError(f"target={target!r} is no class of the net.{nearest(target, classes)}")
-    return int(target)
+    try:
+        return integer("target", target, 0, len(classes) - 1)
+    except FerError:
+        raise FerError(
+            f"target={shown(target)} is no class of the net.{nearest(target, classes)}"
+        ) from None

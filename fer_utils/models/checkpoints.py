@@ -1,16 +1,19 @@
 """Trained networks: save and load them, and the ones that come with the kit."""
 
 import hashlib
+import inspect
 import json
 from collections.abc import Collection
 from importlib import resources
 from pathlib import Path
 
+from fer_utils._arguments import check_path
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.files import make_folder, write
+from fer_utils.models.answers import check_net, first_line
 from fer_utils.models.counting import count
-from fer_utils.models.facenet import FaceNet
+from fer_utils.models.facenet import FaceNet, facenet
 from fer_utils.models.registry import create
 
 
@@ -36,7 +39,8 @@ def save(
     """
     from safetensors import torch as safetensors
 
-    if net.config is None:
+    check_net(net)
+    if facenet(net).config is None:
         raise FerError(
             f"{net.name} is a network from elsewhere, which no card can build again: save its "
             "weights with torch.save(net.trunk.state_dict(), path), and wrap it again later."
@@ -64,24 +68,30 @@ def load_file(path: str | Path) -> FaceNet:
         path: NAME.safetensors, or the folder of a training (`train --out`).
 
     Raises:
-        FerError: no file or card there, a changed file, or weights that do not fit.
+        FerError: no file or card there, a damaged or changed one, or weights that do not fit.
     """
+    from safetensors import SafetensorError
     from safetensors import torch as safetensors
 
-    path = weights_file(path)
+    path = weights_file(check_path("path", path))
     card_path = path.with_suffix(".json")
     for needed in (path, card_path):
         if not needed.is_file():
             raise FerError(f"{needed} is missing: weights are NAME.safetensors with NAME.json.")
-    card = json.loads(card_path.read_text())
-    if hashlib.sha256(path.read_bytes()).hexdigest() != card["sha256"]:
+    card, content = _read_card(card_path), path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != card["sha256"]:
         raise FerError(f"{path} is not the file its card describes (SHA-256). Fetch it again.")
-    config = dict(card["net"])
-    net = create(config.pop("name"), **{**config, "classes": tuple(config["classes"])})
+    net = _build(card["net"], card_path)
     try:
-        net.load_state_dict(safetensors.load_file(path))
-    except RuntimeError as error:
-        raise FerError(f"the weights in {path} do not fit its card: {error}") from error
+        net.load_state_dict(safetensors.load(content))
+    except SafetensorError as error:
+        raise FerError(f"{path} is no safetensors file, or damaged: {first_line(error)}.") from None
+    except RuntimeError as error:  # whose message has a line for every weight that does not fit
+        lines = [line.strip() for line in str(error).splitlines()[1:]]
+        more = f" And {len(lines) - 1} more of this kind." if len(lines) > 1 else ""
+        raise FerError(
+            f"the weights in {path} do not fit its card: {lines[0]}{more}" if lines else str(error)
+        ) from None
     return net.eval()
 
 
@@ -108,6 +118,32 @@ def weights_file(path: str | Path) -> Path:
     return path
 
 
+def _read_card(path: Path) -> dict:
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # no JSON, or no UTF-8
+        raise FerError(f"{path} is no card, or damaged: {first_line(error)}.") from None
+    for name, kind in {"sha256": str, "net": dict}.items():
+        if not isinstance(card, dict) or not isinstance(card.get(name), kind):
+            raise FerError(f"{path} is no card of weights: it has no {name!r}, or another kind.")
+    return card
+
+
+def _build(config: dict, path: Path) -> FaceNet:
+    """Return the untrained net that a card describes."""
+    known = inspect.signature(create).parameters
+    wrong = [name for name in config if name not in known or name in ("seed", "base_weights")]
+    if wrong:
+        raise FerError(f"{path}: a net has no {wrong[0]!r}.{nearest(wrong[0], known)}")
+    for name in ("name", "classes"):
+        if config.get(name) is None:
+            raise FerError(f"{path}: the net's {name!r} is missing.")
+    try:
+        return create(**config)
+    except FerError as error:
+        raise FerError(f"{path}: {error}") from None
+
+
 def pretrained_names() -> list[str]:
     """Return the names of the weights that come with the kit."""
     return sorted(p.stem for p in _weights_folder().glob("*.safetensors"))
@@ -130,6 +166,7 @@ def load(name: str | Path) -> FaceNet:
     Raises:
         FerError: neither; see `pretrained` and `load_file`.
     """
+    check_path("name", name)
     return load_file(name) if _is_file(name) else pretrained(str(name))
 
 

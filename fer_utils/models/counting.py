@@ -6,6 +6,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from fer_utils import papers
 from fer_utils.errors import FerError
+from fer_utils.models.answers import check_net
 from fer_utils.models.registry import ARCHITECTURES, create
 
 CONVENTIONS = {
@@ -29,6 +30,7 @@ def count(net: nn.Module, convention: str = "torch") -> int:
     Raises:
         FerError: another convention, or "paper" for a net that is not from `create`.
     """
+    check_net(net, meta=True)
     if convention == "paper":
         convention = paper_convention(net)
     if convention == "torch":

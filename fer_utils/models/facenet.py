@@ -1,15 +1,25 @@
 """The shell around every network: from a picture of any size to the network's own input."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fer_utils._arguments import integer, shown
 from fer_utils.emotions import FER7, FER8
 from fer_utils.errors import FerError
 from fer_utils.inputs import Channels, to_gray
 from fer_utils.models.scaling import SYMMETRIC, Scaling
 
 SMALLEST_PICTURE = 8
+# A net's input, a side: the papers' largest is 224.
+LARGEST_INPUT = 1024
+MOST_CLASSES = 10_000
+# How far float pictures may go beyond [0, 1]: as far as noise takes them, and less far than those
+# in 0..255, in -1..1, or less ImageNet's mean.
+OVERSHOOT = 0.5
 
 
 class FaceNet(nn.Module):
@@ -74,15 +84,23 @@ class FaceNet(nn.Module):
             pictures: float (N, 1 or 3, H, W) in [0, 1].
 
         Raises:
-            FerError: not a batch of pictures, not float, or smaller than 8x8.
+            FerError: not a batch of pictures, not float, smaller than 8x8, or, of a net in
+                evaluation mode on a CPU, plainly not in [0, 1].
         """
         check_pictures(pictures, self.name)
+        if not self.training and not pictures.requires_grad and _can_be_looked_at(pictures):
+            check_range(pictures)
         gray = self._resize(to_gray(pictures))
         channels = self.channels(gray)
         if self.color_channels == 3:
             colors = self._resize(pictures.float()).expand(-1, 3, -1, -1)
             channels = torch.cat((colors, channels[:, 1:]), 1)
-        return self.scaling(channels, self.color_channels)
+        return self.scaling(channels, self.color_channels).to(self._dtype(channels))
+
+    def _dtype(self, channels: Tensor) -> torch.dtype:
+        """Return the precision of the trunk's weights: float32, but for a net made otherwise."""
+        weights = next(self.trunk.parameters(), channels)
+        return weights.dtype if weights.is_floating_point() else channels.dtype
 
     def _resize(self, pictures: Tensor) -> Tensor:
         if self.input_size is None or pictures.shape[-2:] == (self.input_size, self.input_size):
@@ -117,10 +135,66 @@ class FaceNet(nn.Module):
         }
 
 
-def class_names(number: int) -> tuple[str, ...]:
-    """Return names for so many outputs: FER2013's for 7, with contempt for 8, else numbers."""
+def facenet(net: object) -> FaceNet:
+    """Return a net that is one of the kit's.
+
+    Raises:
+        FerError: it is another module, or no net.
+    """
+    if not isinstance(net, FaceNet):
+        raise FerError(
+            f"this takes a net of the kit, not {shown(net)} (a {type(net).__name__}): "
+            "models.create(NAME), models.load(NAME) or models.wrap(net, classes) give one."
+        )
+    return net
+
+
+def class_names(classes: object) -> tuple[str, ...]:
+    """Return the names of a net's outputs, from their names or their number.
+
+    Args:
+        classes: two names or more, in their order; or how many: 7 get FER2013's names, 8 these
+            with contempt, others numbers.
+
+    Raises:
+        FerError: something else, less than two, or twice the same.
+    """
+    # Names alone, in an order: a set has none, and numbers would be taken for places (RAF-DB's
+    # labels begin at 1, so its class 1 would be found at place 0).
+    if isinstance(classes, Sequence | np.ndarray) and not isinstance(classes, str):
+        names = tuple(classes)
+        strings = all(isinstance(name, str) for name in names)
+        if len(names) < 2 or len(set(map(str, names))) < len(names) or not strings:
+            raise FerError(
+                f"classes={shown(classes)}: give the names of the outputs in their order, two or "
+                "more, none of them twice."
+            )
+        return tuple(map(str, names))
+    try:
+        number = integer("classes", classes, 2, MOST_CLASSES)
+    except FerError:
+        raise FerError(
+            f"classes={shown(classes)}: give the names of the outputs in their order, two classes "
+            f"or more, or how many there are, up to {MOST_CLASSES:,}."
+        ) from None
     named = {7: FER7, 8: FER8}
     return named.get(number, tuple(f"class {i}" for i in range(number)))
+
+
+def _can_be_looked_at(pictures: Tensor) -> bool:
+    """Whether to ask for the values costs nothing: a GPU would wait, and a tracer has none."""
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+    return pictures.device.type == "cpu" and pictures.numel() > 0 and not traced
+
+
+def check_range(pictures: Tensor) -> None:
+    """Raise a FerError for float pictures that plainly do not lie in [0, 1]."""
+    low, high = (value.item() for value in pictures.aminmax())
+    if not (low >= -OVERSHOOT and high <= 1 + OVERSHOOT):  # NaN fails every comparison
+        raise FerError(
+            f"pictures span {low:.3g} to {high:.3g}; expected float in [0, 1]. Divide intensities "
+            "of 0 to 255 by 255, and leave scaling (to -1..1, or by a mean) to the net."
+        )
 
 
 def check_pictures(pictures: Tensor, name: str = "the net") -> None:

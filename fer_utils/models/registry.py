@@ -8,6 +8,8 @@ import torch
 from torch import nn
 
 from fer_utils import papers
+from fer_utils._arguments import check_path, integer, number, shown
+from fer_utils._arguments import seed as check_seed
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.inputs import channel_count
@@ -15,7 +17,7 @@ from fer_utils.models import backbones, vgg
 from fer_utils.models.answers import float32_by_default
 from fer_utils.models.bottleneck import bottleneck_065m
 from fer_utils.models.deep_emotion import SIDE, deep_emotion
-from fer_utils.models.facenet import FaceNet, class_names
+from fer_utils.models.facenet import LARGEST_INPUT, MOST_CLASSES, FaceNet, class_names
 from fer_utils.models.fusion import check_fusion, join
 from fer_utils.models.inception_resnet_v2 import inception_resnet_v2
 from fer_utils.models.mini_xception import mini_xception
@@ -124,19 +126,22 @@ def create(
             that makes no sense, or weights that do not fit.
     """
     known = _pick(name)
-    classes = class_names(num_classes) if classes is None else tuple(classes)
-    size = known.input_size if input_size is None else input_size
+    classes = _check_classes(num_classes, classes)
+    size = _check_size(name, known, known.input_size if input_size is None else input_size)
     fusion = fusion or "concat"
     channel_count(inputs)  # refuses unknown inputs
     check_fusion(inputs, fusion)
-    _check_size(name, known, size)
+    if not isinstance(stl, bool):
+        raise FerError(f"stl={shown(stl)}: give True or False.")
+    seed = None if seed is None else check_seed(seed)
     options = {"fusion": fusion, "stl": stl}
     own: dict[str, str | float] = {}
     if known.variants or variant is not None:
         own["variant"] = _check_variant(name, known, variant)
-    if width != 1:
+    if not isinstance(width, int | float) or isinstance(width, bool) or width != 1:
         own["width"] = _check_width(name, known, width)
     if base_weights is not None:
+        check_path("base_weights", base_weights)
         backbones.check_backbone(name, inputs, base_weights)
 
     def build(channels: int) -> nn.Module:
@@ -192,12 +197,21 @@ def variant_of(name: str, paper: str) -> str | None:
 
 
 def _pick(name: str) -> Architecture:
-    if name not in ARCHITECTURES:
-        raise FerError(f"no architecture called {name!r}.{nearest(name, names())}")
+    if not isinstance(name, str) or name not in ARCHITECTURES:
+        raise FerError(f"no architecture called {shown(name)}.{nearest(name, names())}")
     return ARCHITECTURES[name]
 
 
-def _check_size(name: str, known: Architecture, size: int) -> None:
+def _check_classes(count: object, given: object) -> tuple[str, ...]:
+    if given is None:
+        return class_names(integer("num_classes", count, 2, MOST_CLASSES))
+    if isinstance(given, int):
+        raise FerError(f"classes={given!r}: for a number of classes write num_classes={given!r}.")
+    return class_names(given)
+
+
+def _check_size(name: str, known: Architecture, size: object) -> int:
+    size = integer("input_size", size)
     if known.fixed and size != known.input_size:
         raise FerError(
             f"{name} takes {known.input_size}x{known.input_size} only (its last layers are fully "
@@ -205,6 +219,7 @@ def _check_size(name: str, known: Architecture, size: int) -> None:
         )
     if size < known.smallest:
         raise FerError(f"{name} needs input_size of {known.smallest} or more, not {size}.")
+    return integer("input_size", size, known.smallest, LARGEST_INPUT)
 
 
 def _check_variant(name: str, known: Architecture, variant: str | None) -> str:
@@ -220,6 +235,4 @@ def _check_width(name: str, known: Architecture, width: float) -> float:
     if not known.widths:
         able = ", ".join(name for name in names() if ARCHITECTURES[name].widths)
         raise FerError(f"{name} has one width only; leave width={width!r} out, or take {able}.")
-    if not isinstance(width, int | float) or not 0.1 <= width <= 4:
-        raise FerError(f"width={width!r}: a factor on the filters, from 0.1 to 4.")
-    return float(width)
+    return number("width", width, 0.1, 4)

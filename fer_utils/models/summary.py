@@ -9,7 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 from fer_utils.models.answers import evaluating
 from fer_utils.models.counting import count
-from fer_utils.models.facenet import FaceNet
+from fer_utils.models.facenet import FaceNet, facenet
 from fer_utils.models.registry import create
 
 COLUMNS = ("layer", "kind", "output", "parameters", "MACs", "sees")
@@ -30,6 +30,9 @@ def describe(net: FaceNet | str) -> str:
 
     Args:
         net: a net, or an entry of `models.names()`, which is then built without memory.
+
+    Raises:
+        FerError: no such net, or one that takes pictures of any size.
     """
     if isinstance(net, str):
         with torch.device("meta"):
@@ -55,6 +58,7 @@ def layers(net: FaceNet) -> list[dict]:
 
     "output" is a tuple without the batch, "sees" a number of pixels, or None for everything.
     """
+    facenet(net)
     rows: list[dict] = []
     hooks = []
     fields = ReceptiveFields()
@@ -64,10 +68,10 @@ def layers(net: FaceNet) -> list[dict]:
             row = {
                 "layer": name,
                 "kind": type(module).__name__,
-                "output": tuple(output.shape[1:]),
+                "output": _shape(output),
                 "parameters": sum(p.numel() for p in module.parameters()),
                 "MACs": multiplications(module, output),
-                "sees": fields.of(output),
+                "sees": fields.of(_first(output)),
             }
             rows.append(row)
 
@@ -77,9 +81,8 @@ def layers(net: FaceNet) -> list[dict]:
         if not list(module.children()):
             hooks.append(module.register_forward_hook(note(name)))
     try:
-        with evaluating(net), torch.no_grad(), fields:
-            weights = next(net.parameters())
-            net.trunk(weights.new_zeros(1, *net.input_shape))
+        with evaluating(net, meta=True), torch.no_grad(), fields:
+            net.trunk(_nothing(net))
     finally:
         for hook in hooks:
             hook.remove()
@@ -94,20 +97,36 @@ def output_shapes(net: FaceNet, names: Iterable[str]) -> dict[str, tuple[int, ..
         names: of the modules, as in `net.trunk.named_modules()`.
     """
     shapes: dict[str, tuple[int, ...]] = {}
-    modules = dict(net.trunk.named_modules())
+    modules = dict(facenet(net).trunk.named_modules())
     hooks = [
         modules[name].register_forward_hook(
-            lambda _, __, output, name=name: shapes.update({name: tuple(output.shape[1:])})
+            lambda _, __, output, name=name: shapes.update({name: _shape(output)})
         )
         for name in names
     ]
     try:
-        with evaluating(net), torch.no_grad():
-            net.trunk(next(net.parameters()).new_zeros(1, *net.input_shape))
+        with evaluating(net, meta=True), torch.no_grad():
+            net.trunk(_nothing(net))
     finally:
         for hook in hooks:
             hook.remove()
     return shapes
+
+
+def _nothing(net: FaceNet) -> Tensor:
+    """Return a picture of zeros as the trunk takes it, on its device (meta, where it is there)."""
+    like = next(net.trunk.parameters(), torch.empty(0))
+    return like.new_zeros(1, *net.input_shape)
+
+
+def _first(output: object) -> Tensor | None:
+    """Return what a layer gives, or the first tensor of it: some give several, or none."""
+    return next(_tensors((output,)), None)
+
+
+def _shape(output: object) -> tuple[int, ...]:
+    first = _first(output)
+    return () if first is None else tuple(first.shape[1:])
 
 
 def multiplications(module: nn.Module, output: Tensor) -> int:
@@ -144,7 +163,7 @@ class ReceptiveFields(TorchFunctionMode):
             tensor.seen = seen  # type: ignore[attr-defined]  # ours, see above
         return output
 
-    def of(self, tensor: Tensor) -> int | None:
+    def of(self, tensor: Tensor | None) -> int | None:
         """Return the side of the field of one element of a tensor; None where it is everything."""
         side = max(getattr(tensor, "seen", ONE_PIXEL)[:2])
         return None if math.isinf(side) else int(side)

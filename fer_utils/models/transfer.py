@@ -11,9 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fer_utils._arguments import integer, shown
 from fer_utils.errors import FerError
 from fer_utils.models.answers import as_pictures, device_of, evaluating
-from fer_utils.models.facenet import FaceNet, class_names
+from fer_utils.models.facenet import FaceNet, class_names, facenet
 from fer_utils.models.fusion import networks
 from fer_utils.models.layers import start_like_keras
 
@@ -30,7 +31,7 @@ def freeze_base(net: FaceNet) -> FaceNet:
         FerError: a network in it has no part called `head`, which would be left to train.
     """
     frozen = []
-    for path, network in networks(net.trunk).items():
+    for path, network in networks(facenet(net).trunk).items():
         if not hasattr(network, "head"):
             raise FerError(
                 f"{type(network).__name__} has no part called head: freeze its own parts with "
@@ -46,7 +47,7 @@ def freeze_base(net: FaceNet) -> FaceNet:
 
 def unfreeze(net: FaceNet) -> FaceNet:
     """Let all of a net learn again, to fine-tune it after its new head. Returns `net`."""
-    net.requires_grad_(True)
+    facenet(net).requires_grad_(True)
     net.frozen = ()
     return net.train(net.training)
 
@@ -59,15 +60,12 @@ def replace_head(net: FaceNet, classes: int | tuple[str, ...]) -> FaceNet:
         classes: names of the new outputs; 7 and 8 get their names by themselves.
 
     Raises:
-        FerError: less than two classes.
+        FerError: less than two classes, twice the same, or a net that is none of the kit's.
     """
-    if isinstance(classes, int):
-        classes = class_names(classes)
-    if len(classes) < 2:
-        raise FerError(f"a classifier needs two classes or more, not {len(classes)}.")
-    for network in networks(net.trunk).values():
-        _replace_last_layer(network, len(classes))
-    net.classes = tuple(classes)
+    names = class_names(classes)
+    for network in networks(facenet(net).trunk).values():
+        _replace_last_layer(network, len(names))
+    net.classes = names
     return net
 
 
@@ -107,14 +105,19 @@ def features(net: FaceNet, faces: "FaceSet", *, batch: int = 256) -> "Features":
     Raises:
         FerError: no faces, or a net that is not a base and a head.
     """
+    if not hasattr(faces, "with_features"):
+        raise FerError(f"faces are a FaceSet, as data.load(NAME) gives it, not {shown(faces)}.")
     if len(faces) == 0:
         raise FerError(f"no faces to compute features of: {faces!r} is empty.")
+    batch = integer("batch", batch, 1)
     base, _ = _base_and_head(net)
     device, parts = device_of(net), []
     with evaluating(net), torch.inference_mode():
         for start in range(0, len(faces), batch):
             images = torch.from_numpy(np.array(faces.images[start : start + batch])).to(device)
             parts.append(base(net.prepare(as_pictures(images))).float().cpu())
+            if not parts[-1].isfinite().all():
+                raise FerError("the features are not finite numbers: are the weights damaged?")
     return faces.with_features(torch.cat(parts).numpy())
 
 
@@ -142,7 +145,7 @@ def head(net: FaceNet) -> Head:
 
 
 def _base_and_head(net: FaceNet) -> tuple[nn.Sequential, nn.Sequential]:
-    parts = dict(net.trunk.named_children())
+    parts = dict(facenet(net).trunk.named_children())
     if not isinstance(net.trunk, nn.Sequential) or "head" not in parts:
         raise FerError(
             f"{net.name} is not one base with one head behind it: networks in parallel, behind a "

@@ -6,8 +6,9 @@ from math import inf, isfinite
 import numpy as np
 from torch import nn
 
+from fer_utils._arguments import integer, number
 from fer_utils.errors import FerError
-from fer_utils.models.facenet import FaceNet, class_names
+from fer_utils.models.facenet import LARGEST_INPUT, FaceNet, class_names
 from fer_utils.models.scaling import Scaling
 
 
@@ -42,26 +43,20 @@ def wrap(
     """
     if not isinstance(net, nn.Module):
         raise FerError(f"wrap takes a torch.nn.Module, not a {type(net).__name__}.")
-    if isinstance(classes, int):
-        classes = () if isinstance(classes, bool) else class_names(classes)
-    # Names alone, in an order: a set has none, and numbers would be taken for places (RAF-DB's
-    # labels begin at 1, so its class 1 would be found at place 0).
-    ordered = isinstance(classes, Sequence | np.ndarray) and not isinstance(classes, str)
-    names = tuple(classes) if ordered else ()
-    if len(names) < 2 or len(set(names)) < len(names) or not all(isinstance(n, str) for n in names):
-        raise FerError(
-            f"classes={classes!r}: give the names of the outputs in their order, two or more."
-        )
-    if size is not None and (not isinstance(size, int) or size < 1):
-        raise FerError(f"size={size!r}: give the side of the pictures in pixels, or None.")
+    names = class_names(classes)
+    if size is not None:
+        size = integer("size", size, 1, LARGEST_INPUT)
     if channels is None:
         first = next((module for module in net.modules() if isinstance(module, nn.Conv2d)), None)
         channels = 1 if first is not None and first.in_channels == 1 else 3
     if channels not in (1, 3):
         raise FerError(f"channels={channels!r}: a network looks at grey (1) or RGB (3).")
     means, deviations = (
-        (float(value),) * channels if isinstance(value, int | float) else tuple(value)
-        for value in (mean, std)
+        tuple(
+            number(name, one)
+            for one in (value if isinstance(value, Sequence | np.ndarray) else [value] * channels)
+        )
+        for name, value in (("mean", mean), ("std", std))
     )
     counts = {len(means), len(deviations)} == {channels}
     if not counts or not all(0 < d < inf for d in deviations) or not all(map(isfinite, means)):
@@ -73,8 +68,6 @@ def wrap(
         shift=tuple(m / d for m, d in zip(means, deviations, strict=True)),
     )
     name = type(net).__name__
-    wrapped = FaceNet(
-        name, net, tuple(map(str, names)), "gray", size, color_channels=channels, scaling=scaling
-    )
+    wrapped = FaceNet(name, net, names, "gray", size, color_channels=channels, scaling=scaling)
     wrapped.training = net.training
     return wrapped

@@ -26,7 +26,7 @@ def claim(key: str) -> Claim:
     Raises:
         FerError: no such row; the message names the nearest.
     """
-    wanted = key.strip().lower()
+    wanted = str(key).strip().lower()
     by_key = {row.key.lower(): row for row in CLAIMS}
     if wanted not in by_key:
         raise FerError(f"no published row {key!r}.{nearest(wanted, [row.key for row in CLAIMS])}")

@@ -128,7 +128,9 @@ def architectures(
     Raises:
         FerError: no net, another number of titles, or a net of parallel streams.
     """
-    nets = [nets] if isinstance(nets, nn.Module) else list(nets)
+    from fer_utils.models.facenet import facenet
+
+    nets = [facenet(net) for net in (nets if isinstance(nets, list | tuple) else [nets])]
     titles = [title(net) for net in nets] if titles is None else list(titles)
     if not nets or len(titles) != len(nets):
         raise FerError(f"{len(nets)} networks and {len(titles)} titles to draw.")

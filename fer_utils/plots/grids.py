@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from fer_utils._arguments import number, shown
 from fer_utils.emotions import FER8
 from fer_utils.errors import FerError
 from fer_utils.pictures import as_picture
@@ -66,11 +67,17 @@ def faces(
         names = [images.classes[label] for label in images.labels]
         titles = names if titles is None else titles
         images = images.images
+    if isinstance(images, str) or not hasattr(images, "__len__"):
+        raise FerError(f"images={shown(images)}: give a FaceSet, an array or a list of pictures.")
+    scale = number("scale", scale, 0.05, 20)
     if not 0 < len(images) <= MOST_FACES:
         raise FerError(f"{len(images)} faces to draw; choose 1 to {MOST_FACES} with faces.take().")
     if titles is not None and len(titles) != len(images):
         raise FerError(f"{len(titles)} titles for {len(images)} faces.")
-    images, zero = _into_range([np.asarray(image) for image in images])
+    images = [np.asarray(image) for image in images]
+    if not all(image.size and image.dtype.kind in "buif" for image in images):
+        raise FerError("a picture is an array of intensities, and one of these is none.")
+    images, zero = _into_range(images)
     columns = max(1, min(columns, len(images)))
     rows = ceil(len(images) / columns)
     side = min(1.2 * scale, WIDEST / columns)
@@ -252,7 +259,7 @@ def cards(chosen: Sequence["Card"]) -> Picture:
     Raises:
         FerError: no cards.
     """
-    if not chosen:
+    if not len(chosen):
         raise FerError("cards() needs a card or more, e.g. data.catalog.CARDS.values().")
     heights = [_height(card) for card in chosen]
     figure = Picture(figsize=(WIDEST, sum(heights) + GAP * (len(heights) - 1)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -13,6 +13,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from fer_utils._arguments import shown
 from fer_utils.errors import FerError
 from fer_utils.plots.grids import faces, to_pixels
 from fer_utils.plots.picture import INK, WIDEST, Picture, new, percent, styled
@@ -38,6 +39,21 @@ def color_scale(*maps: np.ndarray, signed: bool = True, least: float = 1e-12) ->
     if signed:
         return ScalarMappable(Normalize(-largest, largest), SIGNED)
     return ScalarMappable(Normalize(0, largest), UNSIGNED)
+
+
+def as_heat(values: Any) -> np.ndarray:
+    """Return a map (H, W): an array as it is, or that of an `OcclusionMap` or an `Attribution`.
+
+    Raises:
+        FerError: it is none, or holds numbers that are not finite.
+    """
+    values = values.heat() if hasattr(values, "heat") else getattr(values, "map", values)
+    heat = np.asarray(values)
+    if heat.ndim != 2 or not heat.size or heat.dtype.kind not in "biuf":
+        raise FerError(f"a map is an array (H, W) of numbers, not {shown(values)}.")
+    if not np.isfinite(heat).all():
+        raise FerError("the map holds numbers that are not finite.")
+    return heat
 
 
 def overlay(
@@ -70,14 +86,16 @@ def saliency(image: np.ndarray, heat: np.ndarray, title: str | None = None) -> P
 
     Args:
         image: (H, W), (C, H, W) or (H, W, C).
-        heat: (H, W), a signed number for every pixel; 0 is white. A solid line surrounds what
-            is above half of the largest value, a dashed one what is below minus that.
+        heat: (H, W), a signed number for every pixel, or what `saliency` gives; 0 is white. A
+            solid line surrounds what is above half of the largest value, a dashed one what is
+            below minus that.
         title: what the map shows.
 
     Raises:
         FerError: a map of another size than the face.
     """
-    height, width = np.shape(heat)
+    heat = as_heat(heat)
+    height, width = heat.shape
     figure = new(6.2, 0.4 + 2.7 * height / width)
     left, right = figure.subplots(1, 2)
     _draw_face(left, image)
@@ -144,13 +162,16 @@ def occluded(
     Raises:
         FerError: a position outside the grid.
     """
+    from fer_utils.saliency.windows import pair
+
     rows, across = omap.probabilities.shape[:2]
     if positions is None:
         down, right = (np.linspace(0, n - 1, 5).round().astype(int)[1:4] for n in (rows, across))
         positions = [(int(row), int(column)) for row in down for column in right]
         columns = 3
     covered, titles = [], []
-    for row, column in positions:
+    for position in positions:
+        row, column = pair(position, "position")
         if not (0 <= row < rows and 0 <= column < across):
             raise FerError(f"position ({row}, {column}) is outside the {rows}x{across} grid.")
         covered.append(omap.cover(image, row, column).numpy())
@@ -185,6 +206,7 @@ def heats(
     """
     if not len(maps) or len(maps) != len(titles) or len(images) not in (1, len(maps)):
         raise FerError(f"{len(maps)} maps, {len(titles)} titles, {len(images)} faces do not match.")
+    maps = [as_heat(heat) for heat in maps]
     images = list(images) * (len(maps) if len(images) == 1 else 1)
     columns = min(columns, len(maps))
     rows = ceil(len(maps) / columns)

@@ -5,16 +5,26 @@ its plain text. JupyterLab itself and nbconvert's default template do not show i
 """
 
 import base64
+import functools
+import inspect
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin
 
 import matplotlib
+import numpy as np
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from PIL import Image
 
+from fer_utils._arguments import check_path, integer, number, shown
 from fer_utils.errors import FerError
 from fer_utils.files import check_writable, write
+
+Drawn = TypeVar("Drawn")
 
 DPI = 120
 WIDEST = 10.0  # inches, what a notebook has room for
@@ -46,7 +56,63 @@ STYLE = {
 }
 del STYLE["backend"]  # the look only: who draws stays as it was
 
-styled = matplotlib.rc_context(STYLE)
+#: What figures are made of, and where it comes from.
+SOURCES = {
+    "Accuracy": "the accuracy of an Evaluation",
+    "Card": "data.catalog.CARDS",
+    "Attribution": "saliency.attribute(net, image)",
+    "Evaluation": "evaluate.evaluate(net, faces)",
+    "FaceSet": "data.load(NAME)",
+    "Figure": "a function of plots",
+    "History": "train.fit(...)",
+    "OcclusionMap": "saliency.occlusion(net, image)",
+}
+
+
+def checked(draw: Callable[..., Drawn]) -> Callable[..., Drawn]:
+    """Let a function refuse arguments of other kinds than those it is annotated with."""
+    signature = inspect.signature(draw)
+
+    @functools.wraps(draw)
+    def checking(*args: Any, **options: Any) -> Drawn:
+        with suppress(TypeError):  # an argument too many or too few: Python says so itself
+            given = signature.bind(*args, **options).arguments
+            for name, value in given.items():
+                _check(name, value, signature.parameters[name].annotation)
+        return draw(*args, **options)
+
+    return checking
+
+
+def _check(name: str, value: Any, kind: Any, *, inside: bool = False) -> None:
+    """Raise a FerError where a value, or one inside it, is plainly not of the annotated kind."""
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is UnionType:
+        if value is not None and len(inner) == 2 and inner[1] is type(None):
+            _check(name, value, inner[0])
+    elif origin is Mapping:
+        if not isinstance(value, Mapping):
+            raise FerError(f"{name}={shown(value)}: give a dict, by name.")
+        for one in value.values():
+            _check(name, one, inner[1], inside=True)
+    elif origin is Sequence:
+        if isinstance(value, str | Mapping) or not isinstance(value, Collection):
+            raise FerError(f"{name}={shown(value)}: give a list.")
+        for one in value if inner[0] is not np.ndarray else ():
+            _check(name, one, inner[0], inside=True)
+    elif kind is int and not inside:
+        integer(name, value, 1)
+    elif kind is float and not inside:
+        number(name, value)
+    else:
+        word = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
+        if word in SOURCES and word not in {base.__name__ for base in type(value).__mro__}:
+            raise FerError(f"{name}={shown(value)} is no {word}: {SOURCES[word]} gives one.")
+
+
+def styled(draw: Callable[..., Drawn]) -> Callable[..., Drawn]:
+    """Give a function of `plots` the one look, and the check of its arguments."""
+    return matplotlib.rc_context(STYLE)(checked(draw))
 
 
 class Picture(Figure):
@@ -74,6 +140,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
+@checked
 def png(figure: Figure) -> bytes:
     """Return a figure as PNG, without colour channels where it is grey."""
     drawn, small = BytesIO(), BytesIO()
@@ -93,6 +160,7 @@ def bundle(figure: Figure, alt: str) -> tuple[dict, dict]:
     return forms, {"image/png": {"alt": alt, "width": width, "height": height}}
 
 
+@checked
 def show(figure: Figure, alt: str | None = None) -> None:
     """Show a figure in the notebook, with alt text, and close it.
 
@@ -131,13 +199,15 @@ def check_place(path: str | Path) -> str:
     return ending
 
 
+@checked
 def save(figure: Figure, path: str | Path) -> Path:
     """Write a figure to a file in one step; the name's ending chooses the format.
 
     Raises:
         FerError: no such folder, or an ending that matplotlib cannot write.
     """
-    path, ending = Path(path), check_place(path)
+    path = check_path("path", path)
+    ending = check_place(path)
     if ending == "png":
         return write(path, png(figure))
     drawn = BytesIO()

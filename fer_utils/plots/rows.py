@@ -14,6 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.transforms import ScaledTranslation
 
+from fer_utils._arguments import check_path
 from fer_utils.errors import FerError
 from fer_utils.plots.picture import BAND, DARK, FAINT, INK, LIGHT, PAPER, RULE, Picture, new, styled
 
@@ -40,7 +41,7 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
     Raises:
         FerError: there is no such file.
     """
-    path = Path(path)
+    path = check_path("path", path)
     if not path.is_file():
         raise FerError(f"there is no table {path}.")
     lines = path.read_text(encoding="utf-8").splitlines()

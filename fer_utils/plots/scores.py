@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from fer_utils._arguments import shown
 from fer_utils.errors import FerError
 from fer_utils.plots.grids import draw_face
 from fer_utils.plots.picture import DARK, FAINT, INK, LIGHT, PAPER, Picture, new, percent, styled
@@ -65,13 +66,13 @@ def confusion(evaluation: "Evaluation", normalize: str | None = "true") -> Pictu
 
 
 def _describe_confusion(names: Sequence[str], count: np.ndarray) -> str:
-    faces = count.sum(1)
-    recall = np.where(faces > 0, count.diagonal() / np.maximum(faces, 1), -1)
-    wrong = count - np.diag(count.diagonal())
-    alt = (
-        f"Confusion matrix of {len(names)} classes, rows labelled, columns predicted; most "
-        f"often right: {names[int(recall.argmax())]}"
-    )
+    faces, right = count.sum(1), count.diagonal()
+    recall = np.where(faces > 0, right / np.maximum(faces, 1), -1)
+    wrong = count - np.diag(right)
+    best = f"most often right: {names[int(recall.argmax())]}" if right.any() else "none is right"
+    alt = f"Confusion matrix of {len(names)} classes, rows labelled, columns predicted; {best}"
+    if not count.any():
+        return f"{alt}, since there are no faces."
     if not wrong.any():
         return f"{alt}; no mistakes."
     row, column = np.unravel_index(wrong.argmax(), wrong.shape)
@@ -117,7 +118,10 @@ def bars(classes: Sequence[str], probabilities: Sequence[float], title: str = ""
     Raises:
         FerError: another number of probabilities than of classes.
     """
-    values = np.asarray(probabilities, float)
+    try:
+        values = np.asarray(probabilities, float)
+    except (TypeError, ValueError):
+        raise FerError(f"probabilities are numbers, not {shown(probabilities)}.") from None
     if values.shape != (len(classes),):
         raise FerError(f"{len(classes)} classes, but probabilities of shape {values.shape}.")
     figure = new(5, 0.5 + 0.3 * len(classes))

@@ -19,9 +19,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils.emotions import nearest
+from fer_utils._arguments import choice
+from fer_utils._arguments import seed as check_seed
 from fer_utils.errors import FerError
-from fer_utils.models.answers import check_logits, class_index, classes_of, evaluating
+from fer_utils.models.answers import (
+    ask,
+    check_differentiable,
+    class_index,
+    classes_of,
+    evaluating,
+    first_line,
+)
 from fer_utils.saliency.methods import METHODS, Task
 from fer_utils.saliency.occlusion import on_device
 
@@ -107,8 +115,8 @@ def attribute(
         FerError: an unknown method, option or class, a picture that cannot be used, or a net
             that the method does not suit; the message says why.
     """
-    if method not in METHODS:
-        raise FerError(f"method={method!r} is not known.{nearest(method, METHODS)}")
+    method = choice("method", method, METHODS)
+    seed = check_seed(seed)
     chosen = METHODS[method]
     options = _with_defaults(method, options)
     with differentiating(net):
@@ -116,7 +124,11 @@ def attribute(
         clean, classes = answer(net, picture)
         index = class_index(classes, clean, target)
         with _seeded(seed, picture.device):
-            attribution, details = chosen.compute(Task(net, picture, index, seed), **options)
+            try:
+                attribution, details = chosen.compute(Task(net, picture, index, seed), **options)
+            except RuntimeError as error:  # a net without derivatives, say, or out of memory
+                check_differentiable(net)
+                raise FerError(f"{method} does not suit this net: {first_line(error)}") from error
     values = attribution.detach().float().cpu().numpy().copy()
     if not np.isfinite(values).all():
         raise FerError(f"{method} gives numbers that are not finite: are the weights damaged?")
@@ -143,7 +155,7 @@ def answer(net: nn.Module, picture: Tensor) -> tuple[np.ndarray, tuple[str, ...]
         FerError: the net gives no finite logits (1, K), or has another number of class names.
     """
     with torch.no_grad():
-        logits = check_logits(net(picture), 1)[0]
+        logits = ask(net, picture)[0]
     return logits.float().softmax(-1).cpu().numpy(), classes_of(net, len(logits))
 
 

@@ -6,11 +6,14 @@ probabilities), averaged over all windows that cover an element, windows cut off
 included. Compared with captum 0.9.
 """
 
+import operator
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fer_utils._arguments import integer, number, shown
 from fer_utils.errors import FerError
 from fer_utils.saliency._engines import batched, dispatch
 from fer_utils.saliency.windows import OcclusionProblem, Windows
@@ -54,14 +57,19 @@ def captum_occlusion(
     if not isinstance(inputs, Tensor) or inputs.ndim < 2:
         raise FerError("inputs must be one tensor (N, ...); several inputs are for captum itself.")
     sides = tuple(inputs.shape[1:])
-    steps = strides if isinstance(strides, tuple) else (strides or 1,) * len(sides)
-    if len(sliding_window_shapes) != len(sides) or len(steps) != len(sides):
+    window = _whole("sliding_window_shapes", sliding_window_shapes)
+    if not isinstance(strides, tuple | list):
+        strides = (1 if strides is None else strides,) * len(sides)
+    steps = _whole("strides", strides)
+    if len(window) != len(sides) or len(steps) != len(sides):
         raise FerError(
             f"inputs of shape {tuple(inputs.shape)} need {len(sides)} window sides and strides, "
-            f"not {len(sliding_window_shapes)} and {len(steps)}: (C, h, w) for pictures."
+            f"not {len(window)} and {len(steps)}: (C, h, w) for pictures."
         )
-    windows = Windows(sides, tuple(sliding_window_shapes), tuple(steps))
-    chunk = None if perturbations_per_eval is None else perturbations_per_eval * len(inputs)
+    windows = Windows(sides, window, steps)
+    chunk = None
+    if perturbations_per_eval is not None:
+        chunk = integer("perturbations_per_eval", perturbations_per_eval, 1) * len(inputs)
     baseline = _baseline(baselines, inputs)
     with tqdm(total=len(windows), desc="occlusion", disable=not show_progress) as bar:
 
@@ -82,39 +90,48 @@ def captum_occlusion(
 
 
 def _baseline(baselines: float | Tensor | None, inputs: Tensor) -> Tensor:
-    value = 0 if baselines is None else baselines
-    baseline = torch.as_tensor(value, device=inputs.device)
-    if not isinstance(value, Tensor):
-        return baseline.to(inputs.dtype)
-    if baseline.shape != inputs.shape and baseline.shape[:1] != (1,):
+    if not isinstance(baselines, Tensor):
+        value = 0.0 if baselines is None else number("baselines", baselines)
+        return torch.tensor(value, device=inputs.device).to(inputs.dtype)
+    try:
+        fits = torch.broadcast_shapes(baselines.shape, inputs.shape) == inputs.shape
+    except RuntimeError:
+        fits = False
+    if not fits:
         raise FerError(
-            f"baselines of shape {tuple(baseline.shape)} fit neither the inputs' shape "
-            f"{tuple(inputs.shape)} nor one sample of it, (1, ...)."
+            f"baselines of shape {tuple(baselines.shape)} do not broadcast to the inputs' shape "
+            f"{tuple(inputs.shape)}."
         )
-    return baseline
+    return baselines.to(inputs.device)
+
+
+def _whole(name: str, values: object) -> tuple[int, ...]:
+    if not isinstance(values, tuple | list):
+        raise FerError(f"{name}={shown(values)}: give a whole number for each dimension.")
+    return tuple(integer(name, value) for value in values)
 
 
 def select(outputs: Tensor, target: Target) -> Tensor:
     """Return the target's entries of outputs (windows, N, ...), by captum's rules."""
     if isinstance(target, Tensor):
-        target = int(target) if target.numel() == 1 else target.tolist()
+        target = target.item() if target.numel() == 1 else target.tolist()  # type: ignore[assignment]
     if target is None:
         return outputs
     place: Any  # of the target in the outputs, all dimensions counted
     try:
-        if isinstance(target, int | tuple):
+        if isinstance(target, int | np.integer | tuple) and not isinstance(target, bool):
             place = (slice(None), slice(None), *_indices(target))
             return outputs[place]
-        if len(target) == outputs.shape[1]:
+        if isinstance(target, list) and len(target) == outputs.shape[1]:
             places: list[Any] = [(slice(None), i, *_indices(t)) for i, t in enumerate(target)]
             return torch.stack([outputs[place] for place in places], 1)
-    except IndexError:
+    except (IndexError, TypeError):  # out of range; no number
         pass
     raise FerError(
-        f"target={target!r} does not fit outputs of shape {tuple(outputs.shape[1:])}: one index "
-        "for all samples, or a list with one for each."
+        f"target={shown(target)} does not fit outputs of shape {tuple(outputs.shape[1:])}: one "
+        "index for all samples, or a list with one for each."
     )
 
 
 def _indices(target: Any) -> tuple[int, ...]:
-    return target if isinstance(target, tuple) else (target,)
+    return tuple(map(operator.index, target if isinstance(target, tuple) else (target,)))

@@ -56,7 +56,7 @@ def grad_cam(
     names = _last_convolutions(net, picture) if layer is None else [layer]
     modules = dict(net.named_modules())
     for name in names:
-        if not isinstance(modules.get(name), nn.Conv2d):
+        if not isinstance(name, str) or not isinstance(modules.get(name), nn.Conv2d):
             convolutions = [n for n, m in modules.items() if isinstance(m, nn.Conv2d)]
             raise FerError(f"layer={name!r} is no convolution.{nearest(name, convolutions)}")
         coarse = LayerGradCam(net, modules[name]).attribute(picture, target=target)

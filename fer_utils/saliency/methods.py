@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils.errors import FerError
+from fer_utils._arguments import integer, number
 from fer_utils.saliency._engines.batched import chunk_size
 from fer_utils.saliency.gradients import grad_cam, guided_copy
 from fer_utils.saliency.occlusion import occlusion
 from fer_utils.saliency.perturbations import RandomMasks, number_parts, rise, share_worth
-from fer_utils.saliency.windows import baseline
+from fer_utils.saliency.windows import baseline, pair
 
 
 @dataclass(frozen=True)
@@ -72,15 +72,13 @@ def _strongest(gradient: Tensor) -> Tensor:
     return gradient[0].abs().amax(0)
 
 
-def positive(value: object, name: str, least: int = 1) -> int:
+def positive(value: Any, name: str, least: int = 1) -> int:
     """Return a whole number that was given as an option.
 
     Raises:
         FerError: it is none, or below the least.
     """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise FerError(f"{name}={value!r}: give a whole number of {least} or more.")
-    return int(value)
+    return integer(name, value, least)
 
 
 def _gradient(task: Task) -> Result:
@@ -90,8 +88,7 @@ def _gradient(task: Task) -> Result:
 
 def _smooth_grad(task: Task, *, samples: int = 25, noise: float = 0.15) -> Result:
     """Average the gradient over noisy copies; noise is a share of the picture's range."""
-    if not 0 <= noise < 10:
-        raise FerError(f"noise={noise!r}: give a share of the picture's range, such as 0.15.")
+    noise = number("noise", noise, 0, 10)  # a share of the picture's range, such as 0.15
     averaged = _captum().NoiseTunnel(_captum().Saliency(task.net))
     gradient = averaged.attribute(
         task.picture,
@@ -189,7 +186,7 @@ def _occlusion(
     engine: str = "auto",
 ) -> Result:
     square: dict[str, Any] = {"window": window_side(task.picture) if window is None else window}
-    smallest = int(np.min(square["window"]))
+    smallest = min(pair(square["window"], "window"))
     square["stride"] = max(1, smallest // 4) if stride is None else stride
     omap = occlusion(task.net, task.picture, **square, fill=fill, seed=task.seed, engine=engine)
     return torch.from_numpy(omap.heat(task.target)), {**square, "engine": omap.engine}

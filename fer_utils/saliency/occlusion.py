@@ -29,7 +29,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils.models.answers import check_logits, class_index, classes_of
+from fer_utils.models.answers import (
+    check_logits,
+    check_net,
+    class_index,
+    classes_of,
+    device_of,
+    dtype_of,
+)
 from fer_utils.pictures import as_picture
 from fer_utils.saliency._engines import Progress, dispatch
 from fer_utils.saliency.windows import OcclusionProblem, Windows, baseline, highest, pair
@@ -241,9 +248,8 @@ def _part_of(progress: Progress | None, before: int, total: int) -> Progress | N
 
 def on_device(net: nn.Module, image: np.ndarray | Tensor) -> Tensor:
     """Return a copy of the picture, (1, C, H, W), on the device of the net and in its type."""
-    tensors = (*net.parameters(), *net.buffers())
-    like = next((tensor for tensor in tensors if tensor.is_floating_point()), torch.empty(0))
-    return as_picture(image)[None].clone().to(like)
+    check_net(net)
+    return as_picture(image)[None].clone().to(device_of(net), dtype_of(net))
 
 
 def _make_problem(

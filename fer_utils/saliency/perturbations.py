@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fer_utils._arguments import integer, number, shown
 from fer_utils.errors import FerError
 from fer_utils.saliency._engines.fold import fast_copy
 
@@ -31,11 +32,10 @@ def number_parts(
         FerError: labels of another size, or not known for any pixel, or too few names.
     """
     if labels is None:
-        if isinstance(grid, bool) or grid != int(grid) or not 1 <= grid <= min(size):
-            raise FerError(f"grid={grid!r}: from 1 to {min(size)} cells a side.")
-        down, across = (np.arange(side) * int(grid) // side for side in size)
-        labels = down[:, None] * int(grid) + across
-        names = tuple(f"cell {i // int(grid)}, {i % int(grid)}" for i in range(int(grid) ** 2))
+        grid = integer("grid", grid, 1, min(size))
+        down, across = (np.arange(side) * grid // side for side in size)
+        labels = down[:, None] * grid + across
+        names = tuple(f"cell {i // grid}, {i % grid}" for i in range(grid**2))
     labels = np.asarray(labels)
     if labels.shape != tuple(size):
         raise FerError(f"parts of shape {labels.shape} do not fit a picture of {tuple(size)}.")
@@ -47,6 +47,8 @@ def number_parts(
             "faces.truth): leave parts out to take a grid."
         )
     known, mask = np.unique(labels, return_inverse=True)
+    if names is not None and not isinstance(names, tuple | list):
+        raise FerError(f"part_names={shown(names)}: give the parts' names, by their numbers.")
     if names is not None and known.max() >= len(names):
         raise FerError(f"parts are numbered up to {known.max()}, but there are {len(names)} names.")
     called = tuple(f"part {label}" if names is None else names[label] for label in known)
@@ -91,7 +93,7 @@ class RandomMasks:
 
     def __post_init__(self) -> None:
         """Check the share."""
-        if not 0 < self.keep < 1:
+        if not 0 < number("keep", self.keep) < 1:
             raise FerError(f"keep={self.keep!r}: give a share of the cells, above 0 and below 1.")
 
     def draw(self, size: tuple[int, int], chunk: int) -> Iterator[Tensor]:

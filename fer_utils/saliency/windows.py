@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fer_utils._arguments import integer, number, shown
+from fer_utils._arguments import seed as check_seed
 from fer_utils.errors import FerError
 
 FILLS = ("black", "mean", "blur", "noise")
@@ -144,16 +146,22 @@ def baseline(
     [0, 1] and depends on the seed alone.
 
     Raises:
-        FerError: not one of `FILLS` and not a value in [0, 1].
+        FerError: not one of `FILLS` and not a value in [0, 1], or no seed.
     """
+    seed = check_seed(seed)
     if isinstance(fill, str):
         if fill not in FILLS:
             known = ", ".join(FILLS)
-            raise FerError(f"fill={fill!r} is not known: use {known}, or a value from 0 to 1.")
+            raise FerError(f"fill={shown(fill)} is not known: use {known}, or a value from 0 to 1.")
         return _BASELINES[fill](picture, window, seed)
-    if isinstance(fill, bool) or not 0 <= fill <= 1:
-        raise FerError(f"fill={fill!r} is no intensity: a value from 0 (black) to 1 (white).")
-    return torch.full_like(picture, fill)
+    try:
+        value = number("fill", fill, 0, 1)
+    except FerError:
+        raise FerError(
+            f"fill={shown(fill)} is no intensity: a value from 0 (black) to 1 (white), or one of "
+            f"{', '.join(FILLS)}."
+        ) from None
+    return torch.full_like(picture, value)
 
 
 def _noise(picture: Tensor, window: tuple[int, int], seed: int) -> Tensor:
@@ -202,7 +210,11 @@ def pair(value: int | tuple[int, int], name: str) -> tuple[int, int]:
     Raises:
         FerError: neither.
     """
-    values = (value, value) if not isinstance(value, tuple | list) else tuple(value)
-    if len(values) != 2 or any(isinstance(v, bool) or int(v) != v for v in values):
-        raise FerError(f"{name}={value!r}: give a whole number of pixels, or two (rows, columns).")
-    return int(values[0]), int(values[1])
+    several = isinstance(value, tuple | list) or getattr(value, "ndim", 0) == 1
+    try:
+        rows, columns = value if several else (value, value)  # type: ignore[misc]  # an array, too
+        return integer(name, rows), integer(name, columns)
+    except (FerError, ValueError):  # ValueError: not two of them
+        raise FerError(
+            f"{name}={shown(value)}: give a whole number of pixels, or two (rows, columns)."
+        ) from None

@@ -20,9 +20,15 @@ from tqdm.auto import tqdm
 
 from fer_utils.data.faceset import FaceSet, Features
 from fer_utils.errors import FerError
-from fer_utils.evaluate import labels_for, predict
+from fer_utils.evaluate import check_faces, labels_for, predict
 from fer_utils.files import make_folder
-from fer_utils.models.answers import chosen_device, float32_by_default, named_classes
+from fer_utils.models.answers import (
+    check_differentiable,
+    chosen_device,
+    classes_of,
+    float32_by_default,
+    named_classes,
+)
 from fer_utils.ranges import EPOCHS, SEED
 from fer_utils.train import checkpoint, parallel
 from fer_utils.train.augment import Augmentation, draw_mix
@@ -83,6 +89,8 @@ def train_epochs(run: "Run", after_epoch: Callable[[dict], object], bar: tqdm) -
         # Validate, on pictures as they are and without dropout; some schedules wait for the result.
         train_loss, train_accuracy = run.step.means(len(order))
         valid_loss, valid_accuracy = run.scores()
+        if not math.isfinite(valid_loss):
+            raise Diverged(epoch, rate)
         step_after_epoch(run.scheduler, valid_accuracy)
         row = {
             "epoch": epoch,
@@ -221,8 +229,9 @@ def fit(
 
 
 def check_splits(net: nn.Module, train: FaceSet, valid: FaceSet) -> None:
-    """Raise a FerError for an empty split or a class that could not be learned."""
+    """Raise a FerError for an empty split, a class or a net that could not be learned."""
     for name, faces in (("training", train), ("validation", valid)):
+        check_faces(faces)
         if len(faces) == 0:
             raise FerError(f"the {name} split is empty: {faces!r}.")
     classes = named_classes(net)
@@ -233,6 +242,8 @@ def check_splits(net: nn.Module, train: FaceSet, valid: FaceSet) -> None:
             f"no training face of class {', '.join(missing)}: a net cannot learn what it never "
             "sees. Create the net with classes=... for the classes there are, or add faces."
         )
+    check_differentiable(net)
+    classes_of(net, predict(net, train.images[:1]).shape[1])
 
 
 def check_augmentation(train: FaceSet, recipe: Recipe) -> None:

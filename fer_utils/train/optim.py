@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import (
 from torch.optim.swa_utils import AveragedModel
 
 from fer_utils.errors import FerError
-from fer_utils.models.answers import as_pictures, device_of
+from fer_utils.models.answers import as_pictures, device_of, dtype_of
 from fer_utils.train.recipes import Recipe
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -188,7 +188,7 @@ def measure_batch_norm(net: nn.Module, images: Tensor | np.ndarray, batch: int) 
         if isinstance(pictures, np.ndarray):
             pictures = torch.from_numpy(np.array(pictures)).to(device_of(net))
         if len(pictures) > 1:  # one picture has no variance
-            net(as_pictures(pictures))
+            net(as_pictures(pictures).to(dtype_of(net)))
     for norm, momentum in norms:
         norm.momentum = momentum
         norm.eval()

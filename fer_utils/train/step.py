@@ -11,7 +11,7 @@ from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER8
 from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for
-from fer_utils.models.answers import as_pictures, named_classes
+from fer_utils.models.answers import as_pictures, check_logits, dtype_of, named_classes
 from fer_utils.train import parallel
 from fer_utils.train.augment import Mix, augment, mixup
 from fer_utils.train.balance import class_weights
@@ -52,6 +52,7 @@ class Step:
         correct: how many of them were predicted right, augmented and while the weights changed.
         soft_targets: for self-distillation, the net's last prediction for every face as
             probabilities (N, K), its target before that; None where the recipe does not distil.
+        dtype: of the pictures: the precision of the weights.
         alpha: the share of the target that `soft_targets` makes up.
         class_weights: how much a face of each class counts in the loss, float (K,), or None.
     """
@@ -66,6 +67,7 @@ class Step:
         compile: bool = False,
     ):
         self.net, self.data, self.recipe, self.generator = net, data, recipe, generator
+        self.dtype = dtype_of(net)
         self.eager = parallel.averaging_gradients(net)
         self.compiled = torch.compile(net) if compile else self.eager
         self.penalized = penalized_weights(net, recipe.l2_on) if recipe.l2 else []
@@ -116,7 +118,8 @@ class Step:
         memory = torch.channels_last if pictures.ndim == 4 else torch.contiguous_format
         with self.autocast:
             net = self.compiled if capturable else self.eager
-            logits = net(pictures.contiguous(memory_format=memory))
+            logits = net(pictures.to(self.dtype).contiguous(memory_format=memory))
+        logits = check_logits(logits, len(pictures), finite=False)
         logits = logits.float()  # softmax and loss in bfloat16 would lose too many digits
         if self.soft_targets is not None:
             # Self-distillation: this prediction is part of the face's target in the next epoch.

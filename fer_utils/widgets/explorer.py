@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as ui
 from torch import nn
 
+from fer_utils._arguments import choice
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
+from fer_utils.evaluate import check_faces
 from fer_utils.models import pretrained, pretrained_names
+from fer_utils.models.answers import check_net
 from fer_utils.plots.picture import bundle
 from fer_utils.saliency import FILLS, METHODS, Cancelled
 from fer_utils.widgets.controls import columns, dropdown, slider
@@ -185,8 +188,9 @@ def occlusion_explorer(faces: FaceSet, models: Models = None) -> Explorer:
         models: nets by the name to show; or names of pretrained ones; None takes all of those.
 
     Raises:
-        FerError: no faces, or no models.
+        FerError: no faces, no models, or what is none.
     """
+    check_faces(faces)
     if len(faces) == 0:
         raise FerError("there are no faces to explore.")
     return Explorer(FacePicker(faces), _nets(models))
@@ -214,10 +218,17 @@ def _methods() -> list[tuple[str, str]]:
 
 
 def _nets(models: Models) -> dict[str, nn.Module | None]:
-    names = pretrained_names() if models is None else models
-    nets: dict[str, nn.Module | None] = (
-        dict(names) if isinstance(names, Mapping) else dict.fromkeys(names)
-    )
-    if not nets:
+    names: Any = pretrained_names() if models is None else models
+    if isinstance(names, str):
+        names = [names]
+    elif isinstance(names, nn.Module):
+        names = {type(names).__name__: names}
+    if not isinstance(names, Mapping | Sequence) or not len(names):
         raise FerError("there are no models to explore: give some, models={name: net}.")
+    nets = dict(names) if isinstance(names, Mapping) else dict.fromkeys(map(str, names))
+    for name, net in nets.items():
+        if net is None:
+            choice("models", name, pretrained_names())
+        else:
+            check_net(net)
     return nets

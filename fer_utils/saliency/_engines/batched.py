@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fer_utils.errors import FerError
+from fer_utils.models.answers import call
 from fer_utils.saliency._engines import Progress, gpu, report
 from fer_utils.saliency._engines.fold import fast_copy
 from fer_utils.saliency.windows import OcclusionProblem
@@ -64,7 +65,7 @@ class BatchedNet:
             torch.inference_mode(),
             gpu.full_precision(inputs.device),
         ):
-            clean = fast(inputs)
+            clean = call(fast, inputs)
             _check_rows(clean, len(inputs))
             on_gpu = inputs.device.type == "cuda"
             most = self.chunk or (
@@ -97,3 +98,5 @@ def _check_rows(clean: object, inputs: int) -> None:
             f"the net gives an output of shape {tuple(clean.shape)} for {inputs} inputs; "
             "occlusion needs one row for each."
         )
+    if clean.dtype == torch.bool:
+        raise FerError("the net's outputs are true or false, so no difference can be taken.")

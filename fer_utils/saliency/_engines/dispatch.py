@@ -6,8 +6,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fer_utils._arguments import integer, shown
 from fer_utils.errors import FerError
-from fer_utils.saliency._engines import PreparedNet, Progress, Unsupported, batched, delta, fused
+from fer_utils.models.answers import check_net
+from fer_utils.saliency._engines import (
+    PreparedNet,
+    Progress,
+    Unsupported,
+    batched,
+    delta,
+    fused,
+    gpu,
+)
 from fer_utils.saliency._engines.fold import fast_copy
 from fer_utils.saliency.windows import OcclusionProblem
 
@@ -17,6 +27,10 @@ ENGINES = ("auto", "batched", "delta", "fused")
 # is taken for rounding, as a share of the largest change (or score) on the map.
 CHECKED = 3
 TOLERANCE = 1e-5
+# The same for one net in batches of two sizes, which may take other kernels; and the least, as a
+# multiple of the last digit of the scores.
+OTHER_BATCH = 1e-4
+ROUNDING = 64
 
 
 def run(
@@ -45,8 +59,12 @@ def run(
             one row of outputs per picture.
         Cancelled: progress returned False.
     """
+    check_net(net)
     if engine not in ENGINES:
-        raise FerError(f"engine={engine!r} is not known: use {', '.join(ENGINES)}.")
+        raise FerError(f"engine={shown(engine)} is not known: use {', '.join(ENGINES)}.")
+    if progress is not None and not callable(progress):
+        raise FerError(f"progress={shown(progress)}: give a function of (windows done, in all).")
+    chunk = None if chunk is None else integer("chunk", chunk, 1)
     every = np.arange(len(problem.windows))
     positions = every if positions is None else np.asarray(positions, np.int64)
     if engine == "auto" and chunk is not None:
@@ -62,7 +80,15 @@ def run(
             "change; the map was computed again by engine 'batched'.",
             stacklevel=3,
         )
-    return "batched", *batched.prepare(net, chunk=chunk).outputs(problem, positions, progress)
+    clean, covered = batched.prepare(net, chunk=chunk).outputs(problem, positions, progress)
+    if wrong := disagreement(net, problem, positions, clean, covered, OTHER_BATCH):
+        warnings.warn(
+            "the net's answer to a picture is not always the same: asked again, in another batch, "
+            f"it differs by {wrong:.1e} of the map's largest change. It depends on the other "
+            "pictures of a batch, or on chance, and the map with it.",
+            stacklevel=3,
+        )
+    return "batched", clean, covered
 
 
 def _prepare(
@@ -89,7 +115,12 @@ def _prepare(
 
 
 def disagreement(
-    net: nn.Module, problem: OcclusionProblem, positions: np.ndarray, clean: Tensor, covered: Tensor
+    net: nn.Module,
+    problem: OcclusionProblem,
+    positions: np.ndarray,
+    clean: Tensor,
+    covered: Tensor,
+    tolerance: float = TOLERANCE,
 ) -> float | None:
     """Compute the clean scores and a few windows' with the plain net, and compare.
 
@@ -102,12 +133,19 @@ def disagreement(
     windows = problem.windows
     seed = torch.Generator().manual_seed(hash((windows.size, windows.window, windows.stride)))
     chosen = torch.randperm(len(positions), generator=seed)[:CHECKED]
-    pictures = problem.covered(torch.from_numpy(positions[chosen.numpy()]))
-    with fast_copy(net, problem.picture) as plain, torch.inference_mode():
+    places = torch.from_numpy(positions[chosen.numpy()]).to(clean.device)
+    pictures = problem.covered(places)
+    with (
+        fast_copy(net, problem.picture) as plain,
+        torch.inference_mode(),
+        gpu.full_precision(clean.device),
+    ):
         expected = plain(torch.cat((problem.picture, pictures)))
-    if not expected.isfinite().all():  # nothing to compare; the caller refuses such scores
-        return None
-    computed = torch.cat((clean, covered[chosen]))
+    if not expected.is_floating_point() or not expected.isfinite().all():
+        return None  # nothing to compare; who asks for scores refuses such
+    computed = torch.cat((clean, covered[chosen.to(covered.device)]))
     scale = torch.cat(((covered - clean).abs().flatten(), clean.abs().flatten())).max()
     difference = (computed - expected).abs().max() / scale.clamp(min=torch.finfo(scale.dtype).tiny)
-    return None if difference <= TOLERANCE else difference.item()
+    # of half precision a difference is rounding where it would be none of single
+    tolerance = max(tolerance, ROUNDING * torch.finfo(clean.dtype).eps)
+    return None if difference <= tolerance else difference.item()

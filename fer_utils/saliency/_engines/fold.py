@@ -19,7 +19,7 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from fer_utils.models.answers import evaluating
+from fer_utils.models.answers import call, check_net, evaluating
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -45,6 +45,7 @@ def fast_copy(net: nn.Module, sample: Tensor) -> Iterator[nn.Module]:
         net: any module; its mode, weights and gradients stay as they are.
         sample: a batch it accepts, on which the copy is checked against the net.
     """
+    check_net(net)
     state = fingerprint(net)
     if net not in _copies or _copies[net][0] != state:
         _copies[net] = (state, _make_copy(net, sample))
@@ -90,9 +91,9 @@ def _make_copy(net: nn.Module, sample: Tensor) -> nn.Module | None:
 
 def _agree(plain: nn.Module, folded: nn.Module, sample: Tensor) -> bool:
     with torch.inference_mode():
-        expected = plain(sample)
-        if not isinstance(expected, Tensor):  # nothing to compare; the engines refuse such a net
-            return False
+        expected = call(plain, sample)
+        if not isinstance(expected, Tensor) or not expected.is_floating_point():
+            return False  # nothing to compare; the engines refuse such a net
         try:
             actual = folded(sample)
         except Exception:  # a child was called in a way that its traced form does not know

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fer_utils._arguments import seed as check_seed
 from fer_utils.errors import FerError
 from fer_utils.models.answers import class_index
 from fer_utils.saliency._engines.batched import chunk_size
@@ -216,7 +217,7 @@ class _Question:
     def curve(self, start: Tensor, end: Tensor, steps: int, chance: int, better: str) -> Curve:
         """Go from one picture to the other, the map's highest pixels first."""
         count = self.values.size
-        steps = min(positive(steps, "steps"), count)
+        steps, chance = min(positive(steps, "steps"), count), positive(chance, "chance", least=0)
         numbers = np.unique(np.linspace(0, count, steps + 1).round().astype(int))
         shares = numbers / count
         moved = [self._moved() for _ in range(chance)]
@@ -254,7 +255,7 @@ class _Question:
 def _asked(
     net: nn.Module, image: Image, values: np.ndarray, target: Target, fill: str | float, seed: int
 ) -> Iterator[_Question]:
-    values = as_map(values)
+    values, seed = as_map(values), check_seed(seed)
     with differentiating(net), torch.no_grad():
         picture = on_device(net, image)
         if tuple(picture.shape[-2:]) != values.shape:

@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fer_utils._arguments import choice, number
+from fer_utils._arguments import seed as check_seed
 from fer_utils.errors import FerError
 from fer_utils.models.answers import class_index, evaluating
 from fer_utils.saliency.attributions import answer, attribute, differentiating
 from fer_utils.saliency.gradients import run_hooked
-from fer_utils.saliency.methods import positive
+from fer_utils.saliency.methods import METHODS, positive
 from fer_utils.saliency.occlusion import on_device
 from fer_utils.saliency.scores.truth import rank_correlation
 from fer_utils.saliency.scores.values import Score, as_map, no_numbers
@@ -76,7 +78,7 @@ def randomization(
     Raises:
         FerError: a net without weights or that cannot be copied; and as `saliency.attribute`.
     """
-    stages = positive(stages, "stages")
+    stages, seed = positive(stages, "stages"), check_seed(seed)
     index = predicted(net, image, target)
     first = _map(net, image, method, index, seed, options)
     random_net = _copy(net)
@@ -124,6 +126,7 @@ def max_sensitivity(
     from captum import metrics  # a second: only who asks for it waits
 
     samples = positive(samples, "samples")
+    radius, seed = number("radius", radius, 0, 1), check_seed(seed)
     index = predicted(net, image, target)
     generator = torch.Generator().manual_seed(seed)
     empty: list[bool] = []
@@ -156,6 +159,8 @@ def similarity(first: np.ndarray, second: np.ndarray) -> float:
     from scipy import ndimage  # only who asks for it waits
 
     first, second = (m / max(1e-30, np.abs(m).max()) for m in (as_map(first), as_map(second)))
+    if first.shape != second.shape:
+        raise FerError(f"maps of {first.shape} and {second.shape} cannot be compared.")
     if min(first.min(), second.min()) < 0:
         first, second = (first + 1) / 2, (second + 1) / 2
     smaller, small = 0.01**2, 0.03**2
@@ -180,7 +185,8 @@ def predicted(net: nn.Module, image: Image, target: int | str | None) -> int:
 def _map(
     net: nn.Module, image: Image, method: Method, index: int, seed: int, options: dict
 ) -> np.ndarray:
-    if isinstance(method, str):
+    if not callable(method):
+        method = choice("method", method, METHODS)
         return as_map(attribute(net, image, method, index, seed, **options).map)
     with differentiating(net):
         return as_map(method(net, on_device(net, image), index, **options))

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fer_utils._arguments import integer, number, shown
 from fer_utils.errors import FerError
+from fer_utils.evaluate import check_faces
 from fer_utils.saliency.scores.values import Score, as_map, is_flat
 
 if TYPE_CHECKING:
@@ -47,8 +49,13 @@ def truth(faces: "FaceSet", index: int) -> Truth:
     """
     from faces3d import CARRIERS  # brings the renderer: only who asks for it waits
 
-    if not 0 <= index < len(faces):
-        raise FerError(f"{faces.name} has faces 0 to {len(faces) - 1}, not {index}.")
+    check_faces(faces)
+    try:
+        index = integer("index", index, 0, len(faces) - 1)
+    except FerError:
+        raise FerError(
+            f"{faces.name} has faces 0 to {len(faces) - 1}, not {shown(index)}."
+        ) from None
     expression = faces.classes[faces.labels[index]]
     twins, regions = faces.twins, faces.regions
     known = faces.truth is not None and faces.truth[index] and expression in CARRIERS
@@ -121,6 +128,7 @@ def rank_correlation(values: np.ndarray, change: np.ndarray, blur: float = 0.0) 
     from scipy import ndimage, stats  # half a second: only who asks for it waits
 
     values, change = as_map(values), as_map(change)
+    blur = number("blur", blur, 0)
     if values.shape != change.shape:
         raise FerError(f"a map of {values.shape} does not fit a change of {change.shape}.")
     for name, array in (("map", values), ("change from neutral", change)):

@@ -5,6 +5,7 @@ from math import isnan, nan
 
 import numpy as np
 
+from fer_utils._arguments import shown
 from fer_utils.errors import FerError
 
 
@@ -54,12 +55,18 @@ class Curve(Score):
 
 
 def as_map(values: np.ndarray) -> np.ndarray:
-    """Return a map as float64 (H, W).
+    """Return a map, or the one in an `Attribution`, as float64 (H, W).
 
     Raises:
         FerError: not a map, or numbers that are not finite.
     """
-    numbers = np.asarray(values, np.float64)
+    values = getattr(values, "map", values)
+    try:
+        numbers = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise FerError(
+            f"a map is an array (H, W), not {shown(values)}: of an OcclusionMap take omap.heat()."
+        ) from None
     if numbers.ndim != 2 or not numbers.size:
         raise FerError(f"a map must have shape (H, W), not {numbers.shape}.")
     if not np.isfinite(numbers).all():

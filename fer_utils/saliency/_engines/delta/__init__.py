@@ -64,7 +64,7 @@ def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "DeltaNet":
         raise Unsupported("the net does not compute in float32")
     if any(module._forward_hooks or module._forward_pre_hooks for module in net.modules()):
         raise Unsupported("hooks are attached to the net")
-    with fast_copy(net, torch.full((1, *shape), 0.5)) as copied:
+    with fast_copy(net, torch.full((1, *shape), 0.5, dtype=torch.float32)) as copied:
         if copied is net:
             raise Unsupported("the net cannot be copied")
         if net not in _prepared or _prepared[net][0] is not copied:

@@ -82,7 +82,7 @@ def read(net: FaceNet) -> Structure:
         raise Unsupported("hooks are attached to the net")
     for tensor in (*net.parameters(), *net.buffers()):
         _check_tensor(tensor)
-        if not tensor.isfinite().all():
+        if not tensor.detach().isfinite().all():
             raise Unsupported("some of the net's weights are not finite numbers")
     parts: dict[str, Any] = _children(net.trunk)
     stem = tuple(_stem_layer(layer) for layer in _children(parts["stem"]).values())

@@ -1,0 +1,119 @@
+"""Weights and cards that are damaged, or of something else: one sentence each."""
+
+import hashlib
+import json
+
+import pytest
+import torch
+
+from fer_utils import data, models
+from fer_utils.errors import FerError
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A folder with a net's weights and its card."""
+    folder = tmp_path_factory.mktemp("weights")
+    models.save(models.create("mini_xception", seed=0), folder / "m.safetensors")
+    return folder
+
+
+@pytest.fixture
+def altered(saved, tmp_path):
+    """Return what writes altered copies: of the card by a function, of the weights as bytes."""
+    card = json.loads((saved / "m.json").read_text())
+    whole = (saved / "m.safetensors").read_bytes()
+
+    def write(change=lambda card: card, weights=whole):
+        new = change(card | {"sha256": hashlib.sha256(weights).hexdigest()})
+        text = new if isinstance(new, str | bytes) else json.dumps(new)
+        (tmp_path / "m.json").write_bytes(text.encode() if isinstance(text, str) else text)
+        (tmp_path / "m.safetensors").write_bytes(weights)
+        return tmp_path / "m.safetensors"
+
+    return write
+
+
+def net(**changes):
+    return lambda card: {**card, "net": {**card["net"], **changes}}
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda card: "{oops", "m.json is no card, or damaged"),
+        (lambda card: "", "m.json is no card, or damaged"),
+        (lambda card: b"\xff\xfe\x00", "m.json is no card, or damaged"),
+        (lambda card: [], "no card of weights"),
+        (lambda card: 3, "no card of weights"),
+        (lambda card: {"net": card["net"]}, "no 'sha256'"),
+        (lambda card: {**card, "sha256": 3}, "no 'sha256'"),
+        (lambda card: {**card, "sha256": "0" * 64}, "not the file its card describes"),
+        (lambda card: {"sha256": card["sha256"]}, "no 'net'"),
+        (lambda card: {**card, "net": [1]}, "no 'net'"),
+        (lambda card: {**card, "net": {}}, "'name' is missing"),
+        (lambda card: {**card, "net": {"name": "mini_xception"}}, "'classes' is missing"),
+        (net(classes=None), "'classes' is missing"),
+        (net(classes=[1, 2, 3, 4, 5, 6, 7]), "m.json: classes="),
+        (net(classes="happy"), "m.json: classes='happy'"),
+        (net(classes=["a", "b"]), "do not fit its card"),
+        (net(name="mini_exception"), "m.json: no architecture .* Did you mean 'mini_xception'"),
+        (net(name=None), "'name' is missing"),
+        (net(name="vgg13"), "m.json: vgg13 has no variants"),
+        (net(inputs="gray+sobel"), "do not fit its card"),
+        (net(colour="red"), "a net has no 'colour'"),
+        (net(seed=3), "a net has no 'seed'"),
+        (net(input_size="48"), "m.json: input_size='48'"),
+        (net(input_size=10**6), "m.json: input_size=1000000"),
+        (net(inputs="grey"), "m.json: inputs='grey'"),
+        (net(fusion=3), "m.json: fusion=3"),
+        (net(variant=["arriaga"]), "m.json: mini_xception has no variant"),
+    ],
+)
+def test_a_card_that_is_none_or_of_another_net(altered, change, message):
+    with pytest.raises(FerError, match=message) as refused:
+        models.load(altered(change))
+    assert "\n" not in str(refused.value) and len(str(refused.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: content[:1000],
+        lambda content: content[:-8],
+        lambda content: b"",
+        lambda content: b"\0" * 64,
+        lambda content: b"PK\x03\x04" + content[4:],
+    ],
+    ids=["cut early", "cut late", "empty", "zeros", "no safetensors"],
+)
+def test_weights_that_are_none_with_the_right_sum(altered, saved, damage):
+    content = damage((saved / "m.safetensors").read_bytes())
+    with pytest.raises(FerError, match="no safetensors file, or damaged"):
+        models.load(altered(weights=content))
+
+
+def test_weights_of_another_net_are_named_in_one_sentence(altered, saved, tmp_path):
+    models.save(models.create("small_resnet", seed=0), tmp_path / "other.safetensors")
+    with pytest.raises(FerError, match="do not fit its card: .* more of this kind") as refused:
+        models.load(altered(weights=(tmp_path / "other.safetensors").read_bytes()))
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["", ".", None, 3, ["a"], "nothing.safetensors", "mini_exception"])
+def test_what_is_no_name_or_file(name):
+    with pytest.raises(FerError):
+        models.load(name)
+
+
+def test_a_net_without_weights_is_not_saved(tmp_path):
+    with torch.device("meta"):
+        net = models.create("mini_xception")
+    with pytest.raises(FerError, match="the net has no weights"):
+        models.save(net, tmp_path / "m.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_card_of_a_data_set_can_be_a_key():
+    cards = data.catalog.CARDS
+    assert {card: name for name, card in cards.items()}[cards["fer2013"]] == "fer2013"
