@@ -197,12 +197,29 @@ for name, row in trials.items():
 # `inception_resnet_v2`) learned the batch in eight looks or fewer; of those without, only
 # `custom_kdef` did, which has two convolutions.
 #
+# How much of the picture is left at the end can be asked before the first step: how far do the
+# answers of an untrained network differ from face to face?
+
+# %%
+for name in ("custom_kdef", "light_vgg", "vgg13", "vgg16_gap", "vgg_face"):
+    net = models.create(name, classes=learn.classes, input_size=32, seed=0)
+    answers = evaluate.predict(net, batch.images)
+    convolutions = sum(isinstance(layer, torch.nn.Conv2d) for layer in net.modules())
+    print(f"{name:12} {convolutions:2} convolutions, logits differ by {answers.std(0).mean():.5f}")
+
+# %% [markdown]
+# Ten convolutions leave about a hundredth of what two leave, thirteen less than half of that. Keras's
+# first weights keep the mean square of a layer's input, ReLU then cuts it in half, and what comes
+# through is more alike for all pictures after every layer. A step of the optimizer that moves a bias
+# by 0.0001 is then nearly as large as the difference between two faces. (`vgg_face` is as deep as
+# `vgg16_gap`, but its authors' weights want pictures that reach to 255 instead of to about 2.)
+#
 # ## A whole training of each
 #
-# `python -m fer_lab.experiments.architectures` trained seven of the ten on 2,000 faces of `facs3d`,
-# one of them twice, and scored each once on its 909 test faces. That takes a CPU an hour, so the
-# table is stored. The column `recipe` names what was changed. (`vgg13` has a table of its own,
-# `figures/vgg13_facs3d_confusion.csv`: 872 of 909. The two VGG16 wait for a GPU.)
+# `python -m fer_lab.experiments.architectures` trained nine of the ten on 2,000 faces of `facs3d`,
+# some of them twice, and scored each once on its 909 test faces. That takes a CPU more than an hour,
+# so the table is stored. The column `recipe` names what was changed. (`vgg13` has a table of its own,
+# `figures/vgg13_facs3d_confusion.csv`: 872 of 909.) `start=data` and `base=frozen` are explained below.
 #
 # **Predict.** A network that always says the most frequent class is right on 255 of the 909. Does
 # everything that can learn a batch by heart get beyond that?
@@ -478,7 +495,7 @@ print("without dropout, lower than ln 7 by 0.2:", leaves(rows["light_vgg"], by=0
 #   `train.measured` and the pickers write it, and loss and accuracy repeat while times do not.
 # - One batch by heart takes seconds and finds what no night would mend. It is necessary, not enough.
 # - A flat curve at the share of the largest class: leave dropout and augmentation out at first
-#   (`late`), take a smaller rate, or use batch norm.
+#   (`late`), take a smaller rate, scale the first weights by some faces, or use batch norm.
 # - With few faces begin with a trained base, frozen, its features computed once; then fine-tune at a
 #   smaller rate. From nothing one needs more faces and more time.
 
