@@ -68,8 +68,9 @@ BENCH = Bench(
         Column("peak MB", "peak_mb", lambda r, _: r.other.peak_mb, ",.0f", ".0f"),
     ),
     below="trained/s, answered/s: faces per second of a later epoch, and of answering\n"
-    "first s: of the first round's first epoch, later s: of a later one; peak MB: of the GPU, or "
-    "on a CPU of the whole process",
+    "first s: of the first round's first epoch, later s: of a later one\n"
+    "peak MB: of the GPU; on a CPU of the whole process, with what networks before it have left "
+    "there (one --model alone says more)",
     width=11,
 )
 
