@@ -114,7 +114,7 @@ def start_from_data(net: models.FaceNet, pictures: Tensor) -> None:
     their outputs has mean 0 and variance 1. Where nothing is normalized on the way, features are
     much alike for all pictures, and may be tiny: that is what the head is spared.
 
-    Source: Krahenbuehl et al., "Data-dependent initializations of convolutional neural networks"
+    Source: Krähenbühl et al., "Data-dependent initializations of convolutional neural networks"
     (2016), less thoroughly.
     """
 
