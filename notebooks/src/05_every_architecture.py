@@ -218,8 +218,8 @@ for name in ("custom_kdef", "light_vgg", "vgg13", "vgg16_gap", "vgg_face"):
 #
 # `python -m fer_lab.experiments.architectures` trained nine of the ten on 2,000 faces of `facs3d`,
 # some of them twice, and scored each once on its 909 test faces. That takes a CPU more than an hour,
-# so the table is stored. The column `recipe` names what was changed. (`vgg13` has a table of its own,
-# `figures/vgg13_facs3d_confusion.csv`: 872 of 909.) `start=data` and `base=frozen` are explained below.
+# so the table is stored. The column `recipe` names what was changed; `start=data` and `base=frozen` are
+# explained below. (`vgg13` has a table of its own, `figures/vgg13_facs3d_confusion.csv`: 872 of 909.)
 #
 # **Predict.** A network that always says the most frequent class is right on 255 of the 909. Does
 # everything that can learn a batch by heart get beyond that?
@@ -272,18 +272,19 @@ flat = evaluate.Accuracy(max(judges.counts().values()), len(judges))
 print("above the class frequencies after six epochs:", row.accuracy.low > flat.high)
 
 # %% [markdown]
-# VGG16's two wanted another start. After an epoch of Keras's first weights, and after one of He's (which
-# make up for ReLU's half), without dropout and augmentation and at the rate of 0.0001, both still said
-# one class of every face or two. `start=data` lets 128 faces through the untrained network: one factor
-# on all convolutions brings the features behind them to a standard deviation of 1, and the head's hidden
-# layers are shifted and scaled until each of their outputs has mean 0 and variance 1 over these faces.
-# That is batch norm, done once (after Krähenbühl et al., "Data-dependent initializations of
-# convolutional neural networks", 2016; `start_from_data` in `fer_lab/experiments/architectures.py`).
-# `vgg_face` was above the class frequencies after three epochs, at a tenth of its paper's rate,
-# `vgg16_gap` after four, and after eight they recognise more than half of the faces. With the same
-# done in every single layer, `vgg16_gap` had five epochs later 70 % of 500 faces by heart and 24 % of the
-# validation faces right: thirteen shifts in a row blow up whatever differs, noise too. (The seconds of
-# these rows were measured while the machine did a dozen other things.)
+# VGG16's two wanted another start. One epoch from Keras's first weights, or one from He's (which make
+# up for the half that ReLU takes), left both at the class frequencies, without dropout and
+# augmentation and at the rate of 0.0001. `start=data` lets 128 faces through the untrained network:
+# one factor on all convolutions brings the features behind them to a standard deviation of 1, and the
+# head's hidden layers are shifted and scaled until each of their outputs has mean 0 and variance 1
+# over these faces. That is batch norm, done once (after Krähenbühl et al., "Data-dependent
+# initializations of convolutional neural networks", 2016; `start_from_data` in
+# `fer_lab/experiments/architectures.py`). `vgg_face`, at a tenth of its paper's rate, was above the
+# class frequencies after three epochs, `vgg16_gap` after four, and after eight they recognise more than
+# half of the faces. The same in every single layer was too much: a trial with 500 faces had 70 % of
+# them right in its fifth epoch, and 24 % of the validation faces. Thirteen shifts in a row blow up
+# whatever differs, noise too. (The seconds of these rows are those of a machine that did a dozen other
+# things meanwhile.)
 #
 # In the rows `only a head` (`base=frozen`) the base stays as random as it began. Random features are
 # enough for `vgg16_gap`'s head to rise above the class frequencies, at 48 x 48 pixels even. So being
