@@ -1,4 +1,4 @@
-"""The command `bench training`. No test asks how fast anything is."""
+"""The commands `bench training` and `bench architectures`. No test asks how fast anything is."""
 
 import csv
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from fer_lab.bench import plain_loop, training
+from fer_lab.bench import architectures, plain_loop, training
 from fer_lab.bench.shared import Result
-from fer_utils import data
+from fer_utils import data, models, train
 from fer_utils.__main__ import main
 from fer_utils.data import _load
 from fer_utils.train.augment import Augmentation
@@ -94,3 +94,48 @@ def test_both_learn(no_fer2013):
 def test_nothing_to_measure_is_refused(capsys):
     assert main(["bench", "training", "--steps", "0"]) == 2
     assert "'0' is not a whole number from 1" in capsys.readouterr().err
+
+
+def test_bench_architectures(no_fer2013, capsys, tmp_path):
+    words = ["bench", "architectures", "--model", "mini_xception", "vgg16_gap", "--size", "32"]
+    words += ["--faces", "9", "--epochs", "2", "--repeats", "2", "--device", "cpu"]
+    assert main([*words, "--csv", str(tmp_path / "bench.csv")]) == 0
+    said = capsys.readouterr().out
+    assert "2 epochs of 9 faces of facs3d, each by its paper's recipe" in said
+    lines = (tmp_path / "bench.csv").read_text().splitlines()
+    made = "made by: python -m fer_utils bench architectures --model mini_xception vgg16_gap --size"
+    assert any(made in line for line in lines)
+    rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
+    nets = ["mini_xception", "vgg16_gap"]
+    assert [(row["precision"], row["model"]) for row in rows] == [
+        (precision, net) for precision in ("float32", "bfloat16") for net in nets
+    ]
+    for row in rows:
+        assert (row["device"], row["size"], row["batch"]) == ("cpu", "32", "9")
+        assert float(row["slowest"]) <= float(row["trained_per_second"]) <= float(row["fastest"])
+        assert float(row["answered_per_second"]) > 0 and float(row["first_seconds"]) > 0
+
+
+def test_every_architecture_is_measured_unless_some_are_named(no_fer2013, monkeypatch, capsys):
+    asked = []
+    case = architectures.Case("cpu", "bfloat16")
+
+    def measure(model, faces, device, args):
+        """Stand in for hours of training."""
+        assert len(faces) == 2048 and set(faces.labels) == set(range(7))
+        asked.append(model)
+        row = train.Measured(train.History([{"seconds": 4.0}, {"seconds": 2.0}]), None, 8, 500, "")
+        return [Result(case, model, [4.0], architectures.Costs(48, 8, [row], 16.0))]
+
+    monkeypatch.setattr(architectures, "measure", measure)
+    assert main(["bench", "architectures", "--device", "cpu"]) == 0
+    assert asked == models.names() and len(asked) == 10
+    said = capsys.readouterr().out.splitlines()
+    line = next(line for line in said if line.startswith("vgg_face"))
+    assert line.split()[1:] == ["48", "8", "4", "4", "4", "16", "4.00", "2.00", "500"]
+
+
+@pytest.mark.parametrize("words", [["--epochs", "1"], ["--faces", "6"], ["--repeats", "0"]])
+def test_what_cannot_be_measured_is_refused(no_fer2013, words, capsys):
+    assert main(["bench", "architectures", *words]) == 2
+    assert words[0] in capsys.readouterr().err

@@ -16,6 +16,7 @@ from fer_lab import experiment as frame
 from fer_lab.experiment import ArmRun, Experiment
 from fer_lab.experiments import (
     architectures,
+    deep_parts,
     first_layers,
     leakage,
     recipe_parts,
@@ -26,7 +27,7 @@ from fer_utils import train
 from fer_utils.errors import FerError
 from tests.test_train import QUICK, small_net, stripes
 
-SCRIPTS = (architectures, first_layers, leakage, recipe_parts, training_parts)
+SCRIPTS = (architectures, deep_parts, first_layers, leakage, recipe_parts, training_parts)
 EXPERIMENTS = [script.EXPERIMENT for script in SCRIPTS]
 of_each = pytest.mark.parametrize("each", EXPERIMENTS, ids=lambda each: each.name)
 

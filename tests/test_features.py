@@ -30,6 +30,7 @@ NETS = {
     "mini_xception": {"input_size": 32},  # convolution, then pooling, behind the base
     "small_resnet": {"input_size": 24},  # features without height and width
     "vgg_face": {"input_size": 32},  # dropout in the head
+    "vgg13": {"input_size": 16},  # dropout in base and head
 }
 
 

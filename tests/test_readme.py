@@ -30,6 +30,7 @@ def test_every_data_set_has_a_command_that_trains_it(name):
     assert line.startswith("python -m fer_utils train") and " --out runs/" in line
 
 
+NUMBERS = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
 TABLES = sorted((ROOT / "figures").glob("*_confusion.csv"))
 
 
@@ -73,6 +74,18 @@ def test_scores_on_privatetest_are_those_of_the_cards(name):
 def test_every_network_is_listed(name):
     assert f"| `{name}` |" in README
     assert (ROOT / "figures" / f"{name}_confusion.csv").exists()
+
+
+def test_accuracies_of_all_architectures_are_those_of_the_table():
+    text = (ROOT / "figures" / "architectures.csv").read_text()
+    rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    line = next(line for line in README.splitlines() if "figures/architectures.csv" in line)
+    _, what, measured, command, _ = line.split("|")
+    shares = [f"{100 * int(row['correct']) / int(row['n']):.1f}" for row in rows]
+    assert sorted(re.findall(r"\d+\.\d(?= |,|%)", measured)) == sorted(shares)
+    nets = {row["arm"].partition(",")[0] for row in rows}
+    assert f"{NUMBERS[len(nets)]} of the {NUMBERS[len(models.names())]} architectures" in what
+    assert command.split("`")[1] in text
 
 
 def bench_lines():

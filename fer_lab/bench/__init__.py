@@ -2,13 +2,14 @@
 
 import argparse
 
-from fer_lab.bench import occlusion, startup, training
+from fer_lab.bench import architectures, occlusion, startup, training
 
 __all__ = ["add_arguments", "run"]
 
 BENCHES = {
     "occlusion": (occlusion, "occlusion maps, beside captum's"),
     "training": (training, "training, beside a plain loop"),
+    "architectures": (architectures, "all networks: training, answering, first epoch, memory"),
     "startup": (startup, "whole programs until they end, beside `import torch`"),
 }
 

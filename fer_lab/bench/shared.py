@@ -30,13 +30,13 @@ class Result:
         case: what was done.
         contender: who did it.
         values: of every round, in the unit of the bench.
-        other: a number beside them, where the bench has one.
+        other: what there is beside them, where the bench has something.
     """
 
     case: Any
     contender: str
     values: list[float]
-    other: float = 0.0
+    other: Any = 0.0
 
     @property
     def median(self) -> float:
@@ -169,11 +169,12 @@ def race(
     return given
 
 
-def machine() -> str:
-    """Name what was measured on: torch, CPU threads, kind of processor, Python."""
+def machine(device: torch.device | None = None) -> str:
+    """Name what was measured on: torch, CPU threads, kind of processor, Python, the GPU."""
+    gpu = f", {torch.cuda.get_device_name(device)}" if device and device.type == "cuda" else ""
     return (
         f"torch {torch.__version__}, {torch.get_num_threads()} threads, {platform.machine()}, "
-        f"Python {platform.python_version()}"
+        f"Python {platform.python_version()}{gpu}"
     )
 
 

@@ -153,7 +153,6 @@ class OurSteps:
 
 def header(args: argparse.Namespace, faces: FaceSet, device: torch.device) -> str:
     """Say what was measured, with what and on what."""
-    where = f", {torch.cuda.get_device_name(device)}" if device.type == "cuda" else ""
     graphs = " in CUDA graphs" if device.type == "cuda" else ""
     compiled = ", compiled" if args.compile else ""
     return (
@@ -161,5 +160,5 @@ def header(args: argparse.Namespace, faces: FaceSet, device: torch.device) -> st
         f"chunks of {args.steps} steps, {args.repeats} of each, interleaved\n"
         f"peer: Dataset, DataLoader with {args.workers} workers, a picture at a time, float32; "
         f"ours: {args.precision}{graphs}{compiled}\n"
-        f"{shared.machine()}{where}\n"
+        f"{shared.machine(device)}\n"
     )

@@ -1,3 +1,10 @@
 """Experiments of the course: arms x seeds, each resumable, with a table and a figure."""
 
-__all__ = ["architectures", "first_layers", "leakage", "recipe_parts", "training_parts"]
+__all__ = [
+    "architectures",
+    "deep_parts",
+    "first_layers",
+    "leakage",
+    "recipe_parts",
+    "training_parts",
+]

@@ -114,7 +114,7 @@ class FaceNet(nn.Module):
         return self.trunk(self.prepare(pictures))
 
     def train(self, mode: bool = True) -> "FaceNet":
-        """Switch to training; what is frozen keeps its batch norm statistics."""
+        """Switch to training; what is frozen stays in evaluation."""
         super().train(mode)
         # without gradients batch norm would still go on averaging what it sees in training mode
         for name in self.frozen:

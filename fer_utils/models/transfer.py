@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def freeze_base(net: FaceNet) -> FaceNet:
     """Take everything but the head (and the spatial transformers of `stl`) out of training.
 
-    Batch norm in what is frozen keeps its running statistics too, as in Keras. Returns `net`.
+    What is frozen works as in evaluation: its batch norms keep their running statistics, as in
+    Keras, and its dropout (vgg13 has some) drops nothing. Returns `net`.
 
     Raises:
         FerError: a network in it has no part called `head`, which would be left to train.
@@ -93,8 +94,7 @@ def features(net: FaceNet, faces: "FaceSet", *, batch: int = 256) -> "Features":
     As in evaluation: nothing is augmented, dropout and batch norm in the base stand still. With
     the base frozen, `train.fit(models.head(net), features, ...)` then gives the head that
     `train.fit(net, faces, ...)` gives without augmentation, up to rounding, and looks at the
-    faces once instead of once an epoch. (A base with dropout of its own, vgg13's, goes on to drop
-    in training; its features here do not.)
+    faces once instead of once an epoch.
 
     Args:
         net: a net from `models.create` or `models.load` with one network; `FaceNet.to` says where

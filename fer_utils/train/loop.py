@@ -150,8 +150,8 @@ def fit(
 
     Args:
         net: a net with `.classes`, from pictures in [0, 1] to logits. Parameters with
-            requires_grad=False are frozen: they keep their values to the bit, and a batch norm
-            in a part that is wholly frozen works as in evaluation and keeps its statistics.
+            requires_grad=False are frozen: they keep their values to the bit, and a part that is
+            wholly frozen works as in evaluation: no dropout, batch norm keeps its statistics.
         train: faces to learn from; or, for a `models.head`, the `models.features` of faces.
         valid: faces that choose the epoch to keep; never used for learning.
         recipe: an entry of `RECIPES`, its name, or one's own.

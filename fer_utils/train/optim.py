@@ -109,22 +109,21 @@ def step_after_epoch(scheduler: LRScheduler | None, valid_accuracy: float) -> No
 
 
 def train_mode(net: nn.Module, dropout: bool = True) -> None:
-    """Put `net` in training mode, batch norms of frozen parts in evaluation mode.
+    """Put `net` in training mode, frozen parts of it in evaluation mode.
 
     A part is frozen when none of its parameters learns. In training mode its batch norms would
-    go on to adapt their running mean and variance, and the part would change all the same.
-    Dropout can be left switched off.
+    go on to adapt their running mean and variance, its dropout would go on to drop, and the part
+    would change all the same. Dropout can be left switched off in the other parts too.
     """
     net.train()
     for part in net.modules():
         if isinstance(part, Dropout):
             part.train(dropout)
-    # Asked of whole parts and not of each norm: a norm without parameters of its own (Keras's
-    # InceptionResNetV2 has them) is frozen with the part it stands in.
+    # Asked of whole parts and not of each layer: a dropout, or a norm without parameters of its own
+    # (Keras's InceptionResNetV2 has them), is frozen with the part it stands in.
     for part in net.modules():
         if is_frozen(part):
-            for norm in batch_norms(part):
-                norm.eval()
+            part.eval()
 
 
 def is_frozen(part: nn.Module) -> bool:
