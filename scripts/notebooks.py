@@ -19,6 +19,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -114,8 +115,15 @@ def out_of_date(source: NotebookNode, path: Path) -> bool:
     return unrun or bool(differences(source, built))
 
 
-def execute(notebook: NotebookNode, name: str, dataset: str | None = None) -> list[float]:
+def execute(
+    notebook: NotebookNode,
+    name: str,
+    dataset: str | None = None,
+    on_cell: Callable[[int], None] | None = None,
+) -> list[float]:
     """Run all cells in a fresh kernel (in place); return the seconds each cell took.
+
+    `on_cell` is told the position of each code cell as it starts.
 
     Raises:
         NotebookFailed: a cell raised without being tagged `raises-exception`, or the kernel died.
@@ -125,6 +133,8 @@ def execute(notebook: NotebookNode, name: str, dataset: str | None = None) -> li
 
     def start(cell: NotebookNode, cell_index: int) -> None:
         started[cell_index] = time.perf_counter()
+        if on_cell:
+            on_cell(cell_index)
 
     def stop(cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
         seconds[cell_index] = time.perf_counter() - started[cell_index]

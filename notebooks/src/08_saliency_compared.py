@@ -23,8 +23,9 @@ from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, tr
 DATASET = setup(dataset="facs3d", seed=0)
 
 # %% [markdown]
-# Faces that the net was not trained on, and the net. On facs3d we know of each test face where its
-# expression is; on photographs nobody does, and the cells that need it say so.
+# Faces that the net was not trained on (test faces of facs3d, validation faces of FER2013 and
+# FERPlus), and the net. On facs3d we know of each test face where its expression is; on photographs
+# nobody does, and the cells that need it say so.
 
 # %%
 import matplotlib.pyplot as plt
@@ -34,7 +35,7 @@ import torch
 from fer_utils.saliency import scores
 
 everything = data.load(DATASET, progress=False)
-faces = everything.where(split="test" if "test" in everything.split else "valid")
+faces = everything.where(split="test" if DATASET == "facs3d" else "valid")
 net = models.pretrained(f"mini_xception_{DATASET}")
 result = evaluate.evaluate(net, faces)
 known = faces.truth is not None
@@ -452,7 +453,7 @@ hasty = train.Recipe("this notebook", learning_rate=3e-3, epochs=2, schedule="on
 history = train.fit(cheat, learn, check, hasty, device="cpu", progress=False)
 
 # %% [markdown]
-# What does it use? Ask it about all test faces, without and with the logo: how many of the happy,
+# What does it use? Ask it about all of `faces`, without and with the logo: how many of the happy,
 # and of the other faces, does it call happy?
 
 # %% tags=["tolerance:0.25"] reason="shares after a short training differ a little between processors"

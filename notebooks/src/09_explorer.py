@@ -23,15 +23,16 @@ from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, tr
 DATASET = setup(dataset="facs3d", seed=0)
 
 # %% [markdown]
-# Faces that the net was not trained on, the net, and its answers. We keep the hundred on which it
-# hesitates most: there a small square can tip the balance.
+# Faces that the net was not trained on (test faces of facs3d, validation faces of FER2013 and
+# FERPlus), the net, and its answers. We keep the hundred on which it hesitates most: there a small
+# square can tip the balance.
 
 # %%
 import numpy as np
 import torch
 
-faces = data.load(DATASET, progress=False)
-faces = faces.where(split="test" if "test" in faces.split else "valid").take(slice(0, 1000))
+split = "test" if DATASET == "facs3d" else "valid"
+faces = data.load(DATASET, split=split, progress=False).take(slice(0, 1000))
 net = models.pretrained(f"mini_xception_{DATASET}")
 sure = evaluate.evaluate(net, faces).probabilities.max(axis=1)
 doubtful = faces.take(np.argsort(sure, kind="stable")[:100])
