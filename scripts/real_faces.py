@@ -64,7 +64,8 @@ def _text(cell: NotebookNode) -> str:
         texts = nbcompare.texts(output)
         if "alt text" in texts:
             texts.pop("text/plain", None)  # says the same
-        lines.append(f"{nbcompare.kind(output)}: {', '.join(texts)}")
+        kind, names = nbcompare.kind(output), ", ".join(texts)
+        lines.append(kind if names == kind else f"{kind}: {names}")
         for text in texts.values():
             lines += [f"    {line}".rstrip() for line in text.splitlines()]
     return "\n".join(lines)

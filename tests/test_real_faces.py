@@ -35,7 +35,7 @@ def differences(*cells):
 def test_a_reference_is_text_that_a_person_can_read():
     text = real_faces.as_reference(real_faces.written(notebook(*CELLS)))
     assert text.startswith(
-        ">>> print(loss)\nstdout: stdout\n    loss 0.123456\n\n    2315 of 3589\n"
+        ">>> print(loss)\nstdout\n    loss 0.123456\n\n    2315 of 3589\n"
     )
     assert "    a face, its mouth red\n" in text
     assert "aaaa" not in text  # the picture
@@ -115,7 +115,7 @@ def test_a_run_is_compared_and_written_only_when_asked(source, capsys):
     assert "there is no real/01_ferplus.txt" in capsys.readouterr().out
     assert real_faces.main([*one, "--update"]) == 0
     stored = (source.parent / "real" / "01_ferplus.txt").read_text()
-    assert stored == ">>> print(DATASET, 1.5)\nstdout: stdout\n    ferplus 1.5\n\n"
+    assert stored == ">>> print(DATASET, 1.5)\nstdout\n    ferplus 1.5\n\n"
     source.write_text(SOURCE + "print(2, file=sys.stderr)\n")
     assert real_faces.main([*one, "--update"]) == 1
     assert "wrote on stderr: 2" in capsys.readouterr().out

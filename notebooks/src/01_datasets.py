@@ -18,7 +18,8 @@
 # ## Set-up
 #
 # The same cell opens every notebook. Change `dataset` to `"fer2013"` to run this one on real
-# faces, once you have that data set (`python -m fer_utils data fer2013` says how to get it).
+# faces, once you have that data set (`python -m fer_utils data fer2013` says how to get it), or to
+# `"ferplus"` for the same faces under ten people's votes: with contempt, so read eight for seven.
 
 # %%
 from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets
@@ -241,9 +242,10 @@ plots.show(plots.confusion(taggers))
 # On the real thing there is more of it. FERPlus's ten people looked at FER2013's training and
 # validation faces; of the 32,138 with a vote for an expression, their first word is FER2013's label
 # for 64 % (and of the 35,711 with the test faces as well). That is no more and no less than people
-# score who are tested on FER2013: 65 %, give or take 5. A network that scores 70 % there has found something in the pictures that goes with the
-# labels and that ten people looking at the face do not go by. It may be a habit of the search
-# engine, or a picture that it has seen before; it need not be a better eye for faces.
+# score who are tested on FER2013: 65 %, give or take 5. A network that scores 70 % there has found
+# something in the pictures that goes with the labels and that ten people looking at the face do not
+# go by. It may be a habit of the search engine, or a picture that it has seen before; it need not
+# be a better eye for faces.
 #
 # ## One word from ten votes: the rule
 #

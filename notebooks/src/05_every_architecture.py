@@ -15,7 +15,8 @@
 # %% [markdown]
 # ## Set-up
 #
-# The same cell opens every notebook. Change `dataset` to `"fer2013"` to run on real faces.
+# The same cell opens every notebook. Change `dataset` to `"fer2013"` to run on real faces, or to
+# `"ferplus"` for the same faces under ten people's votes: with contempt, so read eight for seven.
 
 # %%
 from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets
@@ -271,7 +272,7 @@ print("above the class frequencies after six epochs:", row.accuracy.low > flat.h
 # it would ask for new features every time.
 #
 # Without downloads we transfer from photographs to drawn faces: a network that learned FERPlus gets a
-# new head for our classes. (On `fer2013` itself nothing would be transferred: those are the faces it
+# new head for our classes. (On `fer2013` and `ferplus` nothing is transferred: those are the faces it
 # learned from.) Two bases, with the plainest recipe:
 
 # %%

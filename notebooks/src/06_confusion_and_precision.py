@@ -16,7 +16,8 @@
 # %% [markdown]
 # ## Set-up
 #
-# The same cell opens every notebook. Change `dataset` to `"fer2013"` to run on real faces.
+# The same cell opens every notebook. Change `dataset` to `"fer2013"` to run on real faces, or to
+# `"ferplus"` for the same faces under ten people's votes: with contempt, so read eight for seven.
 
 # %%
 from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets
@@ -386,13 +387,16 @@ explorer
 #
 # **Predict.** Who will agree more with the labels, the majority of the taggers or the net?
 #
-# **Run.** Where the data set has no votes, facs3d steps in.
+# **Run.** Where the data set has no votes, facs3d steps in; where its labels were made of them
+# (`ferplus`), FER2013's own labels, and the net that learned those.
 
 # %%
 voted, machine = faces, result
-if voted.votes is None:
-    voted = data.load("facs3d", split="test")
-    machine = evaluate.evaluate(models.pretrained("mini_xception_facs3d"), voted)
+if DATASET == "ferplus" or voted.votes is None:
+    name, part = ("fer2013", split) if DATASET == "ferplus" else ("facs3d", "test")
+    voted = data.load(name, split=part, progress=False)
+    machine = evaluate.evaluate(models.pretrained(f"mini_xception_{name}"), voted)
+    classes = voted.classes
 shares = voted.vote_distribution()[:, : len(classes)]  # FER8's order: contempt comes last
 usable = np.flatnonzero(shares.sum(axis=1))
 print(f"{len(usable)} of {len(voted)} faces have a vote for one of the {len(classes)} classes")
