@@ -127,6 +127,7 @@ def execute(
 
     Raises:
         NotebookFailed: a cell raised without being tagged `raises-exception`, or the kernel died.
+        KeyboardInterrupt: Ctrl-C; the kernel has been stopped.
     """
     started: dict[int, float] = {}
     seconds = [0.0] * len(notebook.cells)
@@ -152,7 +153,11 @@ def execute(
     )
     try:
         client.execute(env=kernel_environment(dataset))
-    except (CellExecutionError, DeadKernelError) as error:
+    except Exception as error:
+        if hasattr(client, "_async_cleanup_kernel_future"):  # made by nbclient at Ctrl-C
+            raise KeyboardInterrupt from None
+        if not isinstance(error, CellExecutionError | DeadKernelError):
+            raise
         index = max(started, default=0)
         reason = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
         raise NotebookFailed(f"{name}, cell {index}: {reason}") from error
