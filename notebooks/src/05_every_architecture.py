@@ -370,7 +370,9 @@ plots.show(plots.history(nothing))
 # on eyes that photographs have trained names most drawn faces at once. That is what transfer is for:
 # few faces, little time. With all 5,310 faces and 100 epochs the start from nothing catches up: the
 # kit's `mini_xception_facs3d` was trained like that. And mind the comparison: the frozen net was
-# trained on 25,060 photographs before, which "four epochs" does not count.
+# trained on 25,060 photographs before, which "four epochs" does not count. (On `fer2013`
+# and `ferplus` these are the photographs themselves: there it is at home already, and fine-tuning on
+# 300 of them may cost it something.)
 #
 # The published bases are used in the same way, if you may fetch them: `vgg16_gap` with ImageNet's
 # weights, `vgg_face` with those of its authors (`models.create(..., base_weights=...)`). On the
