@@ -243,8 +243,8 @@ for name, content in {"notes.png": b"Buy milk.", "wall.png": wall.getvalue()}.it
 #         break
 # ```
 #
-# On a face with 39 % against 34 % it is a very small one. Repeat it with a face of which the net
-# is sure: `faces.take([sure.argmax()]).images[0]`.
+# On a face on which the net hesitates so much it is a very small one. Repeat it with a face of
+# which the net is sure: `faces.take([sure.argmax()]).images[0]`.
 #
 # </details>
 #
