@@ -563,8 +563,9 @@ else:
 # Which rule? By the shares alone we cannot tell. The sum helps: the strict rules keep far fewer
 # than 3,573 of 3,589 faces; only the last one keeps nearly all. FERPlus's folder of test pictures
 # holds 3,573, and there the most frequent of the first seven answers gives the row sums exactly. (On
-# all 3,589 PrivateTest faces of FER2013's csv file, 16 more, no rule does.) So the 70.02 % stand in a table of FER2013 results, and were measured by other labels. In the lab
-# above, the same change of labels moved the accuracy of a network that stayed the same.
+# all 3,589 PrivateTest faces of FER2013's csv file, 16 more, no rule does.) So the 70.02 % stand in a
+# table of FER2013 results, and were measured by other labels. In the lab above, the same change of
+# labels moved the accuracy of a network that stayed the same.
 #
 # ## The same network under both kinds of labels
 #
