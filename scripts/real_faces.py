@@ -61,7 +61,7 @@ def _text(cell: NotebookNode) -> str:
     for output in cell.outputs:
         if output.get("name") == "stderr" and "stderr" in tags:
             continue
-        texts = nbcompare.texts(output)
+        texts = dict(sorted(nbcompare.texts(output).items()))  # kernels send them in any order
         if "alt text" in texts:
             texts.pop("text/plain", None)  # says the same
         kind, names = nbcompare.kind(output), ", ".join(texts)

@@ -23,6 +23,7 @@ CELLS = [
     cell("plots.show(figure)", picture("a face, its mouth red")),
     cell("x", result("0.50"), tags=["tolerance:5e-2"]),
     cell("time()", stream("3 s\n"), tags=["nbval-ignore-output"]),
+    cell("table", result("a table", **{"text/markdown": "|a|"})),
 ]
 
 
@@ -34,9 +35,7 @@ def differences(*cells):
 
 def test_a_reference_is_text_that_a_person_can_read():
     text = real_faces.as_reference(real_faces.written(notebook(*CELLS)))
-    assert text.startswith(
-        ">>> print(loss)\nstdout\n    loss 0.123456\n\n    2315 of 3589\n"
-    )
+    assert text.startswith(">>> print(loss)\nstdout\n    loss 0.123456\n\n    2315 of 3589\n")
     assert "    a face, its mouth red\n" in text
     assert "aaaa" not in text  # the picture
     assert ">>> time()\n(not compared: a reason that is long enough)\n" in text
@@ -49,6 +48,12 @@ def changed(position, *outputs):
     return cells
 
 
+def other_order(output):
+    output = from_dict(output)
+    output.data = from_dict(dict(reversed(output.data.items())))
+    return output
+
+
 @pytest.mark.parametrize(
     "cells",
     [
@@ -57,6 +62,7 @@ def changed(position, *outputs):
         changed(2, picture("a face, its mouth red", "bbbb")),
         changed(3, result("0.51")),
         changed(4, stream("4 s\n"), stream("more\n")),
+        changed(5, other_order(CELLS[5].outputs[0])),
     ],
 )
 def test_the_same_agrees(cells):
