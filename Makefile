@@ -12,7 +12,7 @@ LAB_FLAGS := --ServerApp.root_dir="$(CURDIR)" --ServerApp.log_level=WARN \
   $(if $(filter 0,$(shell id -u)),--allow-root) \
   $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),,--no-browser)
 
-.PHONY: help lab tour develop test notebooks figures clean
+.PHONY: help lab tour develop test test-real notebooks figures clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo "make tour       install if needed, run notebook 00 without a screen: a web page in tour/"
 	@echo "make develop    install all that tests need, and run nothing"
 	@echo "make test       install if needed, check style and types, run unit tests and every notebook, compared"
+	@echo "make test-real  every notebook on FER2013 and FERPlus, where you have them (NB=05 for one, UPDATE=1 to store)"
 	@echo "make notebooks  rebuild the notebooks whose source changed (ARGS=--force for all, ARGS=03 for one)"
 	@echo "make figures    redraw figures/"
 	@echo "make clean      remove $(VENV) and everything built"
@@ -36,6 +37,9 @@ test: $(VENV)/test.stamp
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env tests notebooks $(ARGS)
+
+test-real: $(VENV)/test.stamp
+	$(PY) -m scripts.real_faces $(if $(UPDATE),--update) $(ARGS) $(NB)
 
 notebooks: $(VENV)/test.stamp
 	$(PY) scripts/notebooks.py $(ARGS)

@@ -19,6 +19,7 @@ import os
 import re
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -114,17 +115,27 @@ def out_of_date(source: NotebookNode, path: Path) -> bool:
     return unrun or bool(differences(source, built))
 
 
-def execute(notebook: NotebookNode, name: str, dataset: str | None = None) -> list[float]:
+def execute(
+    notebook: NotebookNode,
+    name: str,
+    dataset: str | None = None,
+    on_cell: Callable[[int], None] | None = None,
+) -> list[float]:
     """Run all cells in a fresh kernel (in place); return the seconds each cell took.
+
+    `on_cell` is told the position of each code cell as it starts.
 
     Raises:
         NotebookFailed: a cell raised without being tagged `raises-exception`, or the kernel died.
+        KeyboardInterrupt: Ctrl-C; the kernel has been stopped.
     """
     started: dict[int, float] = {}
     seconds = [0.0] * len(notebook.cells)
 
     def start(cell: NotebookNode, cell_index: int) -> None:
         started[cell_index] = time.perf_counter()
+        if on_cell:
+            on_cell(cell_index)
 
     def stop(cell: NotebookNode, cell_index: int, execute_reply: dict) -> None:
         seconds[cell_index] = time.perf_counter() - started[cell_index]
@@ -142,7 +153,11 @@ def execute(notebook: NotebookNode, name: str, dataset: str | None = None) -> li
     )
     try:
         client.execute(env=kernel_environment(dataset))
-    except (CellExecutionError, DeadKernelError) as error:
+    except Exception as error:
+        if hasattr(client, "_async_cleanup_kernel_future"):  # made by nbclient at Ctrl-C
+            raise KeyboardInterrupt from None
+        if not isinstance(error, CellExecutionError | DeadKernelError):
+            raise
         index = max(started, default=0)
         reason = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
         raise NotebookFailed(f"{name}, cell {index}: {reason}") from error

@@ -92,11 +92,11 @@ def output_difference(
     if stderr:
         expected = [out for out in expected if out.get("name") != "stderr"]
         got = [out for out in got if out.get("name") != "stderr"]
-    kinds, other_kinds = [_kind(out) for out in expected], [_kind(out) for out in got]
+    kinds, other_kinds = [kind(out) for out in expected], [kind(out) for out in got]
     if kinds != other_kinds:
         return f"the outputs are of another kind:\n  stored: {kinds}\n  re-run: {other_kinds}"
     for number, (ours, theirs) in enumerate(zip(expected, got, strict=True), start=1):
-        our_texts, their_texts = _texts(ours), _texts(theirs)
+        our_texts, their_texts = texts(ours), texts(theirs)
         if our_texts.keys() != their_texts.keys():
             return f"output {number} has {sorted(their_texts)} in place of {sorted(our_texts)}"
         for key, text in our_texts.items():
@@ -106,26 +106,27 @@ def output_difference(
     return None
 
 
-def _kind(output: NotebookNode) -> str:
+def kind(output: NotebookNode) -> str:
+    """Which stream an output is, or which formats it comes in."""
     if output.output_type == "stream":
         return output.name
     return " ".join([output.output_type, *sorted(output.get("data", {}))])
 
 
-def _texts(output: NotebookNode) -> dict[str, str]:
+def texts(output: NotebookNode) -> dict[str, str]:
     """What of an output is compared as text, by name."""
     if output.output_type == "stream":
         return {output.name: output.text}
     if output.output_type == "error":
         return {"exception": f"{output.ename}: {output.evalue}"}
     left_out = {*NOT_TEXT, "text/plain"} if WIDGET in output.data else NOT_TEXT
-    texts = {
+    found = {
         mime: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
         for mime, value in output.data.items()
         if mime not in left_out
     }
     alt = output.get("metadata", {}).get("image/png", {}).get("alt")
-    return texts if alt is None else {**texts, "alt text": alt}
+    return found if alt is None else {**found, "alt text": alt}
 
 
 def cell_problems(cell: NotebookNode) -> list[str]:

@@ -1,5 +1,6 @@
 """Pickers that train, and what a training cost: one row of a table."""
 
+import numpy as np
 import pytest
 
 from fer_utils import data, models, train, widgets
@@ -82,6 +83,17 @@ def test_a_data_set_without_a_split_is_split_by_subject(monkeypatch):
     learn, valid = module.parts("facs3d", 100)
     assert len(learn) == 100 and len(valid) == 40
     assert not set(learn.subjects) & set(valid.subjects)
+
+
+def test_a_rare_class_is_among_the_training_faces():
+    """FERPlus has one contempt in 211 faces, and a net is never built for a class it cannot see."""
+    faces = data.load("facs3d", split="train")
+    rare = np.flatnonzero(faces.labels == faces.class_index("disgust"))
+    few = faces.take(np.setdiff1d(np.arange(len(faces)), rare[1:]))
+    assert "disgust" not in [few.classes[label] for label in module.spread(few, 60).labels]
+    learn = module.spread_over_classes(few, 60)
+    assert len(learn) == 61 and learn.counts()["disgust"] == 1
+    assert len(module.spread_over_classes(faces, 200)) == 200
 
 
 def test_a_row_says_what_the_history_says():

@@ -87,12 +87,27 @@ def parts(dataset: str, count: int) -> tuple[FaceSet, FaceSet]:
     """
     faces, _ = divide(data.load(dataset, progress=False))
     learn, valid = (faces.where(split=split) for split in ("train", "valid"))
-    return spread(learn, count), spread(valid, MOST_VALID)
+    return spread_over_classes(learn, count), spread(valid, MOST_VALID)
 
 
 def spread(faces: FaceSet, count: int) -> FaceSet:
     """Return `count` faces, evenly spaced, or all where there are no more."""
-    return faces.take(np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int))
+    return faces.take(_spaced(len(faces), count))
+
+
+def spread_over_classes(faces: FaceSet, count: int) -> FaceSet:
+    """Return `count` faces, evenly spaced, and the first of each class that would have none.
+
+    In FERPlus one face in 211 shows contempt, and a net has to see whatever it is to name.
+    """
+    chosen = _spaced(len(faces), count)
+    missing = np.setdiff1d(faces.labels, faces.labels[chosen])
+    first = [int(np.argmax(faces.labels == label)) for label in missing]
+    return faces.take(np.sort(np.append(chosen, np.array(first, int))))
+
+
+def _spaced(length: int, count: int) -> np.ndarray:
+    return np.linspace(0, length - 1, min(count, length)).round().astype(int)
 
 
 class Trainer(ui.VBox):

@@ -16,7 +16,8 @@
 #
 # Run the cells one after the other with Shift + Enter. This first one opens every notebook of the
 # course: it loads the kit and chooses the faces. `"facs3d"` are faces that the kit draws itself, so
-# there is nothing to download and nobody's picture is shown.
+# there is nothing to download and nobody's picture is shown. (`"fer2013"` and `"ferplus"` are
+# photographs, for those who have them; `"ferplus"` has an eighth expression, contempt.)
 
 # %%
 from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets

@@ -15,7 +15,8 @@
 # %% [markdown]
 # ## Set-up
 #
-# The same cell opens every notebook. Change `dataset` to `"fer2013"` to run on real faces.
+# The same cell opens every notebook. Change `dataset` to `"fer2013"` to run on real faces, or to
+# `"ferplus"` for the same faces under ten people's votes: with contempt, so read eight for seven.
 
 # %%
 from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets
@@ -306,7 +307,7 @@ print("above the class frequencies after six epochs:", row.accuracy.low > flat.h
 # it would ask for new features every time.
 #
 # Without downloads we transfer from photographs to drawn faces: a network that learned FERPlus gets a
-# new head for our classes. (On `fer2013` itself nothing would be transferred: those are the faces it
+# new head for our classes. (On `fer2013` and `ferplus` nothing is transferred: those are the faces it
 # learned from.) Two bases, with the plainest recipe:
 
 # %%
@@ -404,7 +405,9 @@ plots.show(plots.history(nothing))
 # on eyes that photographs have trained names most drawn faces at once. That is what transfer is for:
 # few faces, little time. With all 5,310 faces and 100 epochs the start from nothing catches up: the
 # kit's `mini_xception_facs3d` was trained like that. And mind the comparison: the frozen net was
-# trained on 25,060 photographs before, which "four epochs" does not count.
+# trained on 25,060 photographs before, which "four epochs" does not count. (On `fer2013`
+# and `ferplus` these are the photographs themselves: there it is at home already, and fine-tuning on
+# 300 of them may cost it something.)
 #
 # The published bases are used in the same way, if you may fetch them: `vgg16_gap` with ImageNet's
 # weights, `vgg_face` with those of its authors (`models.create(..., base_weights=...)`). On the

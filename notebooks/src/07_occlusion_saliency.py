@@ -17,7 +17,8 @@
 # %% [markdown]
 # ## Set-up
 #
-# The same cell opens every notebook. Change `dataset` to `"fer2013"` to run on real faces.
+# The same cell opens every notebook. Change `dataset` to `"fer2013"` to run on real faces, or to
+# `"ferplus"` for the same faces under ten people's votes: with contempt, so read eight for seven.
 
 # %%
 from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets
@@ -25,16 +26,16 @@ from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, tr
 DATASET = setup(dataset="facs3d", seed=0)
 
 # %% [markdown]
-# Faces that the net was not trained on, and the net. Where there are no test faces the validation
-# faces stand in.
+# Faces that the net was not trained on, and the net: the test faces of facs3d, the validation faces
+# (PublicTest) of FER2013 and FERPlus, whose test faces wait for a last look (notebook 06).
 
 # %%
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-faces = data.load(DATASET, progress=False)
-faces = faces.where(split="test" if "test" in faces.split else "valid")
+split = "test" if DATASET == "facs3d" else "valid"
+faces = data.load(DATASET, split=split, progress=False)
 net = models.pretrained(f"mini_xception_{DATASET}")
 result = evaluate.evaluate(net, faces)
 print(result.accuracy)

@@ -15,7 +15,8 @@
 # %% [markdown]
 # ## Set-up
 #
-# The same cell opens every notebook. Change `dataset` to `"fer2013"` to run on real faces.
+# The same cell opens every notebook. Change `dataset` to `"fer2013"` to run on real faces, or to
+# `"ferplus"` for the same faces under ten people's votes: with contempt, so read eight for seven.
 
 # %%
 from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets
@@ -23,15 +24,16 @@ from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, tr
 DATASET = setup(dataset="facs3d", seed=0)
 
 # %% [markdown]
-# Faces that the net was not trained on, the net, and its answers. We keep the hundred on which it
-# hesitates most: there a small square can tip the balance.
+# Faces that the net was not trained on (test faces of facs3d, validation faces of FER2013 and
+# FERPlus), the net, and its answers. We keep the hundred on which it hesitates most: there a small
+# square can tip the balance.
 
 # %%
 import numpy as np
 import torch
 
-faces = data.load(DATASET, progress=False)
-faces = faces.where(split="test" if "test" in faces.split else "valid").take(slice(0, 1000))
+split = "test" if DATASET == "facs3d" else "valid"
+faces = data.load(DATASET, split=split, progress=False).take(slice(0, 1000))
 net = models.pretrained(f"mini_xception_{DATASET}")
 sure = evaluate.evaluate(net, faces).probabilities.max(axis=1)
 doubtful = faces.take(np.argsort(sure, kind="stable")[:100])
@@ -241,8 +243,8 @@ for name, content in {"notes.png": b"Buy milk.", "wall.png": wall.getvalue()}.it
 #         break
 # ```
 #
-# On a face with 39 % against 34 % it is a very small one. Repeat it with a face of which the net
-# is sure: `faces.take([sure.argmax()]).images[0]`.
+# On a face on which the net hesitates so much it is a very small one. Repeat it with a face of
+# which the net is sure: `faces.take([sure.argmax()]).images[0]`.
 #
 # </details>
 #
