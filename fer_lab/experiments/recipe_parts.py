@@ -131,7 +131,9 @@ def figure_of(rows: list[dict]) -> Figure:
     return accuracy_dots(rows, notes=notes, notes_label=label, xlabel="accuracy on PublicTest, %")
 
 
-EXPERIMENT = Experiment("recipe_parts", ARMS, SEEDS, settings, run, table_of, figure_of)
+EXPERIMENT = Experiment(
+    "recipe_parts", ARMS, SEEDS, settings, run, table_of, figure_of, data="fer2013"
+)
 
 if __name__ == "__main__":
     raise SystemExit(EXPERIMENT.main(__doc__.splitlines()[0]))
