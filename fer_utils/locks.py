@@ -81,6 +81,8 @@ def hold(lock: Path, *, wait: bool = False, sent: str = "") -> Iterator[bool]:
     _held.locks.add(lock)
     try:
         if file.is_locked:
+            if lock.name == LOCK:  # nobody else writes in this folder now
+                _clear_away(lock.parent)
             with suppress(OSError, FerError):  # a full disk: the lock holds without its owner
                 write(_about(lock), json.dumps(_me(sent)) + "\n")
         yield waited
@@ -90,6 +92,13 @@ def hold(lock: Path, *, wait: bool = False, sent: str = "") -> Iterator[bool]:
             with suppress(OSError):
                 _about(lock).unlink(missing_ok=True)
             file.release()
+
+
+def _clear_away(folder: Path) -> None:
+    """Remove what `files.write` had not finished when a program was killed."""
+    for part in folder.glob(".*.part"):
+        with suppress(OSError):
+            part.unlink()
 
 
 def _me(sent: str) -> dict[str, Any]:
