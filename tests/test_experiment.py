@@ -24,6 +24,7 @@ from fer_lab.experiments import (
 from fer_lab.run import RunLock, TakenOverError, differences, do
 from fer_utils import train
 from fer_utils.errors import FerError
+from fer_utils.files import read_json
 from fer_utils.locks import LOCK
 from tests.test_locks import another_program
 from tests.test_train import QUICK, small_net, stripes
@@ -161,7 +162,7 @@ def test_threads_are_set(small, monkeypatch):
 
 def test_finished_run_says_its_settings_first(small, root):
     small.run_missing(OPTIONS)
-    row = json.loads((root / "runs" / "small" / "one_small_0.json").read_text())
+    row = read_json(root / "runs" / "small" / "one_small_0.json")
     assert list(row.items()) == [
         ("settings", json.dumps(settings(ARMS[0]))),
         ("arm", "one, small"),

@@ -21,7 +21,7 @@ RUNS, SECONDS = (
     int(os.environ.get(f"FUZZ_{name}", n)) for name, n in (("RUNS", 40), ("SECONDS", 10))
 )
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
-KEY, EPOCHS = "alessi2019:text:happy", 12
+KEY, EPOCHS = "alessi2019:text:happy", 8
 
 
 def kill_one_now_and_then(cluster, over, killed):
@@ -39,7 +39,7 @@ def test_workers_that_die_lose_nothing_and_double_nothing(tmp_path, monkeypatch,
     from distributed import LocalCluster
 
     monkeypatch.setenv("FER_UTILS_CACHE", str(tmp_path / "cache"))
-    root = small_fer2013.write(tmp_path / "data" / "fer2013", (320, 160, 160))
+    root = small_fer2013.write(tmp_path / "data" / "fer2013", (96, 48, 48))
     data.load("fer2013", root, progress=False)
     out, figures, over, killed = tmp_path / "out", tmp_path / "figures", Event(), []
     with LocalCluster(n_workers=4, threads_per_worker=1, dashboard_address=None) as cluster:
