@@ -168,7 +168,7 @@ def test_other_faces_of_the_same_name_and_number_are_refused(job, root, monkeypa
     (other / "fer2013.csv").write_text("\n".join(rows) + "\n")
     shutil.copy(root / "fer2013" / "fer2013new.csv", other)
     elsewhere = replace(job, data=other.parent)
-    with pytest.raises(FerError, match=r"\(other pixels and labels of the train faces\)"):
+    with pytest.raises(FerError, match=r"\(other labels and pixels of the train faces\)"):
         runs.do(elsewhere, progress=False)
 
 
@@ -186,8 +186,15 @@ def test_runs_of_other_faces_are_not_published_or_counted_together(tmp_path):
     assert len(compare(BASE, [first, second]).records) == 2
 
 
-@pytest.mark.parametrize("name", ["config.json", "sitting.json", "run.json"])
-@pytest.mark.parametrize("content", [b"", b'{"number": 1, "checksum": "0"}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.json", b""),
+        ("sitting.json", b'{"number": 1, "checksum": "0"}'),
+        ("run.json", b"\xff\xfe"),
+    ],
+    ids=str,
+)
 def test_a_damaged_file_of_a_run_is_told_and_made_again(job, name, content, capsys):
     first = runs.do(job, progress=False)
     (job.folder / name).write_bytes(content)
@@ -217,6 +224,7 @@ def test_the_second_program_at_a_run_says_who_holds_it_and_ends_with_2(fer_utils
 
 def test_a_run_begun_before_a_setting_was_invented_goes_on(tmp_path):
     first = Job(ALESSI, 0, tmp_path)
+    first.folder.mkdir(parents=True)
     runs.claim_folder(first)
     config = first.config()
     del config["hyper_parameters"]["distil"], config["hyper_parameters"]["augmentation"]["noise"]

@@ -329,7 +329,7 @@ def other_faces(there: Mapping[str, Mapping], now: Mapping[str, Mapping]) -> lis
     """
     found = []
     for split, digests in there.items():
-        known = {**digests, **now.get(split, {})}
+        known = sorted({**digests, **now.get(split, {})})
         others = [name for name in known if digests.get(name) != now.get(split, {}).get(name)]
         if others:
             found.append(f"other {' and '.join(others)} of the {split} faces")
