@@ -135,9 +135,12 @@ def kill_again_and_again(name, folder, moments, seed):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("work", choices=WORKS)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--works", choices=WORKS, nargs="+", default=list(WORKS))
     parser.add_argument("--moments", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     words = parser.parse_args()
-    print(kill_again_and_again(words.work, words.folder, words.moments, words.seed))
+    for each in words.works:
+        print(
+            kill_again_and_again(each, words.folder / each, words.moments, words.seed), flush=True
+        )

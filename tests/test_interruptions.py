@@ -23,8 +23,9 @@ from tests.test_train import QUICK, run, small_net, stripes, weights
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def killed(work, folder, moments, seed):
-    words = [sys.executable, "-m", "tests.interruptions", work, str(folder)]
+def kill_all(folder, moments, seed):
+    """Kill each work at so many moments: all of them in one process, which is slow to start."""
+    words = [sys.executable, "-m", "tests.interruptions", str(folder)]
     words += ["--moments", str(moments), "--seed", str(seed)]
     threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(
@@ -32,24 +33,25 @@ def killed(work, folder, moments, seed):
     )
     assert done.returncode == 0, done.stderr
     print(done.stdout)
-    assert int(re.search(r"killed (\d+) times", done.stdout)[1]) >= moments
+    killed = dict(re.findall(r"(\w+): killed (\d+) times", done.stdout))
+    assert killed == dict.fromkeys(WORKS, str(moments))
 
 
 can_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 
 
 @can_fork
-@pytest.mark.parametrize("work", WORKS)
-def test_killed_work_goes_on_to_the_same_numbers(work, tmp_path):
-    killed(work, tmp_path, 3, seed=1)
+def test_killed_work_goes_on_to_the_same_numbers(tmp_path):
+    kill_all(tmp_path, 3, seed=1)
 
 
 @can_fork
 @pytest.mark.fuzz
-@pytest.mark.parametrize("work", WORKS)
-def test_work_killed_at_many_moments_goes_on_to_the_same_numbers(work, tmp_path):
-    seed = int(os.environ.get("FUZZ_SEED", "0"))
-    killed(work, tmp_path, int(os.environ.get("FUZZ_MOMENTS", "50")), seed)
+def test_work_killed_at_many_moments_goes_on_to_the_same_numbers(tmp_path):
+    kill_all(
+        tmp_path,
+        *(int(os.environ.get(f"FUZZ_{name}", n)) for name, n in (("MOMENTS", 50), ("SEED", 0))),
+    )
 
 
 class FullDisk:
