@@ -12,7 +12,14 @@ LAB_FLAGS := --ServerApp.root_dir="$(CURDIR)" --ServerApp.log_level=WARN \
   $(if $(filter 0,$(shell id -u)),--allow-root) \
   $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),,--no-browser)
 
-.PHONY: help lab tour develop test test-real notebooks figures clean
+# How long `make fuzz` goes on: moments at which each long work is killed, from which seed; runs on
+# a cluster, and seconds between two deaths of its workers.
+export FUZZ_MOMENTS ?= 50
+export FUZZ_SEED ?= 0
+export FUZZ_RUNS ?= 40
+export FUZZ_SECONDS ?= 10
+
+.PHONY: help lab tour develop test test-real fuzz notebooks figures clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +28,7 @@ help:
 	@echo "make develop    install all that tests need, and run nothing"
 	@echo "make test       install if needed, check style and types, run unit tests and every notebook, compared"
 	@echo "make test-real  every notebook on FER2013 and FERPlus, where you have them (NB=05 for one, UPDATE=1 to store)"
+	@echo "make fuzz       minutes more: work killed at many moments, a cluster whose workers die, memory"
 	@echo "make notebooks  rebuild the notebooks whose source changed (ARGS=--force for all, ARGS=03 for one)"
 	@echo "make figures    redraw figures/"
 	@echo "make clean      remove $(VENV) and everything built"
@@ -40,6 +48,9 @@ test: $(VENV)/test.stamp
 
 test-real: $(VENV)/test.stamp
 	$(PY) -m scripts.real_faces $(if $(UPDATE),--update) $(ARGS) $(NB)
+
+fuzz: $(VENV)/test.stamp
+	$(PY) -m pytest -s -m fuzz tests $(ARGS)
 
 notebooks: $(VENV)/test.stamp
 	$(PY) scripts/notebooks.py $(ARGS)

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from fer_lab.run import LOCK, Run, RunLock, do
+from fer_lab.run import SITTING, Run, RunLock, do
 from fer_utils.errors import FerError
 
 if TYPE_CHECKING:  # Dask is an extra
@@ -56,7 +56,8 @@ def on_cluster(runs: Sequence[Run], address: str) -> Iterator[tuple[Run, dict | 
 
         resources = {"GPU": 1} if has_gpus(client) else None
         for run in runs:
-            future = client.submit(do, run, progress=False, key=key(run), resources=resources)
+            name = key(run)  # a worker may go on where another was sent under the same name
+            future = client.submit(do, run, False, name, key=name, resources=resources)
             futures[future] = run
         for future in as_completed(list(futures)):
             error = future.exception()
@@ -110,5 +111,5 @@ def withdraw(client: "Client", futures: dict["Future", Run]) -> None:
     client.cancel(list(futures))
     for run in futures.values():
         with suppress(OSError, FerError):
-            if (run.folder / LOCK).is_file():
+            if (run.folder / SITTING).is_file():
                 RunLock(run.folder)

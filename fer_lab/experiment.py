@@ -19,13 +19,15 @@ from matplotlib.figure import Figure
 from tqdm.auto import tqdm
 
 from fer_lab.cluster import outcomes
-from fer_lab.run import Run, RunLock, TakenOverError, add_arguments, differences, shared
+from fer_lab.run import Digests, Run, RunLock, TakenOverError, add_arguments, shared
 from fer_utils import data, plots
 from fer_utils.commands import Parser, as_csv, carry_out
 from fer_utils.errors import FerError
 from fer_utils.evaluate import Accuracy, Evaluation
 from fer_utils.files import write
+from fer_utils.locks import InUseError
 from fer_utils.train import History, Recipe
+from fer_utils.train.checkpoint import differences
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -47,6 +49,8 @@ class Experiment:
         arms: what is compared; an arm has a `name`.
         seeds: of every arm's runs.
         settings: returns what decides an arm's numbers: runs of others are not reused.
+        data: name of the data set, where it is read from a folder of the user's: runs that learned
+            from other faces are not reused.
         run: trains and scores one arm with one seed, by the `Fit` that it is given; returns
             numbers for the record.
         table_of: returns the text of the table, given what `run` returned, arm by arm.
@@ -62,6 +66,7 @@ class Experiment:
     table_of: Callable[[list[dict]], str]
     figure_of: Callable[[list[dict]], Figure]
     name_of: Callable[[Any], str] = file_name
+    data: str = ""
 
     def __reduce__(self) -> tuple:
         """Travel to another machine by name: its functions are those of the module there."""
@@ -122,7 +127,8 @@ class Experiment:
         there = [row for row in rows if row is not None]
         if len(there) < len(rows):
             print(f"{len(there)} of {len(rows)} runs are there; the table waits for the others")
-            return 1 if failures else 0
+            in_use = any(isinstance(failure, InUseError) for failure in failures)
+            return 2 if in_use else 1 if failures else 0
         write(self.table, self.table_of(there))
         figure = self.table.with_suffix(".png")
         plots.save(self.figure_of(there), figure)
@@ -177,7 +183,7 @@ class ArmRun(Run):
         try:
             row = super().finished()
             return begun if begun is not None or row is None else json.loads(row["settings"])
-        except (FerError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             return None  # a damaged record is none
 
     def finished(self) -> dict | None:
@@ -186,9 +192,18 @@ class ArmRun(Run):
             row = super().finished()
             if row is None or differences(json.loads(row["settings"]), self.config()):
                 return None
-        except (FerError, ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):
             return None  # damaged: done again
-        return row
+        return None if self.other_data() else row
+
+    def digests(self) -> Digests | None:
+        """Return those of the experiment's data set; None where it is the kit's, or not here."""
+        if not self.experiment.data:
+            return None
+        try:
+            return {split: part.digest for split, part in parts(self.experiment.data).items()}
+        except FerError:
+            return None
 
     def train_and_score(self, lock: RunLock, progress: bool) -> dict:
         """Train and score the arm."""

@@ -2,17 +2,16 @@
 
 A run's folder holds `config.json`, what was asked; what `train.fit` needs to go on; `sitting.json`,
 whose turn it is. The record is written last, in one step. Run by run and epoch by epoch, whatever
-is done is not done again.
+is done is not done again. The folder is locked meanwhile (`fer_utils.locks`).
 """
 
 import argparse
-import json
 import os
 import shutil
 import socket
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -21,15 +20,19 @@ import torch
 from tqdm.auto import tqdm
 
 from fer_utils import train
-from fer_utils.data.faceset import FaceSet
+from fer_utils.data.faceset import FaceSet, other_faces
 from fer_utils.errors import FerError
-from fer_utils.files import make_folder, write
+from fer_utils.files import DamagedError, read_json, write_json
+from fer_utils.locks import LOCK, hold
 from fer_utils.models.facenet import FaceNet
 from fer_utils.ranges import THREADS
+from fer_utils.train.checkpoint import OtherRunError, differences
 from fer_utils.train.history import History
-from fer_utils.train.recipes import with_defaults
 
-ASKED, DONE, LOCK = "config.json", "run.json", "sitting.json"
+ASKED, DONE, SITTING = "config.json", "run.json", "sitting.json"
+
+#: By split, what tells its faces from others: `FaceSet.digest`.
+Digests = Mapping[str, Mapping[str, str]]
 
 # torch's random numbers belong to the process: two trainings at once would share them.
 _ONE_AT_A_TIME = RLock()
@@ -40,25 +43,39 @@ class TakenOverError(FerError):
 
 
 class RunLock:
-    """The lock of a run's folder: the last one to take it has it.
+    """Whose turn it is in a run's folder: the last one to take it has it.
 
-    A machine that was believed dead may come back, and an interrupted cluster may still be at
-    work: whoever finds another's token at the end of an epoch stops. No clock is involved.
+    The lock of the operating system keeps other programs out. On a cluster that does not do: a
+    machine that was believed dead may come back with its lock, an interrupted cluster may still
+    be at work, and not every shared file system has locks between machines. So whoever finds
+    another's token at the end of an epoch stops. No clock is involved.
 
     Attributes:
-        number: how often somebody has taken the lock, this time included.
+        number: how often somebody has taken the turn, this time included.
+        digests: of the faces that the run learns from, by split; `Run.fit` fills them in.
     """
 
     def __init__(self, folder: Path):
-        self.path, self.token = folder / LOCK, uuid.uuid4().hex
-        self.number = 1 + (read(self.path)["number"] if self.path.is_file() else 0)
+        self.path, self.token = folder / SITTING, uuid.uuid4().hex
+        self.digests: dict[str, dict[str, str]] = {}
+        self.number = 1 + (self._read() or {"number": 0})["number"]
+        self._write()
+
+    def _write(self) -> None:
         mark = {"number": self.number, "token": self.token}
-        mark |= {"host": socket.gethostname(), "process": os.getpid()}
-        write(self.path, json.dumps(mark) + "\n")
+        write_json(self.path, mark | {"host": socket.gethostname(), "process": os.getpid()}, None)
+
+    def _read(self) -> dict | None:
+        """Return what is there; None where it is damaged, or nothing is there."""
+        mark = whole(self.path)
+        return mark if isinstance(mark, dict) and {"number", "token"} <= set(mark) else None
 
     def check(self, history: History | None = None) -> None:
-        """Raise a TakenOverError if somebody else has taken the lock since."""
-        if not self.path.is_file() or read(self.path)["token"] != self.token:
+        """Raise a TakenOverError if somebody else has taken the turn since."""
+        mark = self._read()
+        if mark is None and self.path.is_file():
+            self._write()  # damaged: nobody has taken it
+        elif mark is None or mark["token"] != self.token:
             raise TakenOverError(f"{self.path.parent} was taken over by another process.")
 
 
@@ -112,7 +129,15 @@ class Run(ABC):
         `faces` are by split; `lock` is checked after every epoch; `options` are `train.fit`'s.
         """
         options |= {"seed": self.seed, "out": self.folder, "on_epoch": lock.check}
-        history = train.fit(net, faces["train"], faces["valid"], recipe, **options)
+        lock.digests = {split: part.digest for split, part in faces.items() if len(part)}
+        words = (net, faces["train"], faces["valid"], recipe)
+        try:
+            history = train.fit(*words, **options)
+        except OtherRunError as problem:
+            if not self.throwaway:
+                raise
+            tqdm.write(f"{self.name}: begun again, it was another run ({problem.what})")
+            history = train.fit(*words, **options, resume=False)
         if history.stopped.startswith("interrupted"):
             raise KeyboardInterrupt
         if not history.epochs:
@@ -121,33 +146,52 @@ class Run(ABC):
 
     def there(self) -> Any:
         """Return the settings of the run that is in this place; None where there is none."""
-        path = self.folder / ASKED
-        return read(path) if path.is_file() else None
+        there = whole(self.folder / ASKED)
+        return (Run.finished(self) or {}).get("config") if there is None else there
 
     def finished(self) -> dict | None:
         """Return the record, if the run is done."""
-        return read(self.file) if self.file.is_file() else None
+        record = whole(self.file)
+        return record if isinstance(record, dict) else None
+
+    def digests(self) -> Digests | None:
+        """Return those of the faces that are here now; None where they are always the same."""
+        return None
+
+    def other_data(self) -> str:
+        """Say how the faces of the record that is here differ from today's; "" where not.
+
+        A record from before faces were known by their content is taken as it is.
+        """
+        there = (Run.finished(self) or {}).get("digests")
+        now = self.digests() if there else None
+        return "; ".join(other_faces(there, now)) if there and now is not None else ""
 
 
-def do(run: Run, progress: bool = True) -> dict:
+def do(run: Run, progress: bool = True, sent: str = "") -> dict:
     """Do a run as far as it is not done; return its record, which is then in its file.
 
-    `progress` shows a bar for the batches.
+    `progress` shows a bar for the batches; `sent` is the name under which a cluster sends it.
 
     Raises:
-        FerError: the folder holds other settings, the data are missing or do not fit, or the loss
-            was no number from the first epoch on.
-        TakenOverError: another process has begun to work on this run.
+        FerError: the folder holds other settings or learned from other faces, the data are missing
+            or do not fit, or the loss was no number from the first epoch on.
+        InUseError: another program is at work on this run.
+        TakenOverError: another machine of the cluster has begun to work on this run.
         KeyboardInterrupt: interrupted; the epochs done so far are kept.
     """
-    with _ONE_AT_A_TIME:
+    make_folder(run.folder)
+    with _ONE_AT_A_TIME, hold(run.folder / LOCK, sent=sent):
+        say_what_is_damaged(run)
         claim_folder(run)
         record = run.finished()
         if record is None:
             if run.threads:
                 torch.set_num_threads(run.threads)
-            record = run.train_and_score(RunLock(run.folder), progress)
-            write(run.file, json.dumps(record, indent=1) + "\n")
+            lock = RunLock(run.folder)
+            record = run.train_and_score(lock, progress)
+            record |= {"digests": lock.digests} if lock.digests else {}
+            write_json(run.file, record)
         if run.throwaway:
             shutil.rmtree(run.folder, ignore_errors=True)
     return record
@@ -157,64 +201,43 @@ def claim_folder(run: Run) -> None:
     """Write a run's settings into its folder, or find them there.
 
     Raises:
-        FerError: a run of other settings is there and is not to be thrown away; the message says
-            what differs.
+        FerError: a run of other settings, or that learned from other faces, is there and is not to
+            be thrown away; the message says what differs.
     """
     there, asked = run.there(), run.config()
-    if found := "" if there is None else differences(there, asked):
+    found = differences(there, asked) if there is not None else ""
+    if found := found or run.other_data():
         if not run.throwaway:
             raise FerError(
                 f"{run.folder} holds another run ({found}). Ask for the same again, or choose "
                 "another --out."
             )
         tqdm.write(f"{run.name}: done again, since its settings have changed ({found})")
-        shutil.rmtree(run.folder, ignore_errors=True)
-    make_folder(run.folder)
-    if not (run.folder / ASKED).is_file():
-        write(run.folder / ASKED, json.dumps(asked, indent=1) + "\n")
+        for path in run.folder.iterdir():
+            if path.name != LOCK:
+                path.unlink()
+    if not (run.folder / ASKED).is_file() or there is None:
+        write_json(run.folder / ASKED, asked)
 
 
-def differences(there: Any, asked: Any) -> str:
-    """Say how two runs' settings differ; "" where they do not."""
-    old, new = (_by_name(json.loads(json.dumps(settings))) for settings in (there, asked))
-    return "; ".join(
-        f"{name} {_short(old.get(name))} there, {_short(new.get(name))} asked"
-        for name in new | old
-        if old.get(name) != new.get(name)
-    )
+def say_what_is_damaged(run: Run) -> None:
+    """Say which of a run's files are damaged, and what becomes of that."""
+    files = {
+        run.folder / ASKED: "it is written again",
+        run.folder / SITTING: "sittings are counted anew",
+        run.file: "the run is done again, as far as it has to be",
+    }
+    for path, what in files.items():
+        if path.is_file() and whole(path) is None:
+            tqdm.write(f"{path} is damaged: {what}.")
 
 
-def _by_name(settings: Any) -> dict[str, Any]:
-    """Return settings one by one, those of a recipe too: also those invented after it was saved."""
-    if not isinstance(settings, dict):
-        many = settings if isinstance(settings, list) else [settings]
-        settings = {f"setting {number}": value for number, value in enumerate(many, 1)}
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        if isinstance(value, dict) and "learning_rate" in value:
-            for key, part in with_defaults(value).items():
-                # a second recipe must not be hidden by the first
-                flat[f"{name}: {key}" if key in flat else key] = part
-        else:
-            flat[name] = value
-    return flat
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else "another"
-
-
-def read(path: Path) -> Any:
-    """Return what a JSON file holds.
-
-    Raises:
-        FerError: it is damaged.
-    """
+def whole(path: Path) -> Any:
+    """Return what a file of `write_json` holds; None where it is not there, or damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as problem:
-        raise FerError(f"{path} is damaged ({problem}): delete it.") from None
+        return read_json(path) if path.is_file() else None
+    except DamagedError:
+        return None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -25,6 +25,9 @@ from fer_lab.experiments import (
 from fer_lab.run import RunLock, TakenOverError, differences, do
 from fer_utils import train
 from fer_utils.errors import FerError
+from fer_utils.files import read_json
+from fer_utils.locks import LOCK
+from tests.test_locks import another_program
 from tests.test_train import QUICK, small_net, stripes
 
 SCRIPTS = (architectures, deep_parts, first_layers, leakage, recipe_parts, training_parts)
@@ -109,7 +112,9 @@ def test_a_run_kept_under_an_old_name_of_a_setting_is_found(small, done, monkeyp
     small = replace(small, settings=lambda arm: [train.recipe("one_cycle")])
     assert call(small, monkeypatch) == 0
     for run in small.runs((0,)):
-        run.file.write_text(run.file.read_text().replace("optimizer", "optimiser"))
+        old = json.loads(run.file.read_text().replace("optimizer", "optimiser"))
+        del old["checksum"]  # from before there was one
+        run.file.write_text(json.dumps(old))
     assert call(small, monkeypatch) == 0
     assert len(done) == 4
 
@@ -157,7 +162,7 @@ def test_threads_are_set(small, monkeypatch):
 
 def test_finished_run_says_its_settings_first(small, root):
     small.run_missing(OPTIONS)
-    row = json.loads((root / "runs" / "small" / "one_small_0.json").read_text())
+    row = read_json(root / "runs" / "small" / "one_small_0.json")
     assert list(row.items()) == [
         ("settings", json.dumps(settings(ARMS[0]))),
         ("arm", "one, small"),
@@ -179,6 +184,33 @@ def test_run_of_other_settings_is_done_again_and_says_what_differs(small, done, 
     said = capsys.readouterr().out
     expected = '(setting 2 "bfloat16" there, "float32" asked)'
     assert f"one, small, seed 0: done again, since its settings have changed {expected}" in said
+
+
+def test_an_arm_that_another_program_is_at_is_told_and_the_others_go_on(
+    small, done, monkeypatch, capsys
+):
+    (run,) = small.runs((0,))[:1]
+    run.folder.mkdir(parents=True)
+    with another_program(run.folder / LOCK) as other:
+        assert call(small, monkeypatch) == 2
+    said = capsys.readouterr().out
+    assert f"failed: {run.folder} is in use by process {other.pid} on" in said
+    assert "3 of 4 runs are there" in said
+    assert call(small, monkeypatch) == 0 and len(done) == 4
+
+
+def test_runs_that_learned_from_other_faces_are_done_again(striped, monkeypatch, capsys):
+    striped = replace(striped, data="mine")
+    now = {"train": stripes(48, 0, "train"), "valid": stripes(16, 1, "valid")}
+    monkeypatch.setattr(frame, "parts", lambda name: now)
+    (run,) = striped.runs((0,))
+    first = do(run)
+    assert run.finished() == json.loads(json.dumps(first))
+    now["train"] = stripes(48, 7, "train")
+    assert run.finished() is None
+    now.clear()  # the data set is not here: the record is all there is
+    monkeypatch.setattr(frame, "parts", lambda name: frame.data.load("folder", "nowhere"))
+    assert run.finished() is not None
 
 
 def test_failed_run_is_told_and_the_others_go_on(small, done, monkeypatch, capsys):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from fer_utils.data import FaceSet, relabel
+from fer_utils.data import FaceSet, faceset, relabel
 from fer_utils.data import _cache as cache
+from fer_utils.data.faceset import other_faces
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES
 from fer_utils.errors import FerError
 
@@ -245,3 +246,46 @@ def test_votes_for_seven_classes_give_seven_columns():
     faces = make(1, votes=votes, vote_names=FER7, labels=np.zeros(1, np.int64))
     np.testing.assert_allclose(faces.vote_distribution(), [[0, 0.2, 0, 0, 0, 0, 0.8]])
     assert faces.relabel("majority").classes == FER7
+
+
+# What tells faces from others
+
+
+def sample(count=6, **changes):
+    images = np.random.default_rng(0).integers(0, 256, (count, 1, 4, 4), np.uint8)
+    votes = np.arange(2 * count, dtype=np.uint8).reshape(count, 2)
+    known = {"votes": votes, "vote_names": ("x", "y"), "split": np.full(count, "train")}
+    known |= {"images": images, "labels": np.arange(count) % 2, "classes": ("a", "b")}
+    return FaceSet("made", **(known | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "others"),
+    [
+        ({}, []),
+        ({"images": np.zeros((6, 1, 4, 4), np.uint8)}, ["pixels"]),
+        ({"labels": np.array([1, 0, 0, 1, 0, 1])}, ["labels"]),
+        ({"classes": ("b", "a")}, ["labels"]),
+        ({"split": np.array(["train"] * 5 + ["valid"])}, ["split"]),
+        ({"votes": np.zeros((6, 2), np.uint8)}, ["votes"]),
+        ({"votes": None, "vote_names": ()}, ["votes"]),
+        ({"rows": np.arange(6), "left_out": ("one",)}, []),
+    ],
+    ids=str,
+)
+def test_a_digest_says_which_part_is_another(changes, others):
+    there, now = sample().digest, sample(**changes).digest
+    expected = [f"other {' and '.join(others)} of the train faces"] if others else []
+    assert other_faces({"train": there}, {"train": now}) == expected
+
+
+def test_a_digest_is_the_same_in_a_file_and_of_a_part_of_the_pixels(tmp_path, monkeypatch):
+    faces = sample(200)
+    np.save(tmp_path / "a.npy", faces.images)
+    mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
+    assert sample(200, images=mapped).digest == faces.digest
+    monkeypatch.setattr(faceset, "_DIGEST_WHOLE", 1000)
+    part = sample(200, images=mapped).digest
+    assert part == sample(200).digest != faces.digest
+    assert part["pixels"] != sample(200, images=255 - mapped).digest["pixels"]
+    assert sample(200, images=np.load(tmp_path / "a.npy")[::-1]).digest["pixels"] != part["pixels"]

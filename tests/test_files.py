@@ -69,3 +69,21 @@ def test_folders_are_made_when_they_are_needed(tmp_path, monkeypatch):
     assert files.make_folder("a/b").is_dir()
     files.check_writable("a/b/c.txt")
     assert not list((tmp_path / "a" / "b").iterdir())
+@pytest.mark.parametrize("value", [{"a": [1.5, None], "b": {"é": True}}, [1, {"a": 2}], "text"])
+def test_json_is_read_back_and_its_checksum_notices_a_change(tmp_path, value):
+    path = files.write_json(tmp_path / "a.json", value)
+    assert files.read_json(path) == value
+    text = path.read_text()
+    for old, new in (("1", "2"), ("text", "texts"), ("a", "b"), ("\n}", "\n")):
+        if old in text:
+            path.write_text(text.replace(old, new, 1))
+            with pytest.raises(FerError, match="is damaged .*: delete it"):
+                files.read_json(path)
+
+
+def test_json_from_before_checksums_is_read_and_an_empty_file_is_damaged(tmp_path):
+    (tmp_path / "a.json").write_text('[{"a": 1}]')
+    assert files.read_json(tmp_path / "a.json") == [{"a": 1}]
+    (tmp_path / "a.json").write_text("")
+    with pytest.raises(files.DamagedError, match="is damaged"):
+        files.read_json(tmp_path / "a.json")

@@ -5,8 +5,12 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
+import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest import mock
 
 import cv2
 import numpy as np
@@ -288,7 +292,7 @@ def test_options_that_do_not_exist(root, option, message):
 
 
 def kept_files():
-    return sorted(path.suffix for path in cache.folder().iterdir())
+    return sorted(path.suffix for path in cache.folder().iterdir() if path.suffix != ".lock")
 
 
 @pytest.fixture
@@ -358,6 +362,65 @@ def test_a_damaged_cache_is_made_again(root, suffix, damage):
     read(root)
     damage(next(cache.folder().glob(f"*{suffix}")))
     assert values(read(root)) == list(range(40))
+
+
+# not the zip format's time of change and the like, which nobody reads
+PLACES = {".npy": (3, 10, 100, -1, -30), ".npz": (3, 100, -30)}
+
+
+@pytest.mark.parametrize(("suffix", "place"), [(s, p) for s in PLACES for p in PLACES[s]])
+def test_a_cache_with_changed_bytes_is_told_and_made_again(root, suffix, place, capsys):
+    flat(root, 40)
+    read(root)
+    file = next(cache.folder().glob(f"*{suffix}"))
+    stat, content = file.stat(), bytearray(file.read_bytes())
+    content[place] ^= 0xFF
+    file.write_bytes(content)
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))  # as a failing disk would
+    assert values(read(root)) == list(range(40))
+    said = capsys.readouterr().out
+    assert said.startswith(f"{file} is damaged (") and said.count("\n") == 1
+
+
+def test_kept_rows_that_somebody_wrote_to_are_not_trusted_wherever_it_was(root, monkeypatch):
+    monkeypatch.setattr(cache, "_BLOCKS", 2)  # the first and the last
+    monkeypatch.setattr(cache, "_BLOCK_BYTES", 128)
+    flat(root, 40)
+    read(root)
+    file = next(cache.folder().glob("*.npy"))
+    with open(file, "r+b") as kept:
+        kept.seek(400)
+        kept.write(b"new")
+    assert values(read(root)) == list(range(40))
+
+
+def test_files_changed_behind_their_size_and_time_are_noticed(root):
+    flat(root, 3)
+    before = cache.fingerprint(sorted(root.iterdir()))
+    stat, content = (root / "001.png").stat(), bytearray((root / "001.png").read_bytes())
+    content[-1] ^= 1
+    (root / "001.png").write_bytes(content)
+    os.utime(root / "001.png", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert cache.fingerprint(sorted(root.iterdir())) != before
+
+
+def test_two_programs_decode_the_same_pictures_once(root, capsys):
+    flat(root, 40)
+    began, opened = threading.Event(), []
+    real = pictures.read_picture
+
+    def slow(path):
+        began.set()
+        opened.append(path)
+        time.sleep(0.01)
+        return real(path)
+
+    with mock.patch.object(pictures, "read_picture", slow), ThreadPoolExecutor() as pool:
+        first = pool.submit(read, root)
+        began.wait()
+        assert values(read(root)) == values(first.result()) == list(range(40))
+    assert len(opened) == 40
+    assert "waiting for process" in capsys.readouterr().out
 
 
 def test_without_a_cache(root, tmp_path, monkeypatch):

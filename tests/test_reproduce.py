@@ -2,6 +2,8 @@
 
 import csv
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +17,10 @@ from fer_utils import __main__, models, papers
 from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER7, FER8
 from fer_utils.errors import FerError
+from fer_utils.locks import LOCK
 from fer_utils.papers import Claim
 from tests import small_fer2013
+from tests.test_locks import another_program
 
 FIGURES = Path(__file__).resolve().parents[1] / "figures"
 ALESSI = "alessi2019:text:happy"
@@ -138,12 +142,89 @@ def test_what_is_done_is_not_done_again(job, root, monkeypatch):
     assert again["split"] == "test" and again["accuracy"]["n"] == 8
     assert curve(again) == curve(first)
     with monkeypatch.context() as patched:
-        patched.setattr(datasets, "load", None)
+        patched.setattr(jobs.Job, "fit", None)
         assert runs.do(job, progress=False)["split"] == "test"
+
+
+@pytest.mark.parametrize("done", [True, False], ids=["done", "interrupted"])
+def test_other_faces_of_the_same_name_and_number_are_refused(job, root, monkeypatch, done):
+    if done:
+        runs.do(job, progress=False)
+    else:
+        monkeypatch.setattr(jobs, "evaluate", None)
+        with pytest.raises(TypeError):
+            runs.do(job, progress=False)
+        monkeypatch.undo()
+        monkeypatch.setenv("FER_UTILS_CACHE", str(root / "cache"))
+    file = root / "fer2013" / "fer2013.csv"
+    rows = file.read_text().splitlines()
+    rows[1], rows[2] = rows[2][0] + rows[1][1:], rows[1][0] + rows[2][1:]
+    file.write_text("\n".join(rows) + "\n")
+    with pytest.raises(FerError, match=r"holds another run \(other labels of the train faces\)"):
+        runs.do(job, progress=False)
+    rows[20] = rows[21]
+    other = root.parent / "elsewhere" / "fer2013"
+    other.mkdir(parents=True)
+    (other / "fer2013.csv").write_text("\n".join(rows) + "\n")
+    shutil.copy(root / "fer2013" / "fer2013new.csv", other)
+    elsewhere = replace(job, data=other.parent)
+    with pytest.raises(FerError, match=r"\(other labels and pixels of the train faces\)"):
+        runs.do(elsewhere, progress=False)
+
+
+def test_runs_of_other_faces_are_not_published_or_counted_together(tmp_path):
+    known = {"train": {"pixels": "1", "labels": "2"}}
+    first, second = (
+        {**record_of(BASE, 2500, seed), "digests": known, "seed": seed} for seed in range(2)
+    )
+    records.publish(first, tmp_path)
+    second["digests"] = {"train": {"pixels": "1", "labels": "3"}}
+    with pytest.raises(FerError, match=r"\(other labels of the train faces\): delete it"):
+        records.publish(second, tmp_path)
+    assert len(compare(BASE, [first, second]).records) == 1
+    del second["digests"]  # from before: taken for the same
+    assert len(compare(BASE, [first, second]).records) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.json", b""),
+        ("sitting.json", b'{"number": 1, "checksum": "0"}'),
+        ("run.json", b"\xff\xfe"),
+    ],
+    ids=str,
+)
+def test_a_damaged_file_of_a_run_is_told_and_made_again(job, name, content, capsys):
+    first = runs.do(job, progress=False)
+    (job.folder / name).write_bytes(content)
+    assert runs.do(job, progress=False)["confusion"] == first["confusion"]
+    said = capsys.readouterr().out
+    assert said.count(f"{job.folder / name} is damaged") == 1
+    (job.folder / "config.json").write_bytes(content)
+    with pytest.raises(FerError, match=r"another run \(epochs 1 there, 2 asked\)"):
+        runs.do(replace(job, epochs=2), progress=False)
+
+
+def test_a_damaged_record_is_left_out_of_the_table_with_a_line(job, capsys):
+    runs.do(job, progress=False)
+    (job.folder / "run.json").write_text("{}")
+    assert reproduce.finished(job.out) == []
+    assert "left out" in capsys.readouterr().out
+
+
+def test_the_second_program_at_a_run_says_who_holds_it_and_ends_with_2(fer_utils, tmp_path, capsys):
+    folder = tmp_path / "out" / "alessi2019-text-happy" / "seed0"
+    folder.mkdir(parents=True)
+    with another_program(folder / LOCK) as other:
+        assert fer_utils(ALESSI, "--epochs", "1") == 2
+        assert f"failed: {folder} is in use by process {other.pid} on" in capsys.readouterr().out
+    assert fer_utils(ALESSI, "--epochs", "1") == 0
 
 
 def test_a_run_begun_before_a_setting_was_invented_goes_on(tmp_path):
     first = Job(ALESSI, 0, tmp_path)
+    first.folder.mkdir(parents=True)
     runs.claim_folder(first)
     config = first.config()
     del config["hyper_parameters"]["distil"], config["hyper_parameters"]["augmentation"]["noise"]

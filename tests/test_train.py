@@ -234,7 +234,7 @@ def cut_and_resume(
     for a, b in zip(expected.epochs, history.epochs, strict=True):
         assert {**a, "seconds": 0} == {**b, "seconds": 0}
     names = sorted(p.name for p in (tmp_path / "cut").iterdir())
-    assert names == ["best.safetensors", "history.json", "last.pt"]
+    assert names == [".lock", "best.safetensors", "history.json", "last.pt"]
     assert len(json.loads((tmp_path / "cut" / "history.json").read_text())["epochs"]) == 4
     return history
 
@@ -677,13 +677,79 @@ def test_a_killed_process_resumes_to_the_weights_of_an_uninterrupted_one(tmp_pat
     assert len(history.epochs) == 4
 
 
-@pytest.mark.parametrize("damage", [b"", b"hello" * 100, None])
-def test_a_damaged_state_is_named(tmp_path, damage):
-    run(small_net(), epochs=1, out=tmp_path)
+def zeroed(content):
+    """64 bytes of a weight: torch itself reads such a file without a word."""
+    place = len(content) // 2
+    return content[:place] + bytes(64) + content[place + 64 :]
+
+
+DAMAGES = {
+    "empty": lambda content: b"",
+    "text": lambda content: b"hello" * 100,
+    "cut off": lambda content: content[:1000],
+    "64 zeros": zeroed,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_state_is_told_and_the_run_begins_again(tmp_path, capsys, damage):
+    net = small_net()
+    run(net, epochs=2, out=tmp_path)
     state = tmp_path / "last.pt"
-    state.write_bytes(state.read_bytes()[:1000] if damage is None else damage)
-    with pytest.raises(FerError, match="is damaged: delete it"):
-        run(small_net(), epochs=2, out=tmp_path)
+    state.write_bytes(DAMAGES[damage](state.read_bytes()))
+    again = small_net()
+    run(again, epochs=2, out=tmp_path)
+    assert capsys.readouterr().out == f"{state} is damaged: the run begins again.\n"
+    assert torch.equal(weights(net), weights(again))
+    state.write_bytes(DAMAGES[damage](state.read_bytes()))
+    with pytest.raises(FerError, match=r"another run \(seed 0 there, 5 asked\)"):
+        run(small_net(), epochs=2, seed=5, out=tmp_path)  # history.json knows whose it was
+
+
+@pytest.mark.parametrize("name", ["history.json", "best.safetensors"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_results_are_written_again_from_the_state(tmp_path, name, damage):
+    run(small_net(), epochs=2, out=tmp_path)
+    path = tmp_path / name
+    whole = path.read_bytes()
+    path.write_bytes(DAMAGES[damage](whole))
+    run(small_net(seed=9), epochs=2, out=tmp_path)
+    assert path.read_bytes() == whole
+
+
+def changed_faces(faces, what):
+    """Two labels or one pixel of the faces are others; name and number stay."""
+    labels, images = faces.labels.copy(), faces.images.copy()
+    if what == "labels":
+        labels[:2] = labels[1::-1]
+    else:
+        images[5, 0, 3, 3] ^= 1
+    return dataclasses.replace(faces, labels=labels, images=images)
+
+
+@pytest.mark.parametrize("part", ["train", "valid"])
+@pytest.mark.parametrize("what", ["labels", "pixels"])
+def test_other_faces_of_the_same_name_and_number_are_another_run(tmp_path, part, what):
+    run(small_net(), epochs=1, out=tmp_path)
+    faces = {"train": stripes(64, 0), "valid": stripes(32, 1, "valid")}
+    faces[part] = changed_faces(faces[part], what)
+    with pytest.raises(FerError, match=rf"another run \(other {what} of the {part} faces\)"):
+        train.fit(small_net(), *faces.values(), QUICK, epochs=1, out=tmp_path, device="cpu")
+
+
+def test_a_run_from_before_faces_were_known_goes_on_and_says_so(tmp_path, capsys):
+    run(small_net(), epochs=1, out=tmp_path)
+    state = torch.load(tmp_path / "last.pt", weights_only=True)
+    identity = json.loads(state["identity"])
+    identity |= {part: identity[part][:2] for part in ("train", "valid")}
+    torch.save({**state, "identity": json.dumps(identity)}, tmp_path / "last.pt")
+    run(small_net(), epochs=1, out=tmp_path)
+    said = capsys.readouterr().out
+    assert said.startswith(f"{tmp_path} is from before") and said.count("\n") == 1
+    identity["train"] = ["stripes", 65]
+    torch.save({**state, "identity": json.dumps(identity)}, tmp_path / "last.pt")
+    with pytest.raises(FerError, match="another run"):
+        run(small_net(), epochs=1, out=tmp_path)
 
 
 def test_a_net_of_other_layers_is_another_run(tmp_path):

@@ -140,7 +140,7 @@ class Study:
     def experiment(self) -> Experiment:
         """Return what trains, and writes table and figure."""
         does = (self.settings, self.run, self.table_of, self.figure_of)
-        return Experiment(self.name, self.arms, self.seeds, *does)
+        return Experiment(self.name, self.arms, self.seeds, *does, data="fer2013")
 
 
 def right(row: dict) -> np.ndarray:

@@ -181,10 +181,13 @@ def span(claim: Claim, records: Sequence[dict], values: Sequence[float]) -> tupl
 
 
 def _alike(records: Sequence[dict]) -> list[list[dict]]:
-    """Group runs of one configuration, scored on one split; of a seed the last one counts."""
+    """Group runs of one configuration and data, scored on one split; of a seed the last counts."""
     groups: dict[str, dict[int, dict]] = {}
+    # runs from before faces were known by their content count as those of the first that are
+    first = next((known for record in records if (known := record.get("digests"))), None)
     for record in records:
-        key = json.dumps([record["config"], record["split"]], sort_keys=True)
+        data = record.get("digests") or first
+        key = json.dumps([record["config"], record["split"], data], sort_keys=True)
         groups.setdefault(key, {})[record["seed"]] = record
     return [[seeds[seed] for seed in sorted(seeds)] for seeds in groups.values()]
 

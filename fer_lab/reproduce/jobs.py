@@ -130,6 +130,11 @@ class Job(run.Run):
         parts, _ = self.load(self.make_net(), progress=False)
         return done if datasets.scored_split(parts) == done["split"] else None
 
+    def digests(self) -> run.Digests:
+        """Return those of the row's faces that are here now."""
+        parts, _ = self.load(self.make_net(), progress=False)
+        return {split: part.digest for split, part in parts.items()}
+
     def make_net(self) -> FaceNet:
         """Return the row's untrained network."""
         return models.create(**papers.claim(self.claim).experiment, seed=self.seed)

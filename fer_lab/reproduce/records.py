@@ -5,8 +5,9 @@ from pathlib import Path
 
 from fer_lab.reproduce.jobs import slug
 from fer_lab.run import DONE
+from fer_utils.data.faceset import other_faces
 from fer_utils.errors import FerError
-from fer_utils.files import make_folder, write
+from fer_utils.files import make_folder, read_json, write
 
 RUNS = "runs"
 _DIGITS = 4
@@ -33,12 +34,17 @@ def publish(record: dict, figures: Path) -> Path:
     """Copy a record's summary into `figures`/runs, in one step; return its path.
 
     Raises:
-        FerError: the run used a part of the faces only, or would replace one of more epochs.
+        FerError: the run used a part of the faces only, would replace one of more epochs, or
+            learned from other faces than the runs of its row that are there.
     """
     if record["config"]["faces"]:
         raise FerError("a run with --faces is a quick look: it does not enter the table.")
     path = figures / RUNS / f"{slug(record['claim'])}-seed{record['seed']}.json"
     make_folder(path.parent)
+    for other in path.parent.glob(f"{slug(record['claim'])}-seed*.json"):
+        there, now = (run.get("digests") for run in (read(other), record))
+        if there and now and (found := other_faces(there, now)):
+            raise FerError(f"{other} learned from other faces ({'; '.join(found)}): delete it.")
     if path.is_file():
         there, asked = (run["config"]["epochs"] for run in (read(path), record))
         if there > asked:
@@ -53,9 +59,9 @@ def read(path: Path) -> dict:
         FerError: the file is no record of a run.
     """
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
         lacks = [key for key in _NEEDED if key not in record]
-    except (ValueError, TypeError) as error:
+    except (FerError, TypeError) as error:
         raise FerError(f"{path} is no record of a run: {error}") from None
     if lacks:
         raise FerError(f"{path} is no record of a run: it lacks {', '.join(lacks)}.")
@@ -68,5 +74,11 @@ def published(figures: Path) -> list[dict]:
 
 
 def finished(out: Path) -> list[dict]:
-    """Return the records of all runs that are done in a folder of runs."""
-    return [read(path) for path in sorted(out.glob(f"*/seed*/{DONE}"))]
+    """Return the records of all runs that are done in a folder of runs; say which are damaged."""
+    found = []
+    for path in sorted(out.glob(f"*/seed*/{DONE}")):
+        try:
+            found.append(read(path))
+        except FerError as problem:
+            print(f"{problem} It is left out; the same command does that run again.")
+    return found

@@ -1,12 +1,18 @@
 """Arrays kept in the user's cache folder, so that slow files are read only once.
 
-A kept file is used only if it was made from exactly the files that are there now (path, size and
-time of change) by this version of the format. Nothing in it can run as code, and anything doubtful
-is read again from the source. There are two kinds:
+A kept file is used only if it was made from exactly the files that are there now (path, size,
+time of change, and a sample of the content) by this version of the format. Nothing in it can run as
+code, and anything doubtful is read again from the source; a damaged file is told. There are two
+kinds:
 
 - `read` and `write`: an .npz file. Its checksums (the zip format's CRC-32) are checked.
 - `map_rows` and `read_rows`: an .npy file, mapped into memory, for arrays that may be larger than
-  the memory. Its size is checked, its content is not: that would mean to read all of it.
+  the memory. To read all of it at every opening would take as long as the pictures did, so `seal`
+  promises less: whatever a program has written there since is noticed by size or time of change;
+  what a failing disk has changed, in the header and in the 64 blocks of 4 KiB that are looked at
+  (all of a file below 256 KiB).
+
+Two programs that need the same file do the work once: the second waits (`held`).
 """
 
 import contextlib
@@ -16,23 +22,27 @@ import mmap
 import os
 import tempfile
 import time
-import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
 from fer_utils.errors import FerError
+from fer_utils.locks import hold
 
 #: Raise this number whenever the meaning of the kept arrays changes.
-FORMAT = 1
+FORMAT = 2
 
 #: Larger choices of images are put into a file, not in memory (bytes).
 MOST_IN_MEMORY = 256 * 2**20
 
 #: How much is copied to a file at once (bytes).
 CHUNK_BYTES = 16 * 2**20
+
+# What is looked at of a file that is too large to be read: so many blocks of so many bytes.
+_BLOCKS, _BLOCK_BYTES = 64, 4096
 
 # An unfinished file that has not grown for so long (seconds) was left by a program that was killed.
 _ABANDONED = 3600
@@ -45,7 +55,10 @@ def folder() -> Path:
 
 
 def fingerprint(files: Iterable[Path], names: Sequence[str] | None = None) -> str:
-    """Return a text that changes when one of the files does: name, size and time of change.
+    """Return a text that changes when one of the files does.
+
+    What is looked at is name, size and time of change, and of the content a sample: the beginning
+    of 64 of the files, evenly spread, and where there are fewer, more of each.
 
     Args:
         files: the files.
@@ -60,20 +73,72 @@ def fingerprint(files: Iterable[Path], names: Sequence[str] | None = None) -> st
             parts.append(f"{name} cannot be read")
         else:
             parts.append(f"{name} {stat.st_size} {stat.st_mtime_ns}")
+    chosen = files[:: max(1, len(files) // _BLOCKS)]
+    blocks = max(1, _BLOCKS // max(1, len(files)))
+    for file in chosen:
+        with contextlib.suppress(OSError):
+            parts.append(_sample(file, blocks))
     text = "\n".join(parts).encode(errors="surrogateescape")  # names need not be UTF-8
     return hashlib.sha256(text).hexdigest()
 
 
+def _sample(file: Path, blocks: int) -> str:
+    """Return a digest of so many blocks of a file, evenly spread from its first to its last."""
+    found = hashlib.sha256()
+    with open(file, "rb", buffering=0) as content:
+        size = content.seek(0, os.SEEK_END)
+        last = max(0, size - _BLOCK_BYTES)
+        for start in np.linspace(0, last, blocks).astype(np.int64).tolist():
+            content.seek(start)
+            found.update(content.read(_BLOCK_BYTES))
+    return found.hexdigest()[:16]
+
+
+def seal(file: Path) -> str:
+    """Return what `read_rows` compares a file with; "" where it is not there."""
+    try:
+        stat = os.stat(file)
+        return f"{stat.st_size} {stat.st_mtime_ns} {_sample(file, _BLOCKS)}"
+    except OSError:
+        return ""
+
+
+@contextmanager
+def held(name: str, source: Path) -> Iterator[bool]:
+    """Keep other programs from making the same files; wait for one that does.
+
+    It yields whether it waited: then the files may be there. A cache folder that cannot be written
+    is not locked: nobody writes there.
+    """
+    lock = _file(name, source).with_suffix(".lock")
+    with contextlib.suppress(OSError):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+    if not lock.parent.is_dir():
+        yield False
+        return
+    with hold(lock.with_name(f".{lock.name}"), wait=True) as waited:
+        yield waited
+
+
 def read(name: str, source: Path, stamp: str) -> dict[str, np.ndarray] | None:
     """Return the arrays kept for `source`, or None if there are none that can be trusted."""
+    file = _file(name, source)
     try:
-        with np.load(_file(name, source), allow_pickle=False) as kept:
+        with np.load(file, allow_pickle=False) as kept:
             about = json.loads(str(kept["about"]))
             if about["stamp"] != stamp:
                 return None
             return {key: kept[key] for key in about["arrays"]}
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except FileNotFoundError:
         return None
+    except Exception as problem:  # numpy and zipfile have a dozen ways to say "damaged"
+        _say_damaged(file, problem)
+        return None
+
+
+def _say_damaged(file: Path, problem: object) -> None:
+    if file.is_file():  # not where the folder cannot be read at all
+        print(f"{file} is damaged ({problem}): the pictures are read again.")
 
 
 def write(name: str, source: Path, stamp: str, arrays: dict[str, np.ndarray]) -> None:
@@ -106,13 +171,23 @@ def rows_file(name: str, source: Path, stamp: str) -> Path:
     return _file(name, source).with_suffix(f".{digest}.npy")
 
 
-def read_rows(file: Path) -> np.ndarray | None:
-    """Return the array that `map_rows` kept in a file, mapped into memory, or None."""
-    try:
-        rows = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+def read_rows(file: Path, sealed: str | None = None) -> np.ndarray | None:
+    """Return the array that `map_rows` kept in a file, mapped into memory, or None.
+
+    `sealed` is what `seal` said of the file when it was made; None does not compare.
+    """
+    if not file.is_file():
         return None
-    return rows if rows.dtype == np.uint8 else None
+    try:
+        if sealed is not None and seal(file) != sealed:
+            raise ValueError("it is not as it was written")
+        rows: Any = np.load(file, mmap_mode="r", allow_pickle=False)
+        if rows.dtype != np.uint8:
+            raise ValueError(f"it holds {rows.dtype}")
+    except Exception as problem:  # as in `read`
+        _say_damaged(file, problem)
+        return None
+    return rows
 
 
 def map_rows(
@@ -151,6 +226,19 @@ def forget(rows: np.ndarray) -> None:
     mapped = getattr(rows, "_mmap", None)
     if mapped is not None and getattr(rows, "mode", "") == "r" and hasattr(mmap, "MADV_DONTNEED"):
         mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def spread(rows: np.ndarray, count: int) -> np.ndarray:
+    """Return so many rows, evenly spread; of a mapped array nothing beside them is read."""
+    places = np.linspace(0, len(rows) - 1, count).astype(np.int64)
+    mapped = getattr(rows, "_mmap", None)
+    if mapped is None or not hasattr(mmap, "MADV_RANDOM"):
+        return rows[places]
+    # else the system reads on after every row: megabytes each
+    mapped.madvise(mmap.MADV_RANDOM)
+    chosen = rows[places]
+    mapped.madvise(mmap.MADV_NORMAL)
+    return chosen
 
 
 def _map_kept(

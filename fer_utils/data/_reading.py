@@ -143,14 +143,27 @@ def read_pictures(
     moments = [] if seconds is None else seconds.tolist()
     stamp = f"{_cache.fingerprint(files, names)} {form} {options.on_error} {moments}"
     file = _cache.rows_file(key, root, stamp)
-    about, rows = _cache.read(key, root, stamp), _cache.read_rows(file)
-    if about and rows is not None and rows.shape == (len(about["kept"]), *form.shape):
-        left_out = tuple(about["left_out"].tolist())
-        return DecodedPictures(rows, about["kept"], about["found"], left_out)
-    images = _cache.map_rows(chunks, form.shape, file)
-    about = _about(reader)
-    _cache.write(key, root, stamp, {**about, "left_out": np.array(reader.left_out, np.str_)})
+    if (kept := _kept(key, root, stamp, form)) is not None:
+        return kept
+    with _cache.held(key, root) as waited:
+        if waited and (kept := _kept(key, root, stamp, form)) is not None:
+            return kept
+        images = _cache.map_rows(chunks, form.shape, file)
+        about = _about(reader)
+        said = {"left_out": np.array(reader.left_out, np.str_), "seal": np.array(_cache.seal(file))}
+        _cache.write(key, root, stamp, about | said)
     return DecodedPictures(images, **about, left_out=tuple(reader.left_out))
+
+
+def _kept(key: str, root: Path, stamp: str, form: Form) -> DecodedPictures | None:
+    """Return what the cache has of some pictures, or None."""
+    about = _cache.read(key, root, stamp)
+    if about is None:
+        return None
+    rows = _cache.read_rows(_cache.rows_file(key, root, stamp), str(about["seal"]))
+    if rows is None or rows.shape != (len(about["kept"]), *form.shape):
+        return None
+    return DecodedPictures(rows, about["kept"], about["found"], tuple(about["left_out"].tolist()))
 
 
 def _about(reader: Reader) -> dict[str, np.ndarray]:

@@ -1,7 +1,9 @@
 """FaceSet: labelled faces as immutable arrays, the one form every data set is read into."""
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +16,10 @@ from fer_utils.errors import FerError
 
 if TYPE_CHECKING:
     import torch
+
+# Of more pixels than this (bytes) a digest looks at so many faces only, or bytes.
+_DIGEST_WHOLE = 256 * 2**20
+_DIGEST_FACES, _DIGEST_PART = 1024, 16 * 2**20
 
 _PER_FACE = ("images", "labels", "split", "votes", "subjects", "rows", "regions", "twins", "truth")
 
@@ -208,6 +214,29 @@ class FaceSet:
         lines.append(f"{'all':{width}}" + "".join(f"{sum(p.values()):8d}" for p in parts))
         return "\n".join(lines)
 
+    @cached_property
+    def digest(self) -> dict[str, str]:
+        """What tells these faces from others, whatever their name and number, in hexadecimal.
+
+        One digest (SHA-256, 64 bits of it) each for "pixels", "labels" (with the names of the
+        classes), "split" and, where there are any, "votes". It is the same wherever the pixels
+        lie, in memory or in a file. Of pixels above 256 MB those of at most 1,024 faces,
+        evenly spread, or 16 MB are looked at: another set is noticed, a few changed pictures may
+        not be.
+        """
+        pixels = self.images
+        if pixels.nbytes > _DIGEST_WHOLE:
+            most = max(1, min(_DIGEST_FACES, _DIGEST_PART // pixels[:1].nbytes))
+            pixels = _cache.spread(pixels, most)
+        found = {
+            "pixels": _digest(pixels, str(self.images.dtype), *map(str, self.images.shape)),
+            "labels": _digest(self.labels.astype("<i8"), *self.classes),
+            "split": _digest(self.split.astype("<U5")),
+        }
+        if self.votes is not None:
+            found["votes"] = _digest(self.votes, *self.vote_names)
+        return found
+
     def relabel(self, rule: str) -> "FaceSet":
         """Return the faces that a rule for the votes can label, with those labels.
 
@@ -294,6 +323,29 @@ class Features(FaceSet):
         import torch
 
         return torch.tensor(self.images).to(device)
+
+
+def other_faces(there: Mapping[str, Mapping], now: Mapping[str, Mapping]) -> list[str]:
+    """Say in what the digests of faces differ, by split: ["other labels of the train faces"].
+
+    Args:
+        there: `FaceSet.digest` by split, as it was written down; splits that are not in it are not
+            compared.
+        now: the same of the faces that are here.
+    """
+    found = []
+    for split, digests in there.items():
+        known = sorted({**digests, **now.get(split, {})})
+        others = [name for name in known if digests.get(name) != now.get(split, {}).get(name)]
+        if others:
+            found.append(f"other {' and '.join(others)} of the {split} faces")
+    return found
+
+
+def _digest(array: np.ndarray, *words: str) -> str:
+    found = hashlib.sha256("\n".join(words).encode(errors="surrogateescape"))
+    found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()[:16]
 
 
 def _kept_of(kept: FaceSet, before: FaceSet) -> str:

@@ -1,20 +1,46 @@
 """The files of a run: written after every epoch, and read to go on from there.
 
 What is in a state is `Run.state_dict`'s business; here it is a dict of tensors and plain values.
+Every file carries a checksum: the state the zip format's CRC-32, which torch writes and does not
+look at; `history.json` its own, and that of `best.safetensors`.
 """
 
+import hashlib
 import io
 import json
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from fer_utils.data.faceset import other_faces
 from fer_utils.errors import FerError
-from fer_utils.files import write
+from fer_utils.files import DamagedError, read_json, write, write_json
 from fer_utils.train.history import History
 from fer_utils.train.recipes import with_defaults, with_new_names
 
-STATE = "last.pt"
+STATE, BEST, HISTORY = "last.pt", "best.safetensors", "history.json"
+_PARTS = ("train", "valid")
+
+
+class OtherRunError(FerError):
+    """A folder holds another run than the one that was asked for.
+
+    Attributes:
+        what: what is other, in words.
+    """
+
+    def __init__(self, folder: Path, what: str):
+        super().__init__(
+            f"{folder} holds another run ({what}). Choose another folder, or pass resume=False to "
+            "write over it."
+        )
+        self.folder, self.what = folder, what
+
+    def __reduce__(self) -> tuple:
+        """Travel between processes by what it was made of."""
+        return OtherRunError, (self.folder, self.what)
 
 
 def save(state: dict, folder: Path) -> None:
@@ -25,13 +51,7 @@ def save(state: dict, folder: Path) -> None:
             go on), `best` (the best epoch's weights) and `epochs` (the history's rows).
         folder: gets `best.safetensors`, `history.json` and `last.pt`.
     """
-    from safetensors.torch import save as tensors_to_bytes
-
-    best = {key: value.cpu().contiguous() for key, value in state["best"].items()}
-    write(folder / "best.safetensors", tensors_to_bytes(best))
-    best_row = History(state["epochs"]).best
-    record = {"run": state["identity"], "best": best_row, "epochs": state["epochs"]}
-    write(folder / "history.json", json.dumps(record, indent=1) + "\n")
+    _save_result(state, folder)
     # The state comes last: a run that is killed before it repeats the epoch, and then writes
     # all three again.
     file = io.BytesIO()
@@ -39,45 +59,133 @@ def save(state: dict, folder: Path) -> None:
     write(folder / STATE, file.getvalue())
 
 
-def load(path: Path, identity: dict, device: torch.device) -> dict:
-    """Return a saved state, its tensors on the device.
+def _save_result(state: dict, folder: Path) -> None:
+    from safetensors.torch import save as tensors_to_bytes
+
+    best = {key: value.cpu().contiguous() for key, value in state["best"].items()}
+    content = tensors_to_bytes(best)
+    write(folder / BEST, content)
+    best_row = History(state["epochs"]).best
+    record = {"run": state["identity"], "best": best_row, "epochs": state["epochs"]}
+    write_json(folder / HISTORY, {**record, "best_sha256": hashlib.sha256(content).hexdigest()})
+
+
+def mend(state: dict, folder: Path) -> None:
+    """Write best weights and history again, where they are not those of a state."""
+    try:
+        history, content = read_json(folder / HISTORY), (folder / BEST).read_bytes()
+        whole = history["epochs"] == state["epochs"]
+        whole &= history.get("best_sha256") == hashlib.sha256(content).hexdigest()
+    except (OSError, FerError, KeyError, TypeError, AttributeError):
+        whole = False
+    if not whole:
+        _save_result(state, folder)
+
+
+def load(folder: Path, identity: dict, device: torch.device) -> dict | None:
+    """Return a saved state, its tensors on the device; None, with a line, where it is damaged.
+
+    A run that was saved before its faces were known by their content is taken for the same, with
+    a line that says so.
 
     Args:
-        path: the file.
+        folder: of the run.
         identity: of the run that wants to go on.
         device: where it runs.
 
     Raises:
-        FerError: the state is damaged, another run's, or was left on another kind of device.
+        OtherRunError: the folder holds another run.
+        FerError: the state was left on another kind of device.
     """
+    path = folder / STATE
     try:
-        # weights_only: tensors and plain values are read, and no code in the file is executed
-        state = with_new_names(torch.load(path, map_location=device, weights_only=True))
-        saved, _ = _comparable(json.loads(state["identity"])), state["cuda"]
-    except Exception as problem:  # torch.load has many ways to say so
-        raise FerError(
-            f"{path} is damaged: delete it, or pass resume=False to begin again."
-        ) from problem
-    # through JSON the run's own tuples become lists, as those in the file have
-    asked = _comparable(json.loads(json.dumps(identity)))
-    if "faces" not in saved:  # from before faces were known one by one
-        del asked["faces"]
-    if isinstance(saved.get("net"), str) and "(" not in saved["net"]:
-        # from before nets were known by their layers: its class is all that was written down
-        asked["net"] = str(asked["net"]).partition("(")[0]
-    if saved != asked:
-        raise FerError(
-            f"{path.parent} holds another run (other recipe, seed, epochs, data, net or "
-            "frozen parts). Choose another folder, or pass resume=False to write over it."
+        state = _read_state(path, device)
+        saved, _ = json.loads(state["identity"]), state["cuda"]
+    except Exception:  # torch and zipfile have many ways to say so
+        _check_same(folder, _identity_of_history(folder) or identity, identity)
+        print(f"{path} is damaged: the run begins again.")
+        return None
+    if not _check_same(folder, saved, identity):
+        print(
+            f"{folder} is from before runs knew their faces by content: whether these are the "
+            "same could not be checked."
         )
     if (state["cuda"] is not None) != (device.type == "cuda"):
         raise FerError(
-            f"{path.parent} holds a run that began on another kind of device than {device.type}: "
+            f"{folder} holds a run that began on another kind of device than {device.type}: "
             "its random numbers cannot go on here. Choose another folder, or pass resume=False "
             "to write over it."
         )
     return state
 
 
-def _comparable(identity: dict) -> dict:
-    return {**identity, "recipe": with_defaults(identity["recipe"])}
+def _read_state(path: Path, device: torch.device) -> dict:
+    content = path.read_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        if damaged := parts.testzip():
+            raise DamagedError(f"{damaged} in {path} is damaged")
+    # weights_only: tensors and plain values are read, and no code in the file is executed
+    state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
+    return with_new_names(state)
+
+
+def _identity_of_history(folder: Path) -> dict | None:
+    try:
+        saved = read_json(folder / HISTORY)["run"]
+        return saved if {"recipe", *_PARTS} <= set(saved) else None
+    except (OSError, FerError, KeyError, TypeError):
+        return None
+
+
+def _check_same(folder: Path, saved: dict, asked: dict) -> bool:
+    """Raise an OtherRunError unless a run is the one asked for; say whether its faces were known.
+
+    Faces are [name, number], and since they are known by content [name, number, digest].
+    """
+    # through JSON the run's own tuples become lists, as those in the file have
+    saved, asked = (json.loads(json.dumps(run, sort_keys=True)) for run in (saved, asked))
+    if isinstance(saved.get("net"), str) and "(" not in saved["net"]:
+        # from before nets were known by their layers: its class is all that was written down
+        asked["net"] = str(asked["net"]).partition("(")[0]
+    faces = [{part: dict(enumerate(run[part])) for part in _PARTS} for run in (saved, asked)]
+    there, now = (
+        {part: found[2] for part, found in run.items() if 2 in found and 2 in faces[0][part]}
+        for run in faces
+    )
+    for run in (saved, asked):
+        run |= {part: run[part][:2] for part in _PARTS}
+    what = [differences(saved, asked), *other_faces(there, now)]
+    if any(what):
+        raise OtherRunError(folder, "; ".join(filter(None, what)))
+    return len(there) == len(_PARTS)
+
+
+def differences(there: Any, asked: Any) -> str:
+    """Say how two runs' settings differ; "" where they do not."""
+    old, new = (_by_name(json.loads(json.dumps(settings))) for settings in (there, asked))
+    return "; ".join(
+        f"{name} {_short(old.get(name))} there, {_short(new.get(name))} asked"
+        for name in new | old
+        if old.get(name) != new.get(name)
+    )
+
+
+def _by_name(settings: Any) -> dict[str, Any]:
+    """Return settings one by one, those of a recipe too: also those invented after it was saved."""
+    if not isinstance(settings, dict):
+        many = settings if isinstance(settings, list) else [settings]
+        settings = {f"setting {number}": value for number, value in enumerate(many, 1)}
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        if isinstance(value, dict) and "learning_rate" in value:
+            for key, part in with_defaults(value).items():
+                # a second recipe must not be hidden by the first
+                flat[f"{name}: {key}" if key in flat else key] = part
+        else:
+            flat[name] = value
+    return flat
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else "another"

@@ -9,7 +9,9 @@ import math
 import time
 import zlib
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,7 @@ from fer_utils.data.faceset import FaceSet, Features
 from fer_utils.errors import FerError
 from fer_utils.evaluate import check_faces, labels_for, predict
 from fer_utils.files import make_folder
+from fer_utils.locks import LOCK, hold
 from fer_utils.models.answers import (
     check_differentiable,
     chosen_device,
@@ -162,7 +165,9 @@ def fit(
         device: None takes a GPU where there is one.
         out: folder for `best.safetensors`, `history.json` and the state to resume from,
             each written in one step after every epoch. None keeps everything in memory.
-        resume: go on where a run in `out` was interrupted.
+        resume: go on where a run in `out` was interrupted. It must be the same run: recipe,
+            epochs, seed, net, and the faces, by their content (`FaceSet.digest`). A state that
+            is damaged is told, and the run begins again.
         progress: show a bar.
         precision: an entry of `PRECISIONS`. "bfloat16" computes convolutions and matrix products
             of the training steps in half the digits, where the processor does that faster;
@@ -188,7 +193,8 @@ def fit(
             to, an empty split, a class without faces to learn from, a net whose parameters
             are all frozen, an unknown precision, graphs without a GPU, votes that are not there
             or that the net has no outputs for, features that a recipe wants to augment, an `out`
-            that holds another run, or what several processes do not do.
+            that holds another run or where another program is at work, or what several processes
+            do not do.
     """
     recipe = as_recipe(recipe)
     epochs = recipe.epochs if epochs is None else epochs
@@ -212,12 +218,15 @@ def fit(
     options = Options(epochs, seed, device, precision, graphs, compile, bool(stream))
     run = Run(net, train, valid, recipe, options)
     long_enough = run.steps * options.epochs >= SEARCH_FROM
-    with prepared(device, search=long_enough), strided_depthwise_in_float32(net):
+    with (
+        locked(folder),
+        prepared(device, search=long_enough),
+        strided_depthwise_in_float32(net),
+    ):
         # dropout and mixup draw from torch's own generators; a resumed run sets them once more
         torch.manual_seed(seed + parallel.rank())
         if folder is not None and resume and (folder / checkpoint.STATE).is_file():
-            state = checkpoint.load(folder / checkpoint.STATE, run.identity, device)
-            run.load_state_dict(state)
+            run.resume(folder)
         run.loop(folder, progress and parallel.rank() == 0, on_epoch or (lambda history: None))
     # The caller's net: with its own momenta, the best epoch's weights and no memory for gradients.
     for norm, momentum in run.norms:
@@ -226,6 +235,13 @@ def fit(
     net.zero_grad(set_to_none=True)
     net.eval()
     return run.history
+
+
+def locked(folder: Path | None) -> AbstractContextManager[object]:
+    """Hold the folder of a run; of several processes the first does, which alone writes there."""
+    if folder is None or parallel.rank() > 0:
+        return nullcontext()
+    return hold(folder / LOCK)
 
 
 def check_splits(net: nn.Module, train: FaceSet, valid: FaceSet) -> None:
@@ -286,7 +302,7 @@ class Run:
         norms: batch norms with their own momenta, which warm-up changes for a while.
         warm_up: number of the first batch at which those no longer change.
         best_weights: of the best epoch so far.
-        identity: what must be the same for a saved run to go on as this one.
+        faces: what to learn from and what chooses the epoch: "train" and "valid".
     """
 
     def __init__(
@@ -297,6 +313,7 @@ class Run:
         # (torch's own stubs do not know this argument of `Module.to`.)
         net.to(options.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.net, self.recipe, self.options = net, recipe, options
+        self.faces = {"train": train, "valid": valid}
         self.history = History()
         device = options.device
         self.train_images, labels = on_device(net, train, device, options.stream)
@@ -316,14 +333,17 @@ class Run:
         self.norms = batch_norm_momenta(net)
         self.warm_up = warm_up_steps(self.norms)
         self.best_weights = snapshot(net)
-        self.identity = {
-            "recipe": recipe.as_dict(),
+
+    @cached_property
+    def identity(self) -> dict:
+        """What must be the same for a saved run to go on as this one."""
+        options, net = self.options, self.net
+        return {
+            "recipe": self.recipe.as_dict(),
             "epochs": options.epochs,
             "seed": options.seed,
             "precision": options.precision,
-            "train": [train.name, len(train)],
-            "valid": [valid.name, len(valid)],
-            "faces": [fingerprint(train), fingerprint(valid)],
+            **{part: [of.name, len(of), of.digest] for part, of in self.faces.items()},
             # what no card could build again is known by its layers
             "net": getattr(net, "config", None) or repr(net),
             "frozen parameters": sum(not p.requires_grad for p in net.parameters()),
@@ -405,6 +425,14 @@ class Run:
             "cuda": torch.cuda.get_rng_state() if self.options.device.type == "cuda" else None,
             "epochs": self.history.epochs,
         }
+
+    def resume(self, folder: Path) -> None:
+        """Go on from the state in a folder, if it is whole, and write anew what is not."""
+        state = checkpoint.load(folder, self.identity, self.options.device)
+        if state is not None:
+            self.load_state_dict(state)
+            if parallel.rank() == 0:
+                checkpoint.mend({**state, "identity": self.identity}, folder)
 
     def load_state_dict(self, state: dict) -> None:
         """Go back to an earlier state, as `checkpoint.load` returns it."""

@@ -5,6 +5,7 @@ learning contests" (ICONIP 2013); FERPlus: see `fer_utils.data.datasets.ferplus`
 """
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -165,15 +166,23 @@ def _from_csv(path: Path, options: ReadOptions) -> FaceSet:
     stamp = _cache.fingerprint(sources) + options.on_error
     arrays = _cache.read(CARD.name, path, stamp) if options.cache else None
     if arrays is None:
-        arrays = fer2013_csv.read(path, on_error=options.on_error, progress=options.progress)
-        if votes_file in sources:
-            arrays["votes"] = ferplus.read_votes(votes_file, arrays)
-        if options.cache:
-            _cache.write(CARD.name, path, stamp, arrays)
+        with _cache.held(CARD.name, path) if options.cache else nullcontext(False) as waited:
+            arrays = _cache.read(CARD.name, path, stamp) if waited else None
+            if arrays is None:
+                arrays = _from_source(path, votes_file if votes_file in sources else None, options)
+                if options.cache:
+                    _cache.write(CARD.name, path, stamp, arrays)
     left_out = arrays["left_out"].tolist()
     if path.name == "train.csv" and (path.parent / "test.csv").is_file():
         left_out.append("test.csv: every row, for it has no labels (icml_face_data.csv has them)")
     return _face_set(arrays, votes=arrays.get("votes"), left_out=left_out)
+
+
+def _from_source(path: Path, votes_file: Path | None, options: ReadOptions) -> dict:
+    arrays = fer2013_csv.read(path, on_error=options.on_error, progress=options.progress)
+    if votes_file is not None:
+        arrays["votes"] = ferplus.read_votes(votes_file, arrays)
+    return arrays
 
 
 def _from_class_folders(root: Path, options: ReadOptions) -> FaceSet:
