@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 from fer_utils import train
 from fer_utils.data.faceset import FaceSet, other_faces
 from fer_utils.errors import FerError
-from fer_utils.files import DamagedError, read_json, write_json
+from fer_utils.files import DamagedError, make_folder, read_json, write_json
 from fer_utils.locks import LOCK, hold
 from fer_utils.models.facenet import FaceNet
 from fer_utils.ranges import THREADS

@@ -69,6 +69,8 @@ def test_folders_are_made_when_they_are_needed(tmp_path, monkeypatch):
     assert files.make_folder("a/b").is_dir()
     files.check_writable("a/b/c.txt")
     assert not list((tmp_path / "a" / "b").iterdir())
+
+
 @pytest.mark.parametrize("value", [{"a": [1.5, None], "b": {"é": True}}, [1, {"a": 2}], "text"])
 def test_json_is_read_back_and_its_checksum_notices_a_change(tmp_path, value):
     path = files.write_json(tmp_path / "a.json", value)

@@ -7,7 +7,6 @@ of this file prepares a run, keeps its best weights and saves its state.
 
 import math
 import time
-import zlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -461,12 +460,6 @@ class Diverged(ArithmeticError):
             f"the loss became NaN or infinite in epoch {epoch} at learning rate {rate:g}; the best "
             "epoch before it is kept. Try a lower learning rate."
         )
-
-
-def fingerprint(faces: FaceSet) -> int:
-    """Return a number that tells another choice of a data set's faces, or another order of them."""
-    known = faces.labels if faces.rows is None else faces.rows
-    return zlib.crc32("\n".join(map(str, known.tolist())).encode())
 
 
 def whole_batches(images: Tensor, batch: int = 256) -> Tensor:
