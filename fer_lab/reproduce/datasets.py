@@ -1,5 +1,7 @@
 """The faces of a published row: where they lie, under which labels, in which splits."""
 
+import hashlib
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +12,10 @@ from fer_utils import data
 from fer_utils.data import catalog
 from fer_utils.data._index import SPLITS
 from fer_utils.data.faceset import FaceSet
-from fer_utils.data.splits import split
+from fer_utils.data.splits import draw, split
 from fer_utils.errors import FerError
 from fer_utils.models.facenet import FaceNet
-from fer_utils.papers import Claim
+from fer_utils.papers import Claim, Setup
 
 #: Who divided the faces; see `divide`.
 PUBLISHED, PAPER, SUBJECT, RANDOM = "published", "paper", "subject", "random"
@@ -85,9 +87,11 @@ def load(
         options |= {"paper": claim.paper}
     everyone = data.load(claim.dataset, place, progress=progress, **options)
     known = np.isin(np.array(everyone.classes)[everyone.labels], net.classes)
-    everyone, division = divide(everyone.take(np.flatnonzero(known)))
+    everyone, division = divide(everyone.take(np.flatnonzero(known)), claim.setup)
     parts = {name: everyone.where(split=name) for name in SPLITS}
-    for name in ("train", "valid"):
+    # Where the paper has no validation part, the test set is watched instead: see `Setup.epoch`.
+    needed = ("train", "valid" if claim.setup.epoch == "valid" else "test")
+    for name in needed:
         if not len(parts[name]):
             raise FerError(
                 f"{claim.dataset} in {place} has no {name} faces of the classes "
@@ -98,19 +102,27 @@ def load(
     return parts, division
 
 
-def divide(faces: FaceSet) -> tuple[FaceSet, str]:
+def divide(faces: FaceSet, setup: Setup = Setup()) -> tuple[FaceSet, str]:
     """Return faces in splits, and who divided them; every seed gets the same division.
+
+    Where a setup wants a random share of all faces as the test set, it is drawn as the paper drew
+    it, out of all published parts together: "paper". FER2013's PrivateTest is then partly learned
+    from: this repeats a paper, and chooses nothing for this kit's own networks. Else,
 
     "paper": the data set's paper, as far as it says how (its sizes, drawn again where it gives no
     list); "published": the data set itself; else 70 / 10 / 20 % are drawn here, by "subject" where
     it is known who is shown, so that nobody is on two sides, or at "random". Where there is a test
     split and no validation split, a tenth of the training faces becomes it.
     """
+    if setup.test:
+        # as scikit-learn's train_test_split counts: a fifth of 35,887 is 7,178
+        count = math.ceil(setup.test * len(faces) - 1e-9)
+        return replace(faces, split=draw(faces.labels, test=count)), PAPER
     division = PUBLISHED
     if "paper_split" in faces.columns:
         faces, division = split(faces, by=PAPER), PAPER
     has = {name: bool((faces.split == name).any()) for name in SPLITS}
-    if has["valid"]:
+    if has["valid"] or (has["test"] and setup.epoch != "valid"):
         return faces, division
     way = RANDOM if faces.subjects is None else SUBJECT
     if not has["test"]:
@@ -130,6 +142,14 @@ def thin(faces: FaceSet, number: int) -> FaceSet:
     others = by_class[~np.isin(by_class, firsts)]
     spread = np.linspace(0, len(others) - 1, max(0, number - len(firsts))).astype(int)
     return faces.take(np.sort(np.concatenate([firsts, others[spread]])))
+
+
+def digest(faces: FaceSet) -> str:
+    """Return a fingerprint of pictures and labels in their order: equal ones are the same faces."""
+    known = hashlib.sha256(faces.labels.astype(np.uint8).tobytes())
+    for start in range(0, len(faces), 1024):  # mapped pictures need not fit into memory
+        known.update(faces.images[start : start + 1024].tobytes())
+    return known.hexdigest()[:16]
 
 
 def scored_split(parts: dict[str, FaceSet]) -> str:

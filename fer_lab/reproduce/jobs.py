@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import fer_utils
@@ -18,10 +19,14 @@ from fer_lab import run
 from fer_lab.reproduce import datasets
 from fer_utils import models, papers, train
 from fer_utils.commands import as_command
+from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
-from fer_utils.evaluate import Evaluation, evaluate
+from fer_utils.evaluate import Evaluation, evaluate, labels_for
 from fer_utils.models.facenet import FaceNet
 from fer_utils.papers import Claim
+from fer_utils.train import checkpoint
+from fer_utils.train.history import History
+from fer_utils.train.loop import snapshot
 
 _LIBRARIES = ("torch", "numpy", "opencv-python")
 
@@ -106,6 +111,8 @@ class Job(run.Run):
             "precision": self.precision,
             "faces": self.faces,
         }
+        if setup := claim.setup.as_dict():
+            asked["setup"] = setup
         return json.loads(json.dumps(asked))
 
     def command(self) -> str:
@@ -141,10 +148,11 @@ class Job(run.Run):
         config, claim, net = self.config(), papers.claim(self.claim), self.make_net()
         parts, division = self.load(net, progress)
         split = datasets.scored_split(parts)
+        watched = parts["valid"] if len(parts["valid"]) else parts["test"]
         history = self.fit(
             lock,
             net,
-            parts,
+            {**parts, "valid": watched},
             train.recipe(config["recipe"]),
             epochs=config["epochs"],
             device=self.device,
@@ -152,7 +160,8 @@ class Job(run.Run):
             precision=self.precision,
         )
         started = time.perf_counter()
-        result = evaluate(net, parts[split])
+        readings = self.readings(net, history, parts[split], watched_test=watched is parts["test"])
+        scored = readings.pop(claim.setup.epoch, None) or readings.pop("valid")
         seconds = sum(row["seconds"] for row in history.epochs) + time.perf_counter() - started
         record = {
             "claim": self.claim,
@@ -162,7 +171,10 @@ class Job(run.Run):
             "split": split,
             "division": division,
             "faces": {name: len(part) for name, part in parts.items()},
-            **scores(result),
+            "scored_faces": datasets.digest(parts[split]),
+            "labels": digits(labels_for(net.classes, parts[split])),
+            **scored,
+            "other_epochs": readings,
             "parameters": models.count(net),
             "best_epoch": history.best_epoch,
             "epochs_done": len(history.epochs),
@@ -177,6 +189,25 @@ class Job(run.Run):
         keys = ("claim", "config", "seed", "split", "accuracy", "command")
         models.save(net, self.folder / "model.safetensors", {key: record[key] for key in keys})
         return record
+
+    def readings(
+        self, net: FaceNet, history: History, faces: FaceSet, *, watched_test: bool
+    ) -> dict[str, dict]:
+        """Return what the network says of faces, by how its epoch was chosen; see `Setup.epoch`.
+
+        A training that watched the test set is read twice: at the epoch that was best there, and
+        at its last one. The last epoch is no choice at all, unless a schedule or early stopping
+        heard of the test set too. The net keeps the weights of the epoch that the paper scored.
+        """
+        chosen = "test" if watched_test else "valid"
+        found = {chosen: {"epoch": history.best_epoch, **scores(evaluate(net, faces))}}
+        if watched_test:
+            best = snapshot(net)
+            net.load_state_dict(last_weights(self.folder))
+            found["last"] = {"epoch": len(history.epochs), **scores(evaluate(net, faces))}
+            if papers.claim(self.claim).setup.epoch == "test":
+                net.load_state_dict(best)
+        return found
 
 
 def slug(key: str) -> str:
@@ -199,7 +230,8 @@ def trained_once(claim: Claim) -> Claim:
 
 
 def _training(claim: Claim) -> tuple:
-    return claim.dataset, datasets.label_rule(claim), claim.experiment, recipe_of(claim)
+    rule = datasets.label_rule(claim)
+    return claim.dataset, rule, claim.experiment, recipe_of(claim), claim.setup
 
 
 def make_jobs(claims: Sequence[Claim], seeds: Sequence[int], **options: Any) -> list[Job]:
@@ -219,8 +251,18 @@ def make_jobs(claims: Sequence[Claim], seeds: Sequence[int], **options: Any) -> 
     return [Job(key, seed, **options) for seed in seeds for key in keys]
 
 
+def last_weights(folder: Path) -> dict[str, torch.Tensor]:
+    """Return the weights after a training's last epoch, from the state that it left."""
+    return torch.load(folder / checkpoint.STATE, map_location="cpu", weights_only=True)["net"]
+
+
+def digits(numbers: np.ndarray) -> str:
+    """Return whole numbers from 0 to 9 as a string, one character each."""
+    return "".join(map(str, numbers.tolist()))
+
+
 def scores(result: Evaluation) -> dict:
-    """Return accuracy with its interval, and the confusion matrix (rows: labels)."""
+    """Return accuracy with its interval, the confusion matrix (rows: labels) and every answer."""
     accuracy = result.accuracy
     return {
         "accuracy": {
@@ -231,6 +273,7 @@ def scores(result: Evaluation) -> dict:
         },
         "classes": list(result.classes),
         "confusion": result.confusion().tolist(),
+        "answers": digits(result.predictions),
     }
 
 

@@ -1,7 +1,29 @@
 """What is kept of a published number: one row of results, or one count of parameters."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a row's faces are divided and its epoch is chosen, where the paper does it otherwise.
+
+    Attributes:
+        test: a random share of all faces that is the test set, whatever parts were published; the
+            rest is learned from. 0 leaves the division as it is published, or as the data set's
+            layout draws it.
+        epoch: which epoch is scored: "valid", the best on a validation part; "last", the last one,
+            without any choice; "test", the best on the test set itself, as papers do that have no
+            validation part.
+    """
+
+    test: float = 0.0
+    epoch: str = "valid"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is not as it is by default: runs from before a setting was there go on."""
+        mine = asdict(self)
+        return {name: mine[name] for name, usual in asdict(Setup()).items() if mine[name] != usual}
 
 
 @dataclass(frozen=True)
@@ -27,6 +49,7 @@ class Claim:
         unit: of `value`, `low` and `high`: "%", "points" of per cent, "frames/s", "s"; empty for
             a share of 1.
         decimals: digits printed after the point: what tells 83.3 from 83.30.
+        setup: how the faces are divided and the epoch is chosen.
     """
 
     paper: str
@@ -46,6 +69,7 @@ class Claim:
     comparable: str = ""
     unit: str = "%"
     decimals: int = 2
+    setup: Setup = Setup()
 
     @property
     def printed(self) -> str:
