@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,12 +81,15 @@ def load(
     if place is None:
         raise FerError(missing(claim.dataset, root))
     options: dict[str, Any] = {"rule": label_rule(claim)} if label_rule(claim) else {}
+    options |= dict(claim.setup.load)
     entry = catalog.get(claim.dataset)
     if entry.scan is not None:
         options |= {"size": net.input_size, "color": net.color_channels == 3}
     if "paper" in entry.options:  # several papers divided it, each in its own way
         options |= {"paper": claim.paper}
     everyone = data.load(claim.dataset, place, progress=progress, **options)
+    if claim.setup.voted:
+        everyone = by_most_votes(everyone, net.classes)
     known = np.isin(np.array(everyone.classes)[everyone.labels], net.classes)
     everyone, division = divide(everyone.take(np.flatnonzero(known)), claim.setup)
     parts = {name: everyone.where(split=name) for name in SPLITS}
@@ -99,7 +103,39 @@ def load(
             )
     if faces:
         parts = {name: thin(part, faces) for name, part in parts.items()}
+    if claim.setup.balanced:
+        parts["train"] = balanced(parts["train"])
     return parts, division
+
+
+def by_most_votes(faces: FaceSet, classes: Sequence[str]) -> FaceSet:
+    """Return all faces, each labelled by the most votes for these classes, the first of equals.
+
+    A face that nobody gave any of them gets the first column's. So minaee2019's matrix counts.
+    """
+    if faces.votes is None:
+        raise FerError(f"{faces.name} has no votes: put FERPlus's files beside FER2013's csv file.")
+    columns = [place for place, name in enumerate(faces.vote_names) if name in classes]
+    names = [faces.vote_names[place] for place in columns]
+    most = faces.votes[:, columns].argmax(axis=1)
+    labels = np.array([list(classes).index(name) for name in names])[most]
+    return replace(faces, labels=labels, classes=tuple(classes))
+
+
+def balanced(faces: FaceSet) -> FaceSet:
+    """Return faces with those of rarer classes repeated until every class has as many.
+
+    Everybody gets the same; augmentation changes each copy in its own way.
+    """
+    most = max(faces.counts().values())
+    rows = [np.flatnonzero(faces.labels == label) for label in np.unique(faces.labels)]
+    # over and over, and at last a part of the faces, evenly spread
+    spread = [np.linspace(0, len(own), most % len(own), endpoint=False).astype(int) for own in rows]
+    every = [
+        np.concatenate([*[own] * (most // len(own)), own[last]])
+        for own, last in zip(rows, spread, strict=True)
+    ]
+    return faces.take(np.sort(np.concatenate(every)))
 
 
 def divide(faces: FaceSet, setup: Setup = Setup()) -> tuple[FaceSet, str]:
