@@ -144,10 +144,11 @@ def in_words(record: dict) -> str:
     """Return a run's result in one line."""
     accuracy, config = record["accuracy"], record["config"]
     low, high = accuracy["interval_95"]
+    chosen = "last" if config.get("setup", {}).get("epoch") == "last" else "best"
     return (
         f"accuracy {accuracy['value']:.3f} ({accuracy['correct']} of {accuracy['n']}; "
-        f"95 % {low:.3f}-{high:.3f}) on the {record['split']} split, epoch {record['epoch']} of "
-        f"{record['epochs_done']} ({config['epochs']} asked), {record['seconds']:.0f} s"
+        f"95 % {low:.3f}-{high:.3f}) on the {record['split']} split, {chosen} of "
+        f"{record['epochs_done']} epochs ({config['epochs']} asked), {record['seconds']:.0f} s"
     )
 
 
