@@ -591,3 +591,34 @@ def test_published_numbers_of_faces(published):
 def test_rules_keep_the_published_numbers(published, rule):
     kept = published.relabel(rule)
     assert {split: len(kept.where(split=split)) for split in KEPT[rule]} == KEPT[rule]
+
+
+def test_ferplus_own_label_files_are_read_by_name_beside_the_votes(root):
+    """The third name comes twice, so its votes belong to the later row; the fourth face has none."""
+    write_csv(root)
+    write_votes(root)
+    text = (root / "fer2013new.csv").read_text()
+    lines = text.splitlines()
+    lines[4] = lines[4].replace("Training,,", f"Training,{NAMES[2]},")
+    (root / "fer2013new.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(FerError, match="needs fer2013new.csv and FERPlus's folders"):
+        data.load("fer2013", root, votes="label.csv")
+    for folder, of in {"FER2013Train": NAMES[:3], "FER2013Valid": NAMES[4:6]}.items():
+        place = root / "FERPlus" / "data" / folder
+        place.mkdir(parents=True)
+        rows = [f'{name},"(0, 0, 48, 48)",0,{n},0,0,0,0,0,0,0,0' for n, name in enumerate(of, 3)]
+        (place / "label.csv").write_text("\n".join(rows) + "\n")
+    test = root / "FERPlus" / "data" / "FER2013Test"
+    test.mkdir()
+    (test / "label.csv").write_text(f'{NAMES[6]},"(0, 0, 48, 48)",1,0,0,0,0,0,0,0,0,0\n')
+    faces = data.load("fer2013", root, votes="label.csv", progress=False)
+    assert faces.rows.tolist() == [0, 1, 3, 4, 5, 6]
+    assert faces.votes[:, 1].tolist() == [3, 4, 5, 3, 4, 0] and faces.votes[5, 0] == 1
+    assert faces.labels.tolist() == [LABELS[row] for row in faces.rows]
+    voted = data.load("ferplus", root, votes="label.csv", progress=False)
+    assert len(voted) == 5  # one vote for the last face is an outlier
+    (test / "label.csv").write_text('x.png,"(0, 0, 48, 48)",1,0,0,0,0,0,0,0,0,0\n')
+    with pytest.raises(FerError, match="has no test face x.png"):
+        data.load("fer2013", root, votes="label.csv", progress=False)
+    with pytest.raises(FerError, match="votes='labels' is not possible"):
+        data.load("fer2013", root, votes="labels")
