@@ -594,7 +594,7 @@ def test_rules_keep_the_published_numbers(published, rule):
 
 
 def test_ferplus_own_label_files_are_read_by_name_beside_the_votes(root):
-    """The third name comes twice, so its votes belong to the later row; the fourth face has none."""
+    """The third name comes twice, so its votes are the later row's."""
     write_csv(root)
     write_votes(root)
     text = (root / "fer2013new.csv").read_text()

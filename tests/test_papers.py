@@ -11,7 +11,7 @@ from fer_utils.data import relabel
 from fer_utils.data.catalog import CARDS
 from fer_utils.emotions import FER7, FERPLUS_VOTES
 from fer_utils.errors import FerError
-from fer_utils.papers import borgalli2022, forensics
+from fer_utils.papers import alessi2019, borgalli2022, forensics
 from fer_utils.papers.record import printed
 from fer_utils.train.recipes import RECIPES
 
@@ -227,6 +227,17 @@ def test_alessi2019s_precisions_taken_as_recalls_give_an_accuracy_below_60():
     supports = [sizes["disgust"], *[sizes[one.row] for one in rows]]
     assert forensics.accuracy_from_recalls(recalls, supports) == pytest.approx(57.2, abs=0.05)
     assert sum(sizes.values()) == 35_887 and rows[0].n == 7_178
+
+
+def test_the_survey_of_alessi2019_has_sixteen_sets_and_names_those_that_open_here():
+    assert len({row.name for row in alessi2019.SURVEY}) == 16
+    opened = [row.opens for row in alessi2019.SURVEY if row.opens]
+    assert set(opened) <= set(CARDS) and len(opened) == 6
+    assert {row.elicited for row in alessi2019.SURVEY} == {"P", "P & S"}
+    for row in alessi2019.SURVEY:
+        if row.opens:
+            expected = CARDS[row.opens].expected
+            assert row.subjects in (None, expected.get("subjects"), 123)
 
 
 def test_mazen2021s_improvements_are_ratios():

@@ -151,7 +151,7 @@ def score_of(claim: Claim, record: dict) -> Score:
 
 
 def measured(claim: Claim, record: dict) -> float:
-    """Return a claim's metric of a run's confusion matrix, in its unit, where it is `measurable`."""
+    """Return a claim's metric of a run's matrix, in its unit, where it is `measurable`."""
     return float(score_of(claim, record)(np.array(record["confusion"])))
 
 
@@ -171,7 +171,10 @@ def protocol_differences(claim: Claim, record: dict) -> list[str]:
             record["division"] not in (PUBLISHED, PAPER),
             f"the faces were divided by {record['division']}, by this kit",
         ),
-        (setup != asked, f"its setup is {setup or 'the usual one'}, not {asked or 'the usual one'}"),
+        (
+            setup != asked,
+            f"set up otherwise: {_set_up(setup)}, where the paper's is {_set_up(asked)}",
+        ),
         (
             config["epochs"] < recipe.epochs,
             f"{config['epochs']} of {recipe.epochs} epochs",
@@ -190,6 +193,15 @@ def protocol_differences(claim: Claim, record: dict) -> list[str]:
         ),
     )
     return [reason for differs, reason in reasons if differs]
+
+
+def _set_up(setup: dict) -> str:
+    """Return a setup in words."""
+    words = [
+        " ".join(value.values()) if isinstance(value, dict) else f"{name} {value}"
+        for name, value in setup.items()
+    ]
+    return ", ".join(words) or "the usual"
 
 
 def compare(claim: Claim, records: Sequence[dict], has_data: Callable[[str], bool]) -> Row:
@@ -234,9 +246,8 @@ def compare(claim: Claim, records: Sequence[dict], has_data: Callable[[str], boo
     apart = difference(float(np.mean(values)), interval, claim.value, published)
     status = ABOVE if apart[0] > 0 else BELOW if apart[1] < 0 else WITHIN
     why = f"ours less the published number: {apart[0]:+.4g} to {apart[1]:+.4g}"
-    return replace(
-        row, status=status, why=_with_notes(claim, why, chosen), published=published, difference=apart
-    )
+    why = _with_notes(claim, why, chosen)
+    return replace(row, status=status, why=why, published=published, difference=apart)
 
 
 def _without_runs(claim: Claim, has_data: Callable[[str], bool]) -> Row:
@@ -258,8 +269,8 @@ def _with_notes(claim: Claim, why: str, chosen: Sequence[dict]) -> str:
 def interval_of(claim: Claim, record: dict) -> Interval:
     """Return the interval of a run's score if other faces had been tested."""
     if claim.metric == "accuracy":
-        accuracy, n = record["accuracy"]["correct"] / record["accuracy"]["n"], record["accuracy"]["n"]
-        low, high = of_share(accuracy, n)
+        accuracy = record["accuracy"]
+        low, high = of_share(accuracy["correct"] / accuracy["n"], accuracy["n"])
         return scale(claim) * low, scale(claim) * high
     return of_faces(score_of(claim, record), np.array(record["confusion"]))
 

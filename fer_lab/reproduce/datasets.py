@@ -18,6 +18,9 @@ from fer_utils.errors import FerError
 from fer_utils.models.facenet import FaceNet
 from fer_utils.papers import Claim, Setup
 
+#: A row that asks for nothing of its own.
+USUAL = Setup()
+
 #: Who divided the faces; see `divide`.
 PUBLISHED, PAPER, SUBJECT, RANDOM = "published", "paper", "subject", "random"
 
@@ -138,7 +141,7 @@ def balanced(faces: FaceSet) -> FaceSet:
     return faces.take(np.sort(np.concatenate(every)))
 
 
-def divide(faces: FaceSet, setup: Setup = Setup()) -> tuple[FaceSet, str]:
+def divide(faces: FaceSet, setup: Setup = USUAL) -> tuple[FaceSet, str]:
     """Return faces in splits, and who divided them; every seed gets the same division.
 
     Where a setup wants a random share of all faces as the test set, it is drawn as the paper drew

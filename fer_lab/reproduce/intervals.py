@@ -70,8 +70,9 @@ def _of_runs(values: Sequence[float]) -> float:
 def difference(one: float, its: Interval, other: float, others: Interval) -> Interval:
     """Return the interval of one - other, of independent scores with intervals of their own."""
     middle = one - other
-    below, above = math.hypot(one - its[0], others[1] - other), math.hypot(
-        its[1] - one, other - others[0]
+    below, above = (
+        math.hypot(one - its[0], others[1] - other),
+        math.hypot(its[1] - one, other - others[0]),
     )
     return middle - below, middle + above
 

@@ -3,14 +3,14 @@
 Alessi and Colace, "A real-time system for facial expression recognition" (course project, 2019).
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from fer_utils.papers.record import Claim, Setup, printed
 
 _NET = {"name": "mini_xception", "num_classes": 7, "input_size": 48, "variant": "alessi2019"}
 
-# Section 10, in the text: precision in per cent. For disgust none is printed: "the model is not able
-# to classify disgust expressions", and what is never said has no precision.
+# Section 10, in the text: precision in per cent. For disgust none is printed: "the model is not
+# able to classify disgust expressions", and what is never said has no precision.
 _PRECISION = (
     ("happy", "81.3"),
     ("surprise", "68.6"),
@@ -29,9 +29,9 @@ _PROTOCOL = (
 )
 _AS_RECALL = (
     "Perhaps recall: the two confusion matrices are pictures, and the text reads along their rows "
-    "('most of those samples are mistaken for angry'). As recalls the six, with 0 % of disgust, give "
-    "57.2 % of all faces, and the paper hopes for '60%-65% or more'. Random 80/20 puts copies of training "
-    "pictures into the test set. The paper's table of labels is 360 faces short: Angry 4593 "
+    "('most of those samples are mistaken for angry'). As recalls the six, with 0 % of disgust, "
+    "give 57.2 % of all faces, and the paper hopes for '60%-65% or more'. Random 80/20 puts copies "
+    "of training pictures into the test set. The paper's table of labels is 360 faces short: Angry 4593 "
     "should be 4953."
 )
 
@@ -98,4 +98,45 @@ CLAIMS = (
     *(_precision(*row) for row in _PRECISION),
     *(_gain(*row) for row in _GAINS),
     _ARRIAGA,
+)
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """A row of Fig. 4, which the paper has from Li and Deng, "Deep facial expression recognition".
+
+    Attributes:
+        name: of the data set.
+        samples: how many, of what.
+        subjects: people, None where not known.
+        taken: "Lab", "Web" or "Movie".
+        elicited: "P" posed, "S" spontaneous, "P & S" both.
+        opens: the name under which the kit opens it, "" where it does not.
+    """
+
+    name: str
+    samples: str
+    subjects: int | None
+    taken: str
+    elicited: str
+    opens: str = ""
+
+
+SURVEY = (
+    Surveyed("CK+", "593 image sequences", 123, "Lab", "P & S", "ckplus"),
+    Surveyed("MMI", "740 images and 2,900 videos", 25, "Lab", "P"),
+    Surveyed("JAFFE", "213 images", 10, "Lab", "P", "jaffe"),
+    Surveyed("TFD", "112,234 images", None, "Lab", "P"),
+    Surveyed("FER-2013", "35,887 images", None, "Web", "P & S", "fer2013"),
+    Surveyed("AFEW 7.0", "1,809 videos", None, "Movie", "P & S"),
+    Surveyed("SFEW 2.0", "1,766 images", None, "Movie", "P & S", "sfew"),
+    Surveyed("Multi-PIE", "755,370 images", 337, "Lab", "P"),
+    Surveyed("BU-3DFE", "2,500 images", 100, "Lab", "P"),
+    Surveyed("Oulu-CASIA", "2,880 image sequences", 80, "Lab", "P"),
+    Surveyed("RaFD", "1,608 images", 67, "Lab", "P", "rafd"),
+    Surveyed("KDEF", "4,900 images", 70, "Lab", "P", "kdef"),
+    Surveyed("EmotioNet", "1,000,000 images", None, "Web", "P & S"),
+    Surveyed("RAF-DB", "29,672 images", None, "Web", "P & S", "rafdb"),
+    Surveyed("AffectNet", "450,000 images (labeled)", None, "Web", "P & S"),
+    Surveyed("ExpW", "91,793 images", None, "Web", "P & S"),
 )

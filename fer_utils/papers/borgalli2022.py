@@ -156,11 +156,9 @@ for _dataset, _printed in REPORTS.items():
 # the training. Of KDEF "only the facial part" is visible.
 _CUT = Setup(load=(("crop", "haar"),), balanced=True)
 _SETUPS = {
-    "rafd": replace(_CUT, assumed="which fifth is the test is drawn; a tenth of the rest validates"),
+    "rafd": replace(_CUT, assumed="the test fifth is drawn; a tenth of the rest validates"),
     "rafdb": replace(_CUT, assumed="a tenth of the training part validates"),
-    "sfew": replace(
-        _CUT, assumed="the 179 test pictures are drawn of Train, and Val validates"
-    ),
+    "sfew": replace(_CUT, assumed="the 179 test pictures are drawn of Train, and Val validates"),
     "amfed": _CUT,
     "kdef": replace(
         _CUT,
@@ -191,9 +189,7 @@ _NOTE = {
     "faces and the others 140 to 158. The same people are probably on both sides.",
 }
 
-_AMFED = (
-    "how action units became seven expressions is not stated, nor which frames were used"
-)
+_AMFED = "how action units became seven expressions is not stated, nor which frames were used"
 _WHICH_CLASS = "which number is which of the six expressions is not stated"
 
 

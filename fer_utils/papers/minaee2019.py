@@ -103,7 +103,7 @@ _AS_STATED = replace(
     next(row for row in _QUOTED_AND_OWN if row.table == "I" and row.row == _OURS),
     row=f"{_OURS}, by FER2013's own labels",
     n=3_589,
-    note="The same 70.02 % as the text states it: FER2013's test set of 3,589 faces and its labels. "
+    note="The same 70.02 % as the text states it: FER2013's test set of 3,589 faces, its labels. "
     "The matrix (Fig. 8) shows that other labels were scored.",
     setup=Setup(),
 )

@@ -119,7 +119,7 @@ def read_folder_votes(folder: Path, faces: dict[str, np.ndarray]) -> tuple[np.nd
         )
     with names_file.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.reader(file))[1:]
-    row_of = {(USAGE.get(row[0].strip()), row[1].strip()): number for number, row in enumerate(rows)}
+    row_of = {(USAGE.get(row[0].strip()), row[1].strip()): at for at, row in enumerate(rows)}
     place_of = {number: place for place, number in enumerate(faces["rows"].tolist())}
     found: dict[int, list[int]] = {}
     for name, split in FOLDERS.items():
@@ -128,8 +128,8 @@ def read_folder_votes(folder: Path, faces: dict[str, np.ndarray]) -> tuple[np.nd
             row = row_of.get((split, picture))
             if row is None:
                 raise FerError(
-                    f"{table}, line {number}: {VOTES_FILE} has no {split} face {picture}. The files "
-                    "do not belong together: get both again."
+                    f"{table}, line {number}: {VOTES_FILE} has no {split} face {picture}. The "
+                    "files do not belong together: get both again."
                 )
             if row in place_of:  # as far as the csv file goes: train.csv has Training only
                 found[place_of[row]] = votes
