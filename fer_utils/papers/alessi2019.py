@@ -31,8 +31,8 @@ _AS_RECALL = (
     "Perhaps recall: the two confusion matrices are pictures, and the text reads along their rows "
     "('most of those samples are mistaken for angry'). As recalls the six, with 0 % of disgust, "
     "give 57.2 % of all faces, and the paper hopes for '60%-65% or more'. Random 80/20 puts copies "
-    "of training pictures into the test set. The paper's table of labels is 360 faces short: Angry 4593 "
-    "should be 4953."
+    "of training pictures into the test set. The paper's table of labels is 360 faces short: Angry "
+    "4593 should be 4953."
 )
 
 _GAINS = (
