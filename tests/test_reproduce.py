@@ -349,7 +349,7 @@ LAYOUTS = {
     "ckplus": layouts.ckplus48,
     "rafd": layouts.rafd,
     "rafdb": lambda root: layouts.rafdb(root, train=24),
-    "sfew": lambda root: layouts.sfew(root, each=26, frames=False),
+    "sfew": lambda root: layouts.sfew(root, each=40, frames=False),
 }
 
 

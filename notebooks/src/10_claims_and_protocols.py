@@ -133,7 +133,7 @@ if any(row["ours"] for row in table):
 # %% [markdown]
 # The column `best_test_epoch` is a by-product. Runs that looked at the test set after every epoch, as
 # papers do, are read twice: at the epoch that the paper would report, and at the one that is best on
-# the test set. What choosing it brings, with its interval, is what the next-but-one section looks at.
+# the test set. What choosing it brings, with its interval, is the subject of "Best of 250 epochs" below.
 
 # %% tags=["nbval-ignore-output"] reason="the table grows with every run that is made; it is shown as it stands"
 for row in table:
@@ -154,11 +154,11 @@ for reason, count in reasons.most_common():
 # **Interpret.** Read the figure row by row: the open diamond is the paper, the filled dot our mean,
 # and the words at the right say what the pair is worth. Look at the epochs before you look at the
 # dots: a run of one epoch of a hundred shows that the row can be trained, not that the paper is
-# wrong, and the table does not count it as a failure. "Reproduced" does not mean that the paper is
-# right about *why* its number is high, and "not reached" does not mean that it is wrong: it may
+# wrong, and the table does not count it as a failure. "Within" does not mean that the paper is
+# right about *why* its number is high, and "below" does not mean that it is wrong: it may
 # have left out a detail that matters.
 #
-# Some hundred rows can never be set beside a run, and that is the finding of this table. In most
+# Nearly a hundred rows can never be set beside a run, and that is the finding of this table. In most
 # cases nothing is hidden: a sentence is missing, on how labels were made or which class is which.
 # (`borgalli2022` prints precision, recall and F1 of every class, each a row here. One missing
 # sentence takes some thirty rows with it.) Other sentences are missing too, but can be filled in:
