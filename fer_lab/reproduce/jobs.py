@@ -167,7 +167,7 @@ class Job(run.Run):
             FerError: these weights are not given, or do not fit.
         """
         claim = papers.claim(self.claim)
-        options = {"seed": self.seed}
+        options: dict[str, Any] = {"seed": self.seed}
         if claim.setup.base:
             self.base_digest()  # before a network of that size is built
             options["base_weights"] = self.base_weights

@@ -246,8 +246,9 @@ def load(
     # here, not above: that module reads the votes with this one
     from fer_utils.data.datasets import fer2013
 
-    options = {"on_error": on_error, "cache": cache, "votes": votes, "progress": progress}
-    faces = fer2013.load(root, rule=rule, **options)
+    faces = fer2013.load(
+        root, on_error=on_error, cache=cache, rule=rule, votes=votes, progress=progress
+    )
     return replace(faces, name=CARD.name)
 
 
