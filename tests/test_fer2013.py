@@ -16,6 +16,7 @@ from fer_utils.data import _cache as cache
 from fer_utils.data.datasets import _fer2013_csv as fer2013_csv
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES
 from fer_utils.errors import FerError
+from fer_utils.papers import forensics
 
 USAGE = ["Training"] * 4 + ["PublicTest"] * 2 + ["PrivateTest"]
 LABELS = [0, 6, 3, 3, 1, 2, 5]
@@ -591,6 +592,21 @@ def test_published_numbers_of_faces(published):
 def test_rules_keep_the_published_numbers(published, rule):
     kept = published.relabel(rule)
     assert {split: len(kept.where(split=split)) for split in KEPT[rule]} == KEPT[rule]
+
+
+def test_ferplus_own_folders_give_the_row_sums_of_minaee2019_and_the_sizes_that_papers_quote():
+    try:
+        faces = data.load("fer2013", votes="label.csv", progress=False)
+    except FerError as missing:
+        pytest.skip(f"FER2013 with FERPlus's folders is not on this machine: {missing}")
+    test = faces.where(split="test")
+    exactly = forensics.row_sums_match(
+        forensics.MATRICES["fer2013"].row_sums, test.votes, test.vote_names
+    )
+    assert "plain argmax, only votes for these classes" in exactly and len(test) == 3573
+    kept = faces.relabel("majority")
+    sizes = {split: len(kept.where(split=split)) for split in ("train", "valid", "test")}
+    assert sizes == {"train": 25_045, "valid": 3_191, "test": 3_137}
 
 
 def test_ferplus_own_label_files_are_read_by_name_beside_the_votes(root):
