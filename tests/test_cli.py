@@ -226,6 +226,7 @@ TYPED = {
     "models": "deep_emotion",
     "reproduce": "'pandey2019:IV:base model' --data R --runs 4 --seeds 2 3 --epochs 5 --faces 20 "
     "--precision bfloat16 --device cpu --out O --share 2/3 --threads 2 --scheduler tcp://a:1 "
+    "--base-weights W "
     "--list --table --figures F",
     "bench occlusion": "--model vgg13 --size 64 --window 9 --stride 3 --repeats 2 --threads 2 "
     "--csv c.csv",

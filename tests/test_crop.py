@@ -127,3 +127,14 @@ def test_opencv_without_cascades(index, scene, monkeypatch):
     assert str(error.value).count(". ") == 0
     with pytest.raises(FerError, match="no Haar cascades"):
         crop.largest_face(scene[..., 0])
+
+
+def test_the_oval_is_the_crop_with_black_around_it(index):
+    square = read(index, crop="haar", color=True).images
+    oval = read(index, crop="oval", color=True).images
+    inside = crop.oval(square.shape[-1]).astype(bool)
+    assert not oval[..., ~inside].any() and (oval[..., inside] == square[..., inside]).all()
+    assert not inside[0, 0] and inside[len(inside) // 2, len(inside) // 2]
+    assert 0.6 < inside.mean() < 0.7
+    gray = read(index, crop="oval").images
+    assert not gray[..., ~inside].any() and gray.shape[1] == 1

@@ -18,6 +18,7 @@ from fer_utils.data import _cache as cache
 from fer_utils.data.datasets import _fer2013_csv as fer2013_csv
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES
 from fer_utils.errors import FerError
+from fer_utils.papers import forensics
 
 USAGE = ["Training"] * 4 + ["PublicTest"] * 2 + ["PrivateTest"]
 LABELS = [0, 6, 3, 3, 1, 2, 5]
@@ -689,3 +690,49 @@ def test_published_numbers_of_faces(published):
 def test_rules_keep_the_published_numbers(published, rule):
     kept = published.relabel(rule)
     assert {split: len(kept.where(split=split)) for split in KEPT[rule]} == KEPT[rule]
+
+
+def test_ferplus_own_folders_give_the_row_sums_of_minaee2019_and_the_sizes_that_papers_quote():
+    try:
+        faces = data.load("fer2013", votes="label.csv", progress=False)
+    except FerError as missing:
+        pytest.skip(f"FER2013 with FERPlus's folders is not on this machine: {missing}")
+    test = faces.where(split="test")
+    exactly = forensics.row_sums_match(
+        forensics.MATRICES["fer2013"].row_sums, test.votes, test.vote_names
+    )
+    assert "plain argmax, only votes for these classes" in exactly and len(test) == 3573
+    kept = faces.relabel("majority")
+    sizes = {split: len(kept.where(split=split)) for split in ("train", "valid", "test")}
+    assert sizes == {"train": 25_045, "valid": 3_191, "test": 3_137}
+
+
+def test_ferplus_own_label_files_are_read_by_name_beside_the_votes(root):
+    """The third name comes twice, so its votes are the later row's."""
+    write_csv(root)
+    write_votes(root)
+    text = (root / "fer2013new.csv").read_text()
+    lines = text.splitlines()
+    lines[4] = lines[4].replace("Training,,", f"Training,{NAMES[2]},")
+    (root / "fer2013new.csv").write_text("\n".join(lines) + "\n")
+    with pytest.raises(FerError, match="needs fer2013new.csv and FERPlus's folders"):
+        data.load("fer2013", root, votes="label.csv")
+    for folder, of in {"FER2013Train": NAMES[:3], "FER2013Valid": NAMES[4:6]}.items():
+        place = root / "FERPlus" / "data" / folder
+        place.mkdir(parents=True)
+        rows = [f'{name},"(0, 0, 48, 48)",0,{n},0,0,0,0,0,0,0,0' for n, name in enumerate(of, 3)]
+        (place / "label.csv").write_text("\n".join(rows) + "\n")
+    test = root / "FERPlus" / "data" / "FER2013Test"
+    test.mkdir()
+    (test / "label.csv").write_text(f'{NAMES[6]},"(0, 0, 48, 48)",1,0,0,0,0,0,0,0,0,0\n')
+    faces = data.load("fer2013", root, votes="label.csv", progress=False)
+    assert faces.rows.tolist() == [0, 1, 3, 4, 5, 6]
+    assert faces.votes[:, 1].tolist() == [3, 4, 5, 3, 4, 0] and faces.votes[5, 0] == 1
+    assert faces.labels.tolist() == [LABELS[row] for row in faces.rows]
+    voted = data.load("ferplus", root, votes="label.csv", progress=False)
+    assert len(voted) == 5  # one vote for the last face is an outlier
+    (test / "label.csv").write_text('x.png,"(0, 0, 48, 48)",1,0,0,0,0,0,0,0,0,0\n')
+    with pytest.raises(FerError, match="has no test face x.png"):
+        data.load("fer2013", root, votes="label.csv", progress=False)
+    with pytest.raises(FerError, match="votes='labels' is not possible"):
+        data.load("fer2013", root, votes="labels")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -143,6 +145,18 @@ def test_prepare_scales_to_minus_one_and_one():
     assert (ready[:, 0].min(), ready[:, 0].max()) == (-1, 1)
     assert (ready[:, 1].min(), ready[:, 1].max()) == (-1, 1)
     assert ready[0, 1, 0, 0] == 0
+
+
+def test_mini_xception_learns_at_64_pixels_in_the_memory_of_a_training():
+    """In a process of its own: a memory fault in torch would end this one."""
+    lines = (
+        "import torch; from fer_utils import models",
+        "net = models.create('mini_xception', input_size=64, seed=0).train()",
+        "net.to(memory_format=torch.channels_last)",
+        "for _ in range(4): net(torch.rand(8, 1, 64, 64)).square().mean().backward()",
+    )
+    done = subprocess.run([sys.executable, "-c", "\n".join(lines)], capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()[-300:]
 
 
 def test_dropout_is_off_at_evaluation():

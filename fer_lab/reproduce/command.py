@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from fer_lab import reproduce
 from fer_lab.cluster import outcomes
 from fer_lab.reproduce import Row, jobs
+from fer_lab.reproduce.speed import Speed, training_faces
 from fer_lab.run import Run, shared
 from fer_utils import papers, plots, train
 from fer_utils.errors import FerError
@@ -55,11 +56,11 @@ def run(args: argparse.Namespace) -> int:
         save(reproduce.published(figures), figures, args.data)
         return 0
     if args.list:
-        print(listing(papers.claims(args.key or ""), args.data, args.out))
+        print(listing(papers.claims(args.key or ""), args))
         return 0
     if not args.key:
         raise FerError("which row? PAPER, PAPER:TABLE or PAPER:TABLE:ROW; --list shows them all.")
-    claims = trainable(papers.claims(args.key), args.data)
+    claims = trainable(papers.claims(args.key), args)
     for folder in filter(None, (args.out, args.figures)):
         check_folder(folder)  # before the training
     if not args.scheduler:  # whose machines have devices of their own
@@ -85,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     return 2 if in_use else 1 if failures else 0
 
 
-def trainable(claims: Sequence[Claim], root: Path | None) -> list[Claim]:
+def trainable(claims: Sequence[Claim], args: argparse.Namespace) -> list[Claim]:
     """Return the rows that can be trained with the data here; print why the others cannot.
 
     Raises:
@@ -94,7 +95,7 @@ def trainable(claims: Sequence[Claim], root: Path | None) -> list[Claim]:
     skipped: dict[str, list[str]] = {}
     chosen = []
     for claim in claims:
-        if why := obstacle(claim, root):
+        if why := obstacle(claim, args):
             skipped.setdefault(why, []).append(claim.key)
         else:
             chosen.append(claim)
@@ -109,12 +110,14 @@ def trainable(claims: Sequence[Claim], root: Path | None) -> list[Claim]:
     return chosen
 
 
-def obstacle(claim: Claim, root: Path | None) -> str:
+def obstacle(claim: Claim, args: argparse.Namespace) -> str:
     """Say why a row cannot be trained here; "" where it can."""
     if claim.comparable or not claim.experiment:
         return f"no run of this kit can be set beside it: {claim.comparable or 'no network'}"
-    if reproduce.locate(claim.dataset, root) is None:
-        return reproduce.missing(claim.dataset, root)
+    if reproduce.locate(claim.dataset, args.data) is None:
+        return reproduce.missing(claim.dataset, args.data)
+    if claim.setup.base and args.base_weights is None:
+        return jobs.needs_base(claim)
     return ""
 
 
@@ -123,6 +126,7 @@ def chosen_jobs(claims: Sequence[Claim], args: argparse.Namespace) -> Sequence[R
     names = ("epochs", "precision", "device", "threads", "faces")
     options = {name: getattr(args, name) for name in names}
     options |= {"out": args.out.resolve(), "data": args.data and args.data.resolve()}
+    options["base_weights"] = args.base_weights and args.base_weights.resolve()
     seeds = range(args.runs) if args.seeds is None else args.seeds
     every = reproduce.make_jobs(claims, seeds, **options)
     return shared(every, args.share)
@@ -148,9 +152,10 @@ def in_words(record: dict) -> str:
     """Return a run's result in one line."""
     accuracy, config = record["accuracy"], record["config"]
     low, high = accuracy["interval_95"]
+    chosen = "last" if config.get("setup", {}).get("epoch") == "last" else "best"
     return (
         f"accuracy {accuracy['value']:.3f} ({accuracy['correct']} of {accuracy['n']}; "
-        f"95 % {low:.3f}-{high:.3f}) on the {record['split']} split, best of "
+        f"95 % {low:.3f}-{high:.3f}) on the {record['split']} split, {chosen} of "
         f"{record['epochs_done']} epochs ({config['epochs']} asked), {record['seconds']:.0f} s"
     )
 
@@ -167,22 +172,53 @@ def save(records: Sequence[dict], folder: Path, root: Path | None) -> list[Row]:
     return rows
 
 
-def listing(claims: Sequence[Claim], root: Path | None, out: Path) -> str:
-    """Return two lines for every row: its number; what it needs, and how many runs there are."""
-    done: dict[str, int] = {}
-    for record in reproduce.finished(out):
-        done[record["claim"]] = done.get(record["claim"], 0) + 1
+def listing(claims: Sequence[Claim], args: argparse.Namespace) -> str:
+    """Return lines for every row: its number; its status, what it needs, how long a run takes.
+
+    The status is that of the runs in `args.out`. The time is an estimate for an idle machine: of
+    each network a few steps are timed here and now.
+    """
+    rows = reproduce.table(
+        reproduce.finished(args.out), lambda name: reproduce.locate(name, args.data) is not None
+    )
+    by_key = {row.claim.key: row for row in rows}
+    speed = Speed(args.device, args.threads)
     lines = []
     for claim in claims:
+        row = by_key[claim.key]
         lines.append(f"{claim.key}: {claim.metric} {claim.printed} {claim.unit}".rstrip())
+        lines.append(f"    {row.status}{': ' + row.why if row.why else ''}")
         if claim.comparable or not claim.experiment:
-            lines.append(f"    {obstacle(claim, root)}")
             continue
         recipe = train.recipe(reproduce.recipe_of(claim))
-        here = "here" if reproduce.locate(claim.dataset, root) else "not here"
+        here = "here" if reproduce.locate(claim.dataset, args.data) else "not here"
         lines.append(
             f"    {claim.dataset} ({here}); {claim.experiment['name']}, recipe "
             f"{reproduce.recipe_of(claim)}, {recipe.epochs} epochs; "
-            f"{done.get(reproduce.trained_once(claim).key, 0)} runs in {out}"
+            f"{len(row.records)} runs in {args.out}; {duration(claim, speed)}"
         )
+        if claim.setup.base:
+            lines.append(f"    {jobs.needs_base(claim)}")
     return "\n".join(lines)
+
+
+def duration(claim: Claim, speed: Speed) -> str:
+    """Say how long a run of a row takes on this machine, as an estimate."""
+    faces = training_faces(claim)
+    if faces is None:
+        return "how long a run takes is not known: its number of faces is not"
+    epochs = train.recipe(reproduce.recipe_of(claim)).epochs
+    rate = speed.of(claim.experiment)
+    # of a frozen base, the pass that computes its features is nearly all
+    passes = 1 / 3 if claim.setup.base else epochs
+    twice = 2 if claim.gain_of else 1
+    seconds = twice * passes * faces / rate
+    return f"about {span(seconds)} a run (an estimate, at {rate:,.3g} pictures per second)"
+
+
+def span(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    for unit, size in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(1, round(seconds))} seconds"

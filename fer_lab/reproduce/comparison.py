@@ -1,23 +1,36 @@
 """The table of published numbers: each with our runs, the difference, and what it is worth."""
 
 import json
+import math
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from fer_lab.reproduce.datasets import PAPER, PUBLISHED, label_rule
+from fer_lab.reproduce.intervals import (
+    OF_FOUR,
+    Interval,
+    Score,
+    difference,
+    mcnemar,
+    of_faces,
+    of_mean,
+    of_pairs,
+    of_share,
+)
 from fer_lab.reproduce.jobs import recipe_of, trained_once
+from fer_lab.reproduce.records import file_name
 from fer_utils import commands, papers, train
 from fer_utils.papers import Claim
 
-REPRODUCED, NOT_REACHED = "reproduced", "not reached"
+WITHIN, ABOVE, BELOW = VERDICTS = ("within", "above", "below")
 NOT_COMPARABLE = "protocol not comparable"
 NO_DATA, NOT_RUN = "data not available here", "not run yet"
 
-#: By how much the number of test faces may differ from the paper's: FERPlus's votes are passed
-#: around in versions that keep a few faces more or fewer by the same rule.
-_SAME_SIZE = 0.02
+_CLASS = re.compile(r"class (\d+)")
+_AVERAGES = ("macro avg", "weighted avg")
 
 
 @dataclass(frozen=True)
@@ -27,23 +40,40 @@ class Row:
     Attributes:
         claim: the published row.
         records: of our runs of one configuration; empty where there are none.
-        values: the claim's metric in each of them, in the claim's unit.
+        values: the claim's metric in each of them, in the claim's unit; of a gain, the difference
+            of each pair of runs.
         status: see `compare`.
         why: what stands behind the status.
+        interval: of the mean of `values`, see `fer_lab.reproduce.intervals`.
+        published: the interval of the published number.
+        difference: the interval of ours less the published number.
+        on_test: what the epoch that is best on the test set has instead, and the interval of what
+            choosing it brought; None where nobody looked.
+        others: records of the runs that a gain's were compared with.
     """
 
     claim: Claim
-    records: tuple[dict, ...]
-    values: tuple[float, ...]
-    status: str
-    why: str
+    records: tuple[dict, ...] = ()
+    values: tuple[float, ...] = ()
+    status: str = NOT_RUN
+    why: str = ""
+    interval: Interval | None = None
+    published: Interval | None = None
+    difference: Interval | None = None
+    on_test: tuple[float, Interval] | None = None
+    others: tuple[dict, ...] = ()
 
     def cells(self) -> dict[str, str]:
         """Return the row as text, by column."""
         claim, first = self.claim, self.records[0] if self.records else None
-        digits, values = 2 if claim.unit == "%" else 4, self.values
+        digits, values = 4 if claim.unit == "" else 2, self.values
         numbers = (float(np.mean(values)), min(values), max(values)) if values else ()
         ours = [f"{number:.{digits}f}" for number in numbers] or [""] * 3
+
+        def ends(name: str, interval: Interval | None, sign: str = "") -> dict[str, str]:
+            known = [f"{end:{sign}.{digits}f}" for end in interval or ()] or ["", ""]
+            return {f"{name}_low": known[0], f"{name}_high": known[1]}
+
         return {
             "key": claim.key,
             "dataset": claim.dataset,
@@ -53,8 +83,13 @@ class Row:
             "published_low": _text(claim.low),
             "published_high": _text(claim.high),
             "published_n": _text(claim.n),
+            **ends("published_95", self.published),
             **dict(zip(("ours", "ours_min", "ours_max"), ours, strict=True)),
+            **ends("ours_95", self.interval),
             "difference": f"{numbers[0] - claim.value:+.{digits}f}" if numbers else "",
+            **ends("difference_95", self.difference, "+"),
+            "best_test_epoch": f"{self.on_test[0]:.{digits}f}" if self.on_test else "",
+            **ends("best_test_gain_95", self.on_test and self.on_test[1], "+"),
             "runs": str(len(self.records)),
             "epochs": str(first["config"]["epochs"]) if first else "",
             "n": str(first["accuracy"]["n"]) if first else "",
@@ -62,52 +97,83 @@ class Row:
             "protocol": claim.protocol,
             "status": self.status,
             "why": self.why,
+            "files": " ".join(file_name(record) for record in (*self.records, *self.others)),
         }
+
+
+def place_of(claim: Claim, record: dict) -> int | str | None:
+    """Return which output a claim's row is about, or which average; None where neither.
+
+    "class 3" is the network's output 3: the networks of such rows have their paper's order.
+    """
+    name, known = claim.row.split(",")[0], record["classes"]
+    if name in _AVERAGES:
+        return name
+    if name in known:
+        return known.index(name)
+    match = _CLASS.fullmatch(name)
+    return int(match[1]) if match and int(match[1]) < len(known) else None
 
 
 def measurable(claim: Claim, record: dict) -> bool:
     """Whether a claim's metric can be had of a run's confusion matrix."""
-    rows = (*record["classes"], "macro avg", "weighted avg")
-    per_class = claim.metric in ("precision", "recall", "f1") and claim.row.split(",")[0] in rows
-    return per_class or claim.metric == "accuracy"
+    if claim.metric in ("precision", "recall", "f1"):
+        return place_of(claim, record) is not None
+    return claim.metric in ("accuracy", "gain in accuracy")
 
 
-def measured(claim: Claim, record: dict) -> float:
-    """Return a claim's metric of a run's confusion matrix, in its unit, where it is `measurable`.
+def score_of(claim: Claim, record: dict) -> Score:
+    """Return what makes a claim's metric, in its unit, of a confusion matrix or many at once.
 
     Accuracy; precision, recall and F1 of the class that the claim's row names, or their macro or
     weighted average. The precision of a class that is never said is 0.
     """
-    counts = np.array(record["confusion"], float)
-    right, size = counts.diagonal(), counts.sum(1)
-    recall = right / np.maximum(size, 1)
-    precision = right / np.maximum(counts.sum(0), 1)
-    f1 = 2 * right / np.maximum(size + counts.sum(0), 1)
-    row, known = claim.row.split(",")[0], record["classes"]
-    if claim.metric == "accuracy":
-        return float(right.sum() / size.sum()) * scale(claim)
-    of_class = {"precision": precision, "recall": recall, "f1": f1}[claim.metric]
-    if row in known:
-        value = of_class[known.index(row)]
-    else:
-        value = np.average(of_class, weights=size if row == "weighted avg" else None)
-    return float(value) * scale(claim)
+    place = None if "accuracy" in claim.metric else place_of(claim, record)
+
+    def score(counts: np.ndarray) -> np.ndarray:
+        right, size = np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-1)
+        said = counts.sum(-2)
+        if place is None:
+            return scale(claim) * right.sum(-1) / np.maximum(size.sum(-1), 1)
+        top, bottom = {
+            "precision": (right, said),
+            "recall": (right, size),
+            "f1": (2 * right, size + said),
+        }[claim.metric]
+        of_class = scale(claim) * top / np.maximum(bottom, 1)
+        if place == "macro avg":
+            return of_class.mean(-1)
+        if place == "weighted avg":
+            return (of_class * size).sum(-1) / np.maximum(size.sum(-1), 1)
+        return of_class[..., place]
+
+    return score
+
+
+def measured(claim: Claim, record: dict) -> float:
+    """Return a claim's metric of a run's matrix, in its unit, where it is `measurable`."""
+    return float(score_of(claim, record)(np.array(record["confusion"])))
 
 
 def scale(claim: Claim) -> int:
-    """Return 100 where a claim's value is in per cent, 1 where it is a share."""
-    return 100 if claim.unit == "%" else 1
+    """Return 100 where a claim's value is in per cent or points, 1 where it is a share."""
+    return 1 if claim.unit == "" else 100
 
 
 def protocol_differences(claim: Claim, record: dict) -> list[str]:
     """Return in how far a run's protocol is another than its claim's; empty where it is not."""
     config, recipe = record["config"], train.recipe(recipe_of(claim))
+    setup, asked = config.get("setup", {}), claim.setup.as_dict()
     n = record["accuracy"]["n"]
     reasons = (
         (record["split"] != "test", "scored on the validation split, which also chose the epoch"),
         (
             record["division"] not in (PUBLISHED, PAPER),
             f"the faces were divided by {record['division']}, by this kit",
+        ),
+        (
+            setup != asked,
+            f"set up otherwise: {_set_up(setup)}, where the paper's is {_set_up(asked)}",
         ),
         (
             config["epochs"] < recipe.epochs,
@@ -122,11 +188,20 @@ def protocol_differences(claim: Claim, record: dict) -> list[str]:
             "another network or recipe",
         ),
         (
-            claim.n is not None and abs(n - claim.n) > _SAME_SIZE * claim.n,
+            claim.n is not None and n != claim.n,
             f"{n:,} faces scored, {claim.n or 0:,} in the paper",
         ),
     )
     return [reason for differs, reason in reasons if differs]
+
+
+def _set_up(setup: dict) -> str:
+    """Return a setup in words."""
+    words = [
+        " ".join(value.values()) if isinstance(value, dict) else f"{name} {value}"
+        for name, value in setup.items()
+    ]
+    return ", ".join(words) or "the usual"
 
 
 def compare(claim: Claim, records: Sequence[dict], has_data: Callable[[str], bool]) -> Row:
@@ -136,13 +211,13 @@ def compare(claim: Claim, records: Sequence[dict], has_data: Callable[[str], boo
     most epochs, then the most runs. The status is, in this order:
 
     - "protocol not comparable": the claim says why no run of this kit can be set beside it; or
-      the run was scored on another split, learned other labels, for fewer epochs or from another
-      recipe than the claim's, or the paper's test set is of another size. `Row.why` says which.
-    - "reproduced": the upper end of our span reaches the published value. The span is least to
-      best of our runs where there are several, as papers print it; of a single run it is the
-      Wilson interval (95 %) of its accuracy. Who scores higher has reached the number too; `why`
-      then says so.
-    - "not reached": it does not.
+      the run was scored on another split, at an epoch chosen otherwise, learned other labels, for
+      fewer epochs or from another recipe than the claim's, or the paper's test set is of another
+      size. `Row.why` says which.
+    - "within": the interval (95 %) of ours less the published number holds 0: luck of faces and,
+      of several runs, of seeds explains the difference. Of a gain: ours and the printed range
+      overlap. "above", "below": it does not. A single run gets a verdict too, and `why` says that
+      the luck of its seed is not in it; no verdict says that a paper was right.
     - "data not available here", or "not run yet", where there are no runs.
 
     Args:
@@ -151,33 +226,144 @@ def compare(claim: Claim, records: Sequence[dict], has_data: Callable[[str], boo
         has_data: whether a data set of that name is here.
     """
     if claim.comparable:
-        return Row(claim, (), (), NOT_COMPARABLE, claim.comparable)
-    if not claim.experiment:
-        return Row(claim, (), (), NOT_COMPARABLE, "no network of this kit belongs to it")
+        return Row(claim, status=NOT_COMPARABLE, why=claim.comparable)
     own = [record for record in records if record["claim"] == trained_once(claim).key]
+    if claim.gain_of:
+        return _gain(claim, own, records, has_data)
     if not own:
-        here = has_data(claim.dataset)
-        return Row(claim, (), (), NOT_RUN if here else NO_DATA, "" if here else claim.dataset)
+        return _without_runs(claim, has_data)
     if not measurable(claim, own[0]):
-        return Row(claim, (), (), NOT_COMPARABLE, f"{claim.metric} of {claim.row}: not measured")
+        why = f"{claim.metric} of {claim.row}: not measured"
+        return Row(claim, status=NOT_COMPARABLE, why=why)
     chosen = max(_alike(own), key=lambda group: _worth(claim, group))
     values = tuple(measured(claim, record) for record in chosen)
-    reasons = protocol_differences(claim, chosen[0])
-    if reasons:
-        return Row(claim, tuple(chosen), values, NOT_COMPARABLE, "; ".join(reasons))
-    low, high = span(claim, chosen, values)
-    status = REPRODUCED if high >= claim.value else NOT_REACHED
-    why = f"our span: {low:.4g} to {high:.4g}"
-    why += ", all of it above the published number" if low > claim.value else ""
-    return Row(claim, tuple(chosen), values, status, why)
+    faces = [interval_of(claim, record) for record in chosen]
+    interval = _clipped(claim, of_mean(values, faces))
+    row = Row(claim, tuple(chosen), values, interval=interval, on_test=_on_test(claim, chosen))
+    if reasons := protocol_differences(claim, chosen[0]):
+        return replace(row, status=NOT_COMPARABLE, why="; ".join(reasons))
+    published = published_interval(claim, chosen[0], values[0], faces[0])
+    apart = difference(float(np.mean(values)), interval, claim.value, published)
+    status = ABOVE if apart[0] > 0 else BELOW if apart[1] < 0 else WITHIN
+    why = f"ours less the published number: {apart[0]:+.4g} to {apart[1]:+.4g}"
+    why = _with_notes(claim, why, chosen)
+    return replace(row, status=status, why=why, published=published, difference=apart)
 
 
-def span(claim: Claim, records: Sequence[dict], values: Sequence[float]) -> tuple[float, float]:
-    """Return least and best of several runs, or the interval of a single one."""
-    if len(values) == 1 and claim.metric == "accuracy":
-        low, high = records[0]["accuracy"]["interval_95"]
+def _without_runs(claim: Claim, has_data: Callable[[str], bool]) -> Row:
+    here = has_data(claim.dataset)
+    return Row(claim, status=NOT_RUN if here else NO_DATA, why="" if here else claim.dataset)
+
+
+def _with_notes(claim: Claim, why: str, chosen: Sequence[dict]) -> str:
+    notes = [why]
+    if len(chosen) == 1:
+        notes.append("one run: the luck of the seed is not in the interval")
+    if claim.n is None and not claim.gain_of:
+        notes.append("the paper's number of test faces is taken to be ours")
+    if claim.setup.assumed:
+        notes.append(f"assumed: {claim.setup.assumed}")
+    return "; ".join(notes)
+
+
+def interval_of(claim: Claim, record: dict) -> Interval:
+    """Return the interval of a run's score if other faces had been tested."""
+    if claim.metric == "accuracy":
+        accuracy = record["accuracy"]
+        low, high = of_share(accuracy["correct"] / accuracy["n"], accuracy["n"])
         return scale(claim) * low, scale(claim) * high
-    return min(values), max(values)
+    return of_faces(score_of(claim, record), np.array(record["confusion"]))
+
+
+def published_interval(claim: Claim, record: dict, ours: float, its: Interval) -> Interval:
+    """Return the interval of a published number: its test faces, its runs and its last digit.
+
+    An accuracy has the Wilson interval of the paper's n, or of ours where the paper states none.
+    Other scores are as uncertain as ours, of as many faces: the counts behind them are not printed.
+    """
+    value, last_digit = claim.value, 0.5 * 10.0**-claim.decimals
+    if claim.metric == "accuracy":
+        n = claim.n or record["accuracy"]["n"]
+        low, high = (scale(claim) * end for end in of_share(value / scale(claim), n))
+    else:
+        low, high = value - (ours - its[0]), value + (its[1] - ours)
+    runs = 0.0 if claim.low is None or claim.high is None else OF_FOUR * (claim.high - claim.low)
+    below, above = (math.hypot(part, runs) + last_digit for part in (value - low, high - value))
+    return _clipped(claim, (value - below, value + above))
+
+
+def _clipped(claim: Claim, interval: Interval) -> Interval:
+    return max(0.0, interval[0]), min(float(scale(claim)), interval[1])
+
+
+def answers(record: dict, reading: dict | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the labels of a run's scored faces and what it said of each, int64 (N,) each."""
+    texts = record["labels"], (reading or record)["answers"]
+    labels, said = (np.frombuffer(text.encode(), np.uint8) - ord("0") for text in texts)
+    return labels.astype(np.int64), said.astype(np.int64)
+
+
+def _on_test(claim: Claim, chosen: Sequence[dict]) -> tuple[float, Interval] | None:
+    """Return the score of the epoch that the test set would choose, and what choosing it brings."""
+    readings = [record.get("other_epochs", {}).get("test") for record in chosen]
+    if not all(readings):
+        return None
+    pairs = [
+        (*answers(record), answers(record, reading)[1])
+        for record, reading in zip(chosen, readings, strict=True)
+    ]
+    score, classes = score_of(claim, chosen[0]), len(chosen[0]["classes"])
+    value = np.mean([float(score(np.array(reading["confusion"]))) for reading in readings])
+    return float(value), of_pairs(score, classes, pairs)[1]
+
+
+def _gain(
+    claim: Claim, own: list[dict], records: Sequence[dict], has_data: Callable[[str], bool]
+) -> Row:
+    """Compare runs with and without what is said to bring something, seed by seed."""
+    with_it = papers.claim(claim.gain_of)
+    key = trained_once(with_it).key
+    without = _best(claim, own)
+    others = _best(with_it, [record for record in records if record["claim"] == key])
+    seeds = sorted(without.keys() & others.keys())
+    if not seeds:
+        return _without_runs(claim, has_data)
+    pairs = [(without[seed], others[seed]) for seed in seeds]
+    same = all(one.get("scored_faces") == other.get("scored_faces") for one, other in pairs)
+    reasons = protocol_differences(claim, pairs[0][0]) + protocol_differences(with_it, pairs[0][1])
+    if not same or not all("answers" in record for pair in pairs for record in pair):
+        reasons.append("the runs of a pair have not answered on the same faces, or it is not kept")
+    if reasons:
+        return Row(claim, status=NOT_COMPARABLE, why="; ".join(dict.fromkeys(reasons)))
+    said = [(*answers(one), answers(other)[1]) for one, other in pairs]
+    score, classes = score_of(claim, pairs[0][0]), len(pairs[0][0]["classes"])
+    values = tuple(measured(claim, other) - measured(claim, one) for one, other in pairs)
+    _, (low, high) = of_pairs(score, classes, said)
+    last_digit = 0.5 * 10.0**-claim.decimals
+    published = (claim.low or claim.value) - last_digit, (claim.high or claim.value) + last_digit
+    status = ABOVE if low > published[1] else BELOW if high < published[0] else WITHIN
+    coins = ", ".join(f"{mcnemar(*faces):.2g}" for faces in said)
+    why = f"our gain: {low:+.4g} to {high:+.4g}; McNemar's p, run by run: {coins}"
+    ours, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
+    return Row(
+        claim,
+        tuple(ours),
+        values,
+        status,
+        _with_notes(claim, why, ours),
+        interval=(low, high),
+        published=published,
+        difference=(low - claim.value, high - claim.value),
+        others=tuple(theirs),
+    )
+
+
+def _best(claim: Claim, records: Sequence[dict]) -> dict[int, dict]:
+    """Return seed -> run of the configuration that is worth most."""
+    if not records:
+        return {}
+    group = max(_alike(records), key=lambda group: _worth(claim, group))
+    return {record["seed"]: record for record in group}
 
 
 def _alike(records: Sequence[dict]) -> list[list[dict]]:

@@ -1,5 +1,8 @@
 """The faces of a published row: where they lie, under which labels, in which splits."""
 
+import hashlib
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +13,13 @@ from fer_utils import data
 from fer_utils.data import catalog
 from fer_utils.data._index import SPLITS
 from fer_utils.data.faceset import FaceSet
-from fer_utils.data.splits import split
+from fer_utils.data.splits import draw, split
 from fer_utils.errors import FerError
 from fer_utils.models.facenet import FaceNet
-from fer_utils.papers import Claim
+from fer_utils.papers import Claim, Setup
+
+#: A row that asks for nothing of its own.
+USUAL = Setup()
 
 #: Who divided the faces; see `divide`.
 PUBLISHED, PAPER, SUBJECT, RANDOM = "published", "paper", "subject", "random"
@@ -78,16 +84,21 @@ def load(
     if place is None:
         raise FerError(missing(claim.dataset, root))
     options: dict[str, Any] = {"rule": label_rule(claim)} if label_rule(claim) else {}
+    options |= dict(claim.setup.load)
     entry = catalog.get(claim.dataset)
     if entry.scan is not None:
         options |= {"size": net.input_size, "color": net.color_channels == 3}
     if "paper" in entry.options:  # several papers divided it, each in its own way
         options |= {"paper": claim.paper}
     everyone = data.load(claim.dataset, place, progress=progress, **options)
+    if claim.setup.voted:
+        everyone = by_most_votes(everyone, net.classes)
     known = np.isin(np.array(everyone.classes)[everyone.labels], net.classes)
-    everyone, division = divide(everyone.take(np.flatnonzero(known)))
+    everyone, division = divide(everyone.take(np.flatnonzero(known)), claim.setup)
     parts = {name: everyone.where(split=name) for name in SPLITS}
-    for name in ("train", "valid"):
+    # Where the paper has no validation part, the test set is watched instead: see `Setup.epoch`.
+    needed = ("train", "valid" if claim.setup.epoch == "valid" else "test")
+    for name in needed:
         if not len(parts[name]):
             raise FerError(
                 f"{claim.dataset} in {place} has no {name} faces of the classes "
@@ -95,22 +106,62 @@ def load(
             )
     if faces:
         parts = {name: thin(part, faces) for name, part in parts.items()}
+    if claim.setup.balanced:
+        parts["train"] = balanced(parts["train"])
     return parts, division
 
 
-def divide(faces: FaceSet) -> tuple[FaceSet, str]:
+def by_most_votes(faces: FaceSet, classes: Sequence[str]) -> FaceSet:
+    """Return all faces, each labelled by the most votes for these classes, the first of equals.
+
+    A face that nobody gave any of them gets the first column's. So minaee2019's matrix counts.
+    """
+    if faces.votes is None:
+        raise FerError(f"{faces.name} has no votes: put FERPlus's files beside FER2013's csv file.")
+    columns = [place for place, name in enumerate(faces.vote_names) if name in classes]
+    names = [faces.vote_names[place] for place in columns]
+    most = faces.votes[:, columns].argmax(axis=1)
+    labels = np.array([list(classes).index(name) for name in names])[most]
+    return replace(faces, labels=labels, classes=tuple(classes))
+
+
+def balanced(faces: FaceSet) -> FaceSet:
+    """Return faces with those of rarer classes repeated until every class has as many.
+
+    Everybody gets the same; augmentation changes each copy in its own way.
+    """
+    most = max(faces.counts().values())
+    rows = [np.flatnonzero(faces.labels == label) for label in np.unique(faces.labels)]
+    # over and over, and at last a part of the faces, evenly spread
+    spread = [np.linspace(0, len(own), most % len(own), endpoint=False).astype(int) for own in rows]
+    every = [
+        np.concatenate([*[own] * (most // len(own)), own[last]])
+        for own, last in zip(rows, spread, strict=True)
+    ]
+    return faces.take(np.sort(np.concatenate(every)))
+
+
+def divide(faces: FaceSet, setup: Setup = USUAL) -> tuple[FaceSet, str]:
     """Return faces in splits, and who divided them; every seed gets the same division.
+
+    Where a setup wants a random share of all faces as the test set, it is drawn as the paper drew
+    it, out of all published parts together: "paper". FER2013's PrivateTest is then partly learned
+    from: this repeats a paper, and chooses nothing for this kit's own networks. Else,
 
     "paper": the data set's paper, as far as it says how (its sizes, drawn again where it gives no
     list); "published": the data set itself; else 70 / 10 / 20 % are drawn here, by "subject" where
     it is known who is shown, so that nobody is on two sides, or at "random". Where there is a test
     split and no validation split, a tenth of the training faces becomes it.
     """
+    if setup.test:
+        # as scikit-learn's train_test_split counts: a fifth of 35,887 is 7,178
+        count = math.ceil(setup.test * len(faces) - 1e-9)
+        return replace(faces, split=draw(faces.labels, test=count)), PAPER
     division = PUBLISHED
     if "paper_split" in faces.columns:
         faces, division = split(faces, by=PAPER), PAPER
     has = {name: bool((faces.split == name).any()) for name in SPLITS}
-    if has["valid"]:
+    if has["valid"] or (has["test"] and setup.epoch != "valid"):
         return faces, division
     way = RANDOM if faces.subjects is None else SUBJECT
     if not has["test"]:
@@ -130,6 +181,14 @@ def thin(faces: FaceSet, number: int) -> FaceSet:
     others = by_class[~np.isin(by_class, firsts)]
     spread = np.linspace(0, len(others) - 1, max(0, number - len(firsts))).astype(int)
     return faces.take(np.sort(np.concatenate([firsts, others[spread]])))
+
+
+def digest(faces: FaceSet) -> str:
+    """Return a fingerprint of pictures and labels in their order: equal ones are the same faces."""
+    known = hashlib.sha256(faces.labels.astype(np.uint8).tobytes())
+    for start in range(0, len(faces), 1024):  # mapped pictures need not fit into memory
+        known.update(faces.images[start : start + 1024].tobytes())
+    return known.hexdigest()[:16]
 
 
 def scored_split(parts: dict[str, FaceSet]) -> str:

@@ -14,6 +14,11 @@ _DIGITS = 4
 _NEEDED = ("claim", "config", "seed", "split", "division", "accuracy", "confusion", "classes")
 
 
+def file_name(record: dict) -> str:
+    """Return the name of the file that holds a record's summary: where it was read, or will be."""
+    return record.get("file") or f"{slug(record['claim'])}-seed{record['seed']}.json"
+
+
 def summary(record: dict) -> str:
     """Return a record as a few lines of JSON: the same content, its curve rounded."""
     lines = [f"{json.dumps(key)}: {json.dumps(_small(value))}" for key, value in record.items()]
@@ -39,7 +44,7 @@ def publish(record: dict, figures: Path) -> Path:
     """
     if record["config"]["faces"]:
         raise FerError("a run with --faces is a quick look: it does not enter the table.")
-    path = figures / RUNS / f"{slug(record['claim'])}-seed{record['seed']}.json"
+    path = figures / RUNS / file_name(record)
     make_folder(path.parent)
     for other in path.parent.glob(f"{slug(record['claim'])}-seed*.json"):
         there, now = (run.get("digests") for run in (read(other), record))
@@ -70,7 +75,8 @@ def read(path: Path) -> dict:
 
 def published(figures: Path) -> list[dict]:
     """Return all records in `figures`/runs, in the order of their names."""
-    return [read(path) for path in sorted((figures / RUNS).glob("*.json"))]
+    paths = sorted((figures / RUNS).glob("*.json"))
+    return [{**read(path), "file": path.name} for path in paths]
 
 
 def finished(out: Path) -> list[dict]:

@@ -17,7 +17,7 @@ from fer_utils.data import _face_crop
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 
-CROPS = (None, "haar")
+CROPS = (None, "haar", "oval")
 NO_FACE = ("keep", "drop")
 
 # Pictures per task of a thread: few, so that Ctrl-C is quick and little waits in memory.
@@ -38,7 +38,8 @@ class Form:
     Attributes:
         side: height and width in pixels.
         color: RGB instead of grey.
-        crop: None for the middle of the picture, "haar" for the largest face in it.
+        crop: None for the middle of the picture, "haar" for the largest face in it, "oval" for
+            that face with everything black that lies outside an oval in its square.
         no_face: "keep" takes the middle where no face is found, "drop" leaves the picture out.
         exact: refuse pictures that are not `side` x `side` instead of resizing them.
     """
@@ -80,9 +81,12 @@ class Form:
             return None, False
         box = face or _face_crop.middle(height, width)
         if not self.color:
-            return _face_crop.cut(_face_crop.gray(picture), box, self.side)[None], face is not None
-        square = _face_crop.cut(picture.transpose(1, 2, 0), box, self.side)
-        square = square.reshape(self.side, self.side, len(picture)).transpose(2, 0, 1)
+            square = _face_crop.cut(_face_crop.gray(picture), box, self.side)[None]
+        else:
+            square = _face_crop.cut(picture.transpose(1, 2, 0), box, self.side)
+            square = square.reshape(self.side, self.side, len(picture)).transpose(2, 0, 1)
+        if self.crop == "oval":
+            square = square * _face_crop.oval(self.side)
         return np.broadcast_to(square, self.shape), face is not None
 
 

@@ -57,6 +57,18 @@ def middle(height: int, width: int) -> Box:
     return (width - side) // 2, (height - side) // 2, side
 
 
+def oval(side: int) -> np.ndarray:
+    """Return 1 inside an upright oval, 0 outside: uint8 (side, side).
+
+    It fills the detector's square from top to bottom and five sixths of its width: forehead to
+    chin, without hair, ears and background at the sides.
+    """
+    row, column = np.ogrid[:side, :side]
+    middle = (side - 1) / 2
+    across, down = (column - middle) / (side * 5 / 12), (row - middle) / (side / 2)
+    return (across**2 + down**2 <= 1).astype(np.uint8)
+
+
 def cut(picture: np.ndarray, box: Box, side: int) -> np.ndarray:
     """Return a square of a picture uint8 (H, W) or (H, W, C), resized to `side` pixels.
 

@@ -34,7 +34,8 @@ def load(
         size: height and width of the faces in pixels; None for the data set's usual size.
             Pictures that are not square lose what lies beyond the square in their middle.
         color: RGB instead of grey.
-        crop: "haar" cuts out the largest frontal face that OpenCV's cascade finds.
+        crop: "haar" cuts out the largest frontal face that OpenCV's cascade finds; "oval" also
+            blackens what lies outside an oval in its square.
         progress: show a progress bar where reading takes long.
         options: for all but facs3d, ``on_error="report"`` leaves out and names what cannot be
             read (what "folder" does unless it is told to "raise"), and ``cache=False`` keeps

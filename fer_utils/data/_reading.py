@@ -2,7 +2,8 @@
 
 What comes out is the same for every data set: uint8, square, grey or RGB. A picture that is not
 square loses its longer sides (of KDEF's 562x762, the middle 562x562), so that no face is squashed.
-With ``crop="haar"`` the square is the largest frontal face, as in borgalli2022.
+With ``crop="haar"`` the square is the largest frontal face, as in borgalli2022; with "oval" what
+lies outside an oval in it is black, as on its KDEF.
 
 Decoding goes on in several threads, a few pictures at a time, straight into a file of the cache
 folder that is then mapped into memory: a data set need not fit into memory, and the next time it

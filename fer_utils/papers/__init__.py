@@ -5,9 +5,9 @@ from fer_utils.errors import FerError
 from fer_utils.papers import alessi2019, anchors, borgalli2022, mazen2021, minaee2019, pandey2019
 from fer_utils.papers.counts import COUNTS
 from fer_utils.papers.pandey2019 import TABLE_III
-from fer_utils.papers.record import Claim, Count
+from fer_utils.papers.record import Claim, Count, Setup
 
-__all__ = ["CLAIMS", "COUNTS", "TABLE_III", "Claim", "Count", "claim", "claims"]
+__all__ = ["CLAIMS", "COUNTS", "TABLE_III", "Claim", "Count", "Setup", "claim", "claims"]
 
 
 def __dir__() -> list[str]:

@@ -5,10 +5,10 @@ architectures" (2022).
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from fer_utils.papers.record import Claim, printed
+from fer_utils.papers.record import Claim, Setup, printed
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class ClassificationReport:
         macro: averages of precision, recall and F1 over classes, as printed.
         weighted: averages with the classes' numbers of faces as weights, as printed.
         classes: what the paper's class numbers mean, where the numbers or its text tell.
+        order: the same for programs; empty where nothing tells.
     """
 
     figure: str
@@ -30,6 +31,7 @@ class ClassificationReport:
     macro: tuple[str, str, str]
     weighted: tuple[str, str, str]
     classes: str
+    order: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
@@ -54,6 +56,7 @@ REPORTS = {
         ("0.74", "0.75", "0.74"),
         "The order of RAF-DB's labels 1 to 7: surprise, fear, disgust, happiness, sadness, anger, "
         "neutral; the supports are those of its published test set.",
+        ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"),
     ),
     "rafd": ClassificationReport(
         "Fig. 12",
@@ -72,6 +75,7 @@ REPORTS = {
         ("0.69", "0.69", "0.68"),
         "Classes are not named; the text calls sadness the worst, as in the order angry, "
         "contemptuous, disgusted, fearful, happy, neutral, sad, surprised.",
+        ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise"),
     ),
     "sfew": ClassificationReport(
         "Fig. 13",
@@ -89,6 +93,7 @@ REPORTS = {
         ("0.45", "0.41", "0.42"),
         "Classes are not named; the text calls disgust and surprise the worst, as in the order "
         "angry, disgust, fear, happy, neutral, sad, surprise.",
+        ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"),
     ),
     "amfed": ClassificationReport(
         "Fig. 14",
@@ -132,12 +137,35 @@ _TABLE_1 = (
     ("KDEF", "kdef", "99.63"),
 )
 
+# KDEF's six as the text lists them; which is which in Fig. 15 it does not say.
+_KDEF = ["surprise", "sad", "fear", "angry", "happy", "disgust"]
+
 _NETS = {
     "rafd": {"name": "vgg16_gap", "num_classes": 8, "input_size": 224},
     "sfew": {"name": "inception_resnet_v2", "num_classes": 7, "input_size": 224},
     "amfed": {"name": "inception_resnet_v2", "num_classes": 7, "input_size": 224},
     "rafdb": {"name": "light_vgg", "num_classes": 7, "input_size": 100},
-    "kdef": {"name": "custom_kdef", "num_classes": 6, "input_size": 224},
+    "kdef": {"name": "custom_kdef", "num_classes": 6, "input_size": 224, "classes": _KDEF},
+}
+# The k-th output is the paper's "class k".
+for _dataset, _printed in REPORTS.items():
+    if _printed.order:
+        _NETS[_dataset]["classes"] = list(_printed.order)
+
+# Faces are cut out by Haar cascades, classes balanced by augmentation, and a validation part ends
+# the training. Of KDEF "only the facial part" is visible.
+_CUT = Setup(load=(("crop", "haar"),), balanced=True)
+_SETUPS = {
+    "rafd": replace(_CUT, assumed="the test fifth is drawn; a tenth of the rest validates"),
+    "rafdb": replace(_CUT, assumed="a tenth of the training part validates"),
+    "sfew": replace(_CUT, assumed="the 179 test pictures are drawn of Train, and Val validates"),
+    "amfed": _CUT,
+    "kdef": replace(
+        _CUT,
+        load=(("crop", "oval"),),
+        assumed="the 800 test pictures are drawn of the 4,200 that show the six expressions; what "
+        "lies outside an oval in the detected face is masked",
+    ),
 }
 
 _PROTOCOL = {
@@ -161,18 +189,16 @@ _NOTE = {
     "faces and the others 140 to 158. The same people are probably on both sides.",
 }
 
-_COMPARABLE = {
-    "rafd": "",
-    "sfew": "which 179 pictures were the test is not stated: SFEW's validation set is larger",
-    "amfed": "how action units became seven expressions is not stated, nor which frames were used",
-    "rafdb": "",
-    "kdef": "which pictures and which six classes were used is not stated: 4,200 pictures show "
-    "the six, and a class of 52 among 150 means that some were left out",
-}
+_AMFED = "how action units became seven expressions is not stated, nor which frames were used"
+_WHICH_CLASS = "which number is which of the six expressions is not stated"
 
 
 def _claim(dataset: str, table: str, row: str, value: str, metric: str, **others: Any) -> Claim:
     options = {"n": REPORTS[dataset].n, "note": _NOTE[dataset], **others}
+    if dataset == "amfed":
+        options["comparable"] = _AMFED
+    elif row.startswith("class ") and not REPORTS[dataset].order:
+        options["comparable"] = _WHICH_CLASS
     return Claim(
         paper="borgalli2022",
         table=table,
@@ -183,7 +209,7 @@ def _claim(dataset: str, table: str, row: str, value: str, metric: str, **others
         **printed(value),
         experiment=_NETS[dataset],
         recipe="borgalli2022",
-        comparable=_COMPARABLE[dataset],
+        setup=_SETUPS[dataset],
         **options,
     )
 

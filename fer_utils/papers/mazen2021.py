@@ -6,7 +6,7 @@ balanced FER2013 dataset using CycleGAN" (2021).
 
 from typing import Any
 
-from fer_utils.papers.record import Claim, printed
+from fer_utils.papers.record import Claim, Setup, printed
 
 _NET = {"name": "vgg_face", "num_classes": 7, "input_size": 224}
 
@@ -69,7 +69,14 @@ _CLEANED = (
     "faces deleted, relabelled and generated before the split, so the test set was cleaned "
     "too; which faces is not published"
 )
-_VGG_FACE = "starts from VGG-Face's weights, which this kit neither holds nor fetches"
+# 80 / 20 and no validation part: what stopped the training and chose its epoch was the test set.
+_SETUP = Setup(
+    test=0.2,
+    epoch="test",
+    base="VGG-Face",
+    assumed="the base is frozen ('bottleneck feature vector'), and the test set stands in for the "
+    "validation faces that early stopping and the checkpoint looked at",
+)
 _SPEED = "the speed of one laptop of 2021 (GTX 1070), detection and camera included"
 _A_RATIO = (
     "Not an improvement but a ratio: 23.12 / 7.41 = 3.120 and 51.43 / 30.30 = 1.697 times as "
@@ -124,7 +131,7 @@ CLAIMS = (
         **_TRANSFER,
         n=7_178,
         note="A split of its own: copies of training pictures come into the test set.",
-        comparable=_VGG_FACE,
+        setup=_SETUP,
     ),
     *(_quoted("text", *row) for row in _QUOTED_ROWS),
     *(_gain(*row) for row in _GAINS),

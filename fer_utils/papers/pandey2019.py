@@ -6,7 +6,7 @@ gradient and Laplacian images" (2019).
 
 from typing import Any
 
-from fer_utils.papers.record import Claim, printed
+from fer_utils.papers.record import Claim, Setup, printed
 
 # What is changed in a network: further arguments of `models.create`.
 LAPLACIAN: dict[str, Any] = {"inputs": "gray+laplacian"}
@@ -69,6 +69,7 @@ def _kdef(row: str, value: str, **changed: Any) -> Claim:
         recipe="pandey2019_rtnn",
         n=980,
         note=_SAME_PEOPLE,
+        setup=Setup(assumed="980 pictures drawn at random; the recipe is Arriaga's"),
     )
 
 
@@ -117,8 +118,11 @@ _GAIN = Claim(
     low=3,
     high=5,
     unit="points",
+    experiment={"name": _NETWORK["II"], "num_classes": 8, "input_size": 64},
+    label_rule="majority",
     note="On KDEF the networks that gain are also larger, the last more than four times.",
-    comparable="a difference between the rows of the paper's tables, no score of one network",
+    setup=Setup(assumed="of the paper's rows, Table II's with Sobel against its VGG13"),
+    gain_of="pandey2019:II:VGG13 + Sobel (input concatenated)",
 )
 
 CLAIMS = (

@@ -1,7 +1,47 @@
 """What is kept of a published number: one row of results, or one count of parameters."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How a row is trained and scored, as far as the paper does it otherwise than this kit.
+
+    Attributes:
+        test: a random share of all faces that is the test set, whatever parts were published; the
+            rest is learned from. 0 leaves the division as it is published, or as the data set's
+            layout draws it.
+        epoch: which epoch is scored: "valid", the best on a validation part; "last", the last one,
+            without any choice; "test", the best on the test set itself, as papers do that have no
+            validation part.
+        load: further arguments of `data.load`: (("crop", "haar"),) cuts out the face.
+        voted: label every face by the most votes among the network's classes, the first of equals.
+        balanced: repeat training faces until every class has as many; augmentation tells them
+            apart.
+        base: whose weights the convolutional base starts from; it is frozen, and its features are
+            computed once. Nobody may pass such weights on: who trains the row gives the file.
+        without: a part of the training that is left out: "augmentation" or "normalization".
+        assumed: what the paper does not state and is decided here, in words.
+    """
+
+    test: float = 0.0
+    epoch: str = "valid"
+    load: tuple[tuple[str, str], ...] = ()
+    voted: bool = False
+    balanced: bool = False
+    base: str = ""
+    without: str = ""
+    assumed: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is not as it is by default, without words, as JSON reads it back.
+
+        A run from before a setting was there goes on: it has the default.
+        """
+        mine = asdict(self) | {"load": dict(self.load), "assumed": ""}
+        usual = asdict(Setup()) | {"load": {}}
+        return {name: mine[name] for name in usual if mine[name] != usual[name]}
 
 
 @dataclass(frozen=True)
@@ -23,10 +63,14 @@ class Claim:
         label_rule: the rule that makes FERPlus's votes labels, an entry of `relabel.RULES`.
         n: test faces, stated or recovered from the printed numbers.
         note: what to know before believing the number.
-        comparable: why no run of this kit can be set beside it; empty where one can.
+        comparable: why no run of this kit can be set beside it, whatever data are at hand; empty
+            where one can.
         unit: of `value`, `low` and `high`: "%", "points" of per cent, "frames/s", "s"; empty for
             a share of 1.
         decimals: digits printed after the point: what tells 83.3 from 83.30.
+        setup: how the row is trained and scored.
+        gain_of: for a gain, the key of the row that has what this row's own training lacks: their
+            runs are compared pair by pair.
     """
 
     paper: str
@@ -46,6 +90,8 @@ class Claim:
     comparable: str = ""
     unit: str = "%"
     decimals: int = 2
+    setup: Setup = Setup()
+    gain_of: str = ""
 
     @property
     def printed(self) -> str:

@@ -274,7 +274,7 @@ def _mark(axes: Axes, row: Mapping[str, str], which: str, height: float) -> None
 
 
 def _percent(row: Mapping[str, str], column: str) -> float:
-    return float(row[column]) * (1 if row["unit"] == "%" else 100)
+    return float(row[column]) * (100 if row["unit"] == "" else 1)
 
 
 def _how(row: Mapping[str, str]) -> str:

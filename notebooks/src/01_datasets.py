@@ -106,8 +106,8 @@ print(f"one in {len(faces.classes)} would be {100 / len(faces.classes):.1f} %")
 # The first number to put beside any accuracy is this one, the *majority baseline*.
 #
 # The reverse is worse. The rarest class is so small that a network can give it up entirely and
-# hardly lose anything. `alessi2019` reports a precision of about zero for disgust on FER2013, where
-# disgust is 547 faces of 35,887. Its overall accuracy barely notices.
+# hardly lose anything. The network of `alessi2019` is "not able to classify disgust expressions" of
+# FER2013, where disgust is 547 faces of 35,887. Its overall accuracy barely notices.
 #
 # The module computes accuracy from probabilities. A blind model's probabilities are 1 for its word
 # and 0 for the rest. Do the two ways agree?
@@ -593,6 +593,22 @@ others = [CARDS[name] for name in ("ferg", "amfed", "folder")]
 plots.show(plots.cards(others))
 
 # %% [markdown]
+# There are many more. `alessi2019` (Fig. 4, from a survey of others) compares sixteen by the number
+# of samples and of people, by where they were taken, and by how the expressions came about: **P**osed
+# for the camera or **S**pontaneous. The last column is what the kit opens it as, if it does.
+
+# %%
+from fer_utils.papers.alessi2019 import SURVEY
+
+print(f"{'data set':14}{'samples':33}{'people':>6}  {'taken':7}{'P / S':7}here")
+for row in SURVEY:
+    people = row.subjects or "?"
+    print(f"{row.name:14}{row.samples:33}{people:>6}  {row.taken:7}{row.elicited:7}{row.opens or '-'}")
+
+# %% [markdown]
+# The paper chose FER2013 as "the best compromise" of size, variety and labels. Read its row again: as
+# of all sets from the web, nobody knows how many people it shows, so no split can keep them apart.
+#
 # The licence is part of a data set. In short, where the pictures show people: research only, do
 # not pass them on, and sometimes only certain people may be printed. `python -m fer_utils data kdef`
 # prints a whole card, with the citation and whom to ask.

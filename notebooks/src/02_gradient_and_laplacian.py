@@ -447,7 +447,7 @@ print(f"95 % of the time luck alone stays within {196 * error:.1f} points")
 # (That both were judged on the same faces helps: a paired test is sharper than this rule of thumb.)
 #
 # With this in mind, read Table IV of `pandey2019` again: 80.37 % for the base network, 82.83 % with
-# the Laplacian channel, means of four trainings that lie from 79.99 to 80.61 and from 82.33 to
+# the Laplacian channel, means of four trainings that lie from 79.99 to 80.61 and from 82.38 to
 # 83.33. The two ranges do not overlap. That is far better evidence than one curve above another.
 #
 # ## A filter that learns

@@ -574,10 +574,12 @@ print(f"{'all':10}{fig8.sum():8d}{sum(private_test.values()):9d}")
 # One more reading exercise. `alessi2019` writes under its (normalised) confusion matrix that
 # "happy has a precision of 81.3%", and so on, that surprise has "the least examples in the
 # training set", and that the net cannot find disgust: "most of those samples are mistaken for
-# angry". We put its numbers beside the size of each class.
+# angry". It prints six numbers, and none for disgust. We put them beside the size of each class, with
+# the recall of 0 that "cannot find" would be.
 
 # %%
-claimed = dict(happy=81.3, surprise=68.6, neutral=49.7, angry=48.1, sad=45.7, fear=43.5, disgust=0)
+claimed = dict(happy=81.3, surprise=68.6, neutral=49.7, angry=48.1, sad=45.7, fear=43.5)
+claimed["disgust"] = 0  # the paper prints no number
 size = dict(happy=8989, surprise=4002, neutral=6198, angry=4953, sad=6077, fear=5121, disgust=547)
 for name, value in claimed.items():
     print(f"{name:9}{value:6.1f} {size[name]:6d} faces")
@@ -587,7 +589,7 @@ print(f"if these are recalls, accuracy is their mean weighted by faces: {mean:.1
 # %% [markdown]
 # "Mistaken for angry" tells where the faces *labelled* disgust went: that is a row, so it speaks
 # of recall. If disgust is never said, its precision is not 0 but 0/0: there is no answer that
-# could be right or wrong. The rarest class is disgust, not surprise. And if the seven numbers are
+# could be right or wrong. The rarest class is disgust, not surprise. And if the six numbers are on
 # the diagonal of a matrix normalised by rows, they are recalls, and the accuracy is the weighted
 # mean printed above. It would fit the paper's last page, which hopes for "60%-65% or more" in
 # future work. From true precisions one could not compute an accuracy without knowing how often

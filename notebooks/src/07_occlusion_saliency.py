@@ -247,8 +247,8 @@ print(f"under the worst square, {winner} gains most: {gains[winner]:.2f}")
 #
 # Fig. 12 of `minaee2019` is another thing: seven *faces*, one of each expression, each with the map
 # of its own class. The authors read two things in it. The map of the neutral face covers nearly
-# all of the face, "since changes in any parts of the face could lead to a different facial
-# expression". And happiness, fear and surprise are sparser than the others.
+# all of the face, "since changes in any parts of the face (such as eyes, lips, eyebrows and forehead)
+# could lead to a different facial expression". And happiness, fear and surprise are sparser than the others.
 #
 # **Predict.** Will our net show the same? Think of what must be covered to turn a neutral face into
 # something else.

@@ -6,12 +6,14 @@ learning contests" (ICONIP 2013); FERPlus: see `fer_utils.data.datasets.ferplus`
 
 from collections.abc import Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from fer_utils.data import _cache
 from fer_utils.data import _tree as tree
+from fer_utils.data._decoding import one_of
 from fer_utils.data._reading import Form, ReadOptions, read_pictures, say_left_out
 from fer_utils.data.catalog import Card, Dataset, Download, by_class, from_splits
 from fer_utils.data.datasets import _fer2013_csv as fer2013_csv
@@ -83,6 +85,7 @@ def load(
     on_error: str = "raise",
     cache: bool = True,
     rule: str | None = None,
+    votes: str = ferplus.VOTES_FILE,
     progress: bool = True,
 ) -> FaceSet:
     """Read FER2013 from a folder, or from one csv file.
@@ -108,6 +111,8 @@ def load(
             such rows out, counts them on one printed line and names them in `FaceSet.left_out`.
         cache: keep what was read in the user's cache folder, so that the next time is fast.
         rule: label the faces by this rule for the votes; see `FaceSet.relabel`.
+        votes: beside a csv file, whose votes to take: "fer2013new.csv", or "label.csv" for those in
+            FERPlus's folders, which some faces do not have; see `ferplus.read_folder_votes`.
         progress: show a progress bar.
 
     Raises:
@@ -118,9 +123,12 @@ def load(
     source = recognize(Path(root))
     if source is None:
         raise FerError(_nothing_there(Path(root)))
+    one_of("votes", votes, ferplus.VOTES)
     options = ReadOptions(on_error=on_error, cache=cache, progress=progress)
     if source.is_file():
         faces = _from_csv(source, options)
+        if votes != ferplus.VOTES_FILE:
+            faces = _with_folder_votes(faces, source.parent)
     elif _is_ferplus(source):
         faces = _from_ferplus(source, rule or ferplus.DATASET.label_rule, options)
     else:
@@ -183,6 +191,14 @@ def _from_source(path: Path, votes_file: Path | None, options: ReadOptions) -> d
     if votes_file is not None:
         arrays["votes"] = ferplus.read_votes(votes_file, arrays)
     return arrays
+
+
+def _with_folder_votes(faces: FaceSet, folder: Path) -> FaceSet:
+    """Return the faces that FERPlus's folders have, with the votes there."""
+    places, votes = ferplus.read_folder_votes(folder, {"rows": np.asarray(faces.rows)})
+    kept = faces.take(places)
+    print(f"{faces.name}: {len(faces) - len(kept)} faces have no votes in label.csv, left out")
+    return replace(kept, votes=votes, vote_names=FERPLUS_VOTES)
 
 
 def _from_class_folders(root: Path, options: ReadOptions) -> FaceSet:

@@ -47,6 +47,12 @@ VOTES_FILE = "fer2013new.csv"
 #: The folders that FERPlus's generator writes, each with its label.csv.
 FOLDERS = {"FER2013Train": "train", "FER2013Valid": "valid", "FER2013Test": "test"}
 
+# Where they lie, seen from FER2013's csv file.
+_ABOVE = ("", "FERPlus/data", "data")
+
+#: Which votes to take, where both are there.
+VOTES = (VOTES_FILE, "label.csv")
+
 # Ten taggers, so ten votes at most.
 _COUNTS = {str(count): count for count in range(11)}
 
@@ -82,6 +88,50 @@ def read_votes(path: Path, faces: dict[str, np.ndarray]) -> np.ndarray:
         votes.append(_votes(where, row[2:]))
     _check_rows(path, np.array(usage, np.str_), faces)
     return np.array(votes, np.uint8)[faces["rows"]]
+
+
+def read_folder_votes(folder: Path, faces: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the votes of FERPlus's own label.csv files for faces read from a csv file.
+
+    They differ from fer2013new.csv for some 3,000 faces, and name a face by a picture only. Which
+    row that is, stands in fer2013new.csv; where a name comes twice there, the generator's picture
+    is the later row's.
+
+    Args:
+        folder: holds the csv file, fer2013new.csv, and FER2013Train, FER2013Valid and FER2013Test,
+            or a copy of FERPlus's repository with them (FERPlus/data/FER2013Test/label.csv).
+        faces: what `fer2013_csv.read` returned.
+
+    Returns:
+        the places of the N faces that have votes there, int64 (N,), and their votes uint8 (N, 10).
+
+    Raises:
+        FerError: a file is missing or damaged, or a name is not in fer2013new.csv.
+    """
+    names_file = folder / VOTES_FILE
+    above = next((one for one in _ABOVE if (folder / one / "FER2013Test").is_dir()), None)
+    if above is None or not names_file.is_file():
+        raise FerError(
+            f"votes='label.csv' needs {VOTES_FILE} and FERPlus's folders {', '.join(FOLDERS)}, "
+            f"each with its label.csv, in {folder}: get the FERPlus repository."
+        )
+    names = [row for _, row in tables.rows(names_file)][1:]
+    row_of = {(USAGE.get(row[0].strip()), row[1].strip()): at for at, row in enumerate(names)}
+    place_of = {number: place for place, number in enumerate(faces["rows"].tolist())}
+    found: dict[int, list[int]] = {}
+    for name, split in FOLDERS.items():
+        table = folder / above / name / "label.csv"
+        for number, picture, votes in _label_lines(table):
+            row = row_of.get((split, picture))
+            if row is None:
+                raise FerError(
+                    f"{table}, line {number}: {VOTES_FILE} has no {split} face {picture}. The "
+                    "files do not belong together: get both again."
+                )
+            if row in place_of:  # as far as the csv file goes: train.csv has Training only
+                found[place_of[row]] = votes
+    places = sorted(found)
+    return np.array(places, np.int64), np.array([found[place] for place in places], np.uint8)
 
 
 def _check_header(path: Path, header: list[str]) -> None:
@@ -184,13 +234,16 @@ def load(
     on_error: str = "raise",
     cache: bool = True,
     rule: str | None = "majority",
+    votes: str = VOTES_FILE,
     progress: bool = True,
 ) -> FaceSet:
     """Read FER2013's faces, labelled by a rule for the votes: see `load` in `fer2013`."""
     # here, not above: that module reads the votes with this one
     from fer_utils.data.datasets import fer2013
 
-    faces = fer2013.load(root, on_error=on_error, cache=cache, rule=rule, progress=progress)
+    faces = fer2013.load(
+        root, on_error=on_error, cache=cache, rule=rule, votes=votes, progress=progress
+    )
     return replace(faces, name=CARD.name)
 
 
