@@ -41,9 +41,8 @@ class ResidualModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, H, W) to (N, filters, ceil(H / 2), ceil(W / 2))."""
-        # A stride of 2 never looks at the last row and column of an even side. They are cut off,
-        # because with them the gradient of this layer of 8 filters ends the program (a memory
-        # fault in torch 2.13 on a CPU, channels_last, from 46x46 on).
+        # A stride of 2 never looks at the last row and column of an even side. They are cut off
+        # while it learns: torch 2.13 on a CPU ends the program in this layer's gradient otherwise.
         seen = x[..., : x.shape[-2] - 1 + x.shape[-2] % 2, : x.shape[-1] - 1 + x.shape[-1] % 2]
         main, residual = self.main(x), self.residual(seen if self.training else x)
         if self.rectified:
