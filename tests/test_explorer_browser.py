@@ -195,7 +195,7 @@ def test_uploads_good_and_bad(page, errors):
     choose_file(
         page, widget, {"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"}
     )
-    widget.get_by_role("alert").filter(has_text="notes.png is no picture").wait_for()
+    widget.get_by_role("alert").filter(has_text="notes.png is not a picture").wait_for()
     assert view.evaluate(PIXELS) == before
     file = BytesIO()
     Image.fromarray(faces3d.draw("surprise", 3, size=256, color=True)).save(file, "PNG")

@@ -299,7 +299,7 @@ def test_a_run_begun_before_a_setting_was_invented_goes_on(tmp_path):
     kept = torch.load(path, weights_only=True)
     identity = json.loads(kept["identity"])
     del identity["recipe"]["distil"], identity["recipe"]["augmentation"]["noise"]
-    del identity["recipe"]["balance"], identity["faces"]
+    del identity["recipe"]["balance"]
     torch.save({**kept, "identity": json.dumps(identity)}, path)
     assert run(small_net(), epochs=2, out=tmp_path).best is not None
     identity["recipe"]["augmentation"]["shift"] = 0.3
