@@ -13,7 +13,8 @@ from fer_utils import data
 from fer_utils.data import catalog
 from fer_utils.data._index import SPLITS
 from fer_utils.data.faceset import FaceSet
-from fer_utils.data.splits import draw, split
+from fer_utils.data.splits import PUBLISHED, draw, split
+from fer_utils.data.splits import divide as divide_faces
 from fer_utils.errors import FerError
 from fer_utils.models.facenet import FaceNet
 from fer_utils.papers import Claim, Setup
@@ -22,7 +23,7 @@ from fer_utils.papers import Claim, Setup
 USUAL = Setup()
 
 #: Who divided the faces; see `divide`.
-PUBLISHED, PAPER, SUBJECT, RANDOM = "published", "paper", "subject", "random"
+PAPER = "paper"
 
 
 def label_rule(claim: Claim) -> str:
@@ -157,19 +158,11 @@ def divide(faces: FaceSet, setup: Setup = USUAL) -> tuple[FaceSet, str]:
         # as scikit-learn's train_test_split counts: a fifth of 35,887 is 7,178
         count = math.ceil(setup.test * len(faces) - 1e-9)
         return replace(faces, split=draw(faces.labels, test=count)), PAPER
-    division = PUBLISHED
-    if "paper_split" in faces.columns:
-        faces, division = split(faces, by=PAPER), PAPER
-    has = {name: bool((faces.split == name).any()) for name in SPLITS}
-    if has["valid"] or (has["test"] and setup.epoch != "valid"):
-        return faces, division
-    way = RANDOM if faces.subjects is None else SUBJECT
-    if not has["test"]:
-        return split(faces, by=way), way
-    train = split(faces.where(split="train"), by=way, shares=(0.9, 0.1, 0.0))
-    places = faces.split.copy()
-    places[faces.split == "train"] = train.split
-    return replace(faces, split=places), division
+    by = PAPER if "paper_split" in faces.columns else None
+    divided = split(faces, by=PAPER) if by else faces
+    if setup.epoch != "valid" and (divided.split == "test").any():
+        return divided, by or PUBLISHED
+    return divide_faces(faces, by)
 
 
 def thin(faces: FaceSet, number: int) -> FaceSet:

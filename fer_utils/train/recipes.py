@@ -338,7 +338,7 @@ RECIPES = {
         plateau=3,
         patience=6,
         notes=(
-            "For the transfer from VGG-Face; the CycleGAN is trained otherwise.",
+            "For the transfer from VGG-Face.",
             "Early stopping, the best checkpoint and reduce on plateau are stated, the last for "
             "the validation accuracy; factor and patiences are not: 0.1 is Keras's default, 3 "
             "and 6 epochs are ours.",
