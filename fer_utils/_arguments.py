@@ -48,7 +48,25 @@ def check_path(name: str, value: object) -> Path:
     """Return a path; raise a FerError where it is none."""
     if not isinstance(value, str | PurePath):
         raise FerError(f"{name}={shown(value)}: give a file's or folder's path, as text or a Path.")
+    if "\0" in str(value):
+        raise FerError(f"{name}={shown(value)}: no file's name has a null character.")
     return Path(value)
+
+
+def check_array(name: str, value: Any, dimensions: int, kinds: str = "fiub") -> None:
+    """Raise a FerError unless this is an array of numpy: its dimensions, the kinds of its dtype."""
+    kind = getattr(getattr(value, "dtype", None), "kind", None)
+    if kind is None or kind not in kinds or value.ndim != dimensions:
+        what = "text" if "U" in kinds else "numbers"
+        raise FerError(
+            f"{name}={shown(value)}: expected a numpy array of {what} with {dimensions} dimensions."
+        )
+
+
+def check_names(name: str, value: object) -> None:
+    """Raise a FerError unless this is a tuple or list of names."""
+    if not isinstance(value, tuple | list) or not all(isinstance(one, str) for one in value):
+        raise FerError(f"{name}={shown(value)}: expected a tuple of names.")
 
 
 def choice(name: str, value: object, known: Iterable[Known]) -> Known:
