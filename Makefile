@@ -13,11 +13,12 @@ LAB_FLAGS := --ServerApp.root_dir="$(CURDIR)" --ServerApp.log_level=WARN \
   $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),,--no-browser)
 
 # How long `make fuzz` goes on: moments at which each long work is killed, from which seed; runs on
-# a cluster, and seconds between two deaths of its workers.
+# a cluster, and seconds between two deaths of its workers; minutes of random arguments.
 export FUZZ_MOMENTS ?= 50
 export FUZZ_SEED ?= 0
 export FUZZ_RUNS ?= 40
 export FUZZ_SECONDS ?= 10
+export FUZZ_MINUTES ?= 10
 
 .PHONY: help lab tour develop test test-real fuzz notebooks figures clean
 .DEFAULT_GOAL := help
@@ -28,7 +29,7 @@ help:
 	@echo "make develop    install all that tests need, and run nothing"
 	@echo "make test       install if needed, check style and types, run unit tests and every notebook, compared"
 	@echo "make test-real  every notebook on FER2013 and FERPlus, where you have them (NB=05 for one, UPDATE=1 to store)"
-	@echo "make fuzz       minutes more: work killed at many moments, a cluster whose workers die, memory"
+	@echo "make fuzz       minutes more: work killed at many moments, a cluster whose workers die, memory, random arguments"
 	@echo "make notebooks  rebuild the notebooks whose source changed (ARGS=--force for all, ARGS=03 for one)"
 	@echo "make figures    redraw figures/"
 	@echo "make clean      remove $(VENV) and everything built"

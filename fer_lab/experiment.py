@@ -25,7 +25,6 @@ from fer_utils.commands import Parser, as_csv, carry_out
 from fer_utils.errors import FerError
 from fer_utils.evaluate import Accuracy, Evaluation
 from fer_utils.files import write
-from fer_utils.locks import InUseError
 from fer_utils.train import History, Recipe
 from fer_utils.train.checkpoint import differences
 
@@ -106,7 +105,7 @@ class Experiment:
         return failures
 
     def main(self, description: str) -> int:
-        """Train what is missing, then write table and figure; return 0, 1, 2 or 130."""
+        """Train what is missing, then write table and figure; return 0, 2 or 130."""
         return carry_out(self.name, lambda: self._main(description))
 
     def _main(self, description: str) -> int:
@@ -127,8 +126,7 @@ class Experiment:
         there = [row for row in rows if row is not None]
         if len(there) < len(rows):
             print(f"{len(there)} of {len(rows)} runs are there; the table waits for the others")
-            in_use = any(isinstance(failure, InUseError) for failure in failures)
-            return 2 if in_use else 1 if failures else 0
+            return 2 if failures else 0
         write(self.table, self.table_of(there))
         figure = self.table.with_suffix(".png")
         plots.save(self.figure_of(there), figure)

@@ -76,9 +76,9 @@ def setup(dataset: str = "facs3d", seed: int = 0) -> str:
     import torch
 
     from fer_utils import data
-    from fer_utils._arguments import integer
+    from fer_utils._arguments import seed as check_seed
 
-    seed = integer("seed", seed, 0, 2**32 - 1)  # which numpy's own generator takes
+    seed = check_seed(seed)
     dataset = _os.environ.get(DATASET_VARIABLE) or dataset
     data.check(dataset)
     random.seed(seed)

@@ -5,56 +5,34 @@ Nothing heavy is imported: numpy's numbers and torch's tensors are known by what
 
 import operator
 from collections.abc import Iterable
+from contextlib import suppress
 from numbers import Real
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from fer_utils.emotions import nearest
-from fer_utils.errors import FerError
-
-#: Both numpy's and torch's generators take it.
-LARGEST_SEED = 2**63 - 1
+from fer_utils.errors import FerError, shown
+from fer_utils.ranges import SEED, UNBOUNDED, Range
 
 Known = TypeVar("Known")
 
 
-def shown(value: object) -> str:
-    """Return a value for a message: on one line, and no longer than needed to know it again."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def integer(name: str, value: Any, low: int | None = None, high: int | None = None) -> int:
+def integer(name: str, value: Any, low: float = -UNBOUNDED, high: float = UNBOUNDED) -> int:
     """Return a whole number: Python's, numpy's, a tensor without dimensions, or 8.0 for 8.
 
     Raises:
         FerError: something else, or a number outside low to high, both included.
     """
-    try:
-        _check_single(value)
-        whole = isinstance(value, Real) and value == int(value)  # type: ignore[call-overload]
-        found = int(value) if whole else operator.index(value)
-    except (TypeError, ValueError, OverflowError):  # the last two: nan and infinity
-        found = None
-    if found is None or not _within(found, low, high):
-        raise FerError(f"{name}={shown(value)}: give a whole number{_range(low, high)}.")
-    return found
+    return int(_taken(name, value, Range(low, high, whole=True)))
 
 
-def number(name: str, value: Any, low: float | None = None, high: float | None = None) -> float:
+def number(name: str, value: Any, low: float = -UNBOUNDED, high: float = UNBOUNDED) -> float:
     """Return a number: Python's, numpy's, or a tensor without dimensions.
 
     Raises:
         FerError: something else, no finite number, or one outside low to high, both included.
     """
-    try:
-        _check_single(value)
-        found = float(value)
-    except (TypeError, ValueError, OverflowError):
-        found = float("nan")
-    if not abs(found) < float("inf") or not _within(found, low, high):
-        raise FerError(f"{name}={shown(value)}: give a number{_range(low, high)}.")
-    return found
+    return float(_taken(name, value, Range(low, high)))
 
 
 def seed(value: object) -> int:
@@ -63,14 +41,32 @@ def seed(value: object) -> int:
     Raises:
         FerError: not a whole number from 0 on, or one of too many digits.
     """
-    return integer("seed", value, 0, LARGEST_SEED)
+    return int(_taken("seed", value, SEED))
 
 
 def check_path(name: str, value: object) -> Path:
     """Return a path; raise a FerError where it is none."""
     if not isinstance(value, str | PurePath):
         raise FerError(f"{name}={shown(value)}: give a file's or folder's path, as text or a Path.")
+    if "\0" in str(value):
+        raise FerError(f"{name}={shown(value)}: no file's name has a null character.")
     return Path(value)
+
+
+def check_array(name: str, value: Any, dimensions: int, kinds: str = "fiub") -> None:
+    """Raise a FerError unless this is an array of numpy: its dimensions, the kinds of its dtype."""
+    kind = getattr(getattr(value, "dtype", None), "kind", None)
+    if kind is None or kind not in kinds or value.ndim != dimensions:
+        what = "text" if "U" in kinds else "numbers"
+        raise FerError(
+            f"{name}={shown(value)}: expected a numpy array of {what} with {dimensions} dimensions."
+        )
+
+
+def check_names(name: str, value: object) -> None:
+    """Raise a FerError unless this is a tuple or list of names."""
+    if not isinstance(value, tuple | list) or not all(isinstance(one, str) for one in value):
+        raise FerError(f"{name}={shown(value)}: expected a tuple of names.")
 
 
 def choice(name: str, value: object, known: Iterable[Known]) -> Known:
@@ -86,18 +82,22 @@ def choice(name: str, value: object, known: Iterable[Known]) -> Known:
     raise FerError(f"{name}={shown(value)} is not known.{nearest(value, entries)}")
 
 
+def _taken(name: str, value: Any, known: Range) -> float:
+    """Return the number that a value plainly is; raise a FerError unless it is in range."""
+    found = value
+    with suppress(TypeError, ValueError, OverflowError):  # the last two: nan and infinity
+        _check_single(value)
+        if not known.whole:
+            found = float(value)
+        else:
+            whole = isinstance(value, Real) and value == int(value)  # type: ignore[call-overload]
+            found = int(value) if whole else operator.index(value)
+    known.check(name, found)
+    return found
+
+
 def _check_single(value: object) -> None:
     """Raise a TypeError for truth values, text, and arrays or tensors of some dimensions."""
     kind = str(getattr(value, "dtype", type(value)))
     if "bool" in kind or isinstance(value, str | bytes) or getattr(value, "ndim", None):
         raise TypeError
-
-
-def _within(value: float, low: float | None, high: float | None) -> bool:
-    return (low is None or value >= low) and (high is None or value <= high)
-
-
-def _range(low: float | None, high: float | None) -> str:
-    if high is not None:
-        return f" from {low} to {high}"
-    return "" if low is None else f" of {low} or more"

@@ -20,3 +20,9 @@ class FerError(ValueError):
 def one_line(text: str) -> str:
     """Return a text with escapes in place of characters that end a line or steer a terminal."""
     return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: on one line, and no longer than needed to know it again."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."

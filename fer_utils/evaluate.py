@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils._arguments import integer, shown
+from fer_utils._arguments import check_array, check_names, integer, shown
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.models.answers import (
@@ -55,6 +55,8 @@ class Accuracy:
 
     def __post_init__(self) -> None:
         """Check the counts."""
+        for name in ("correct", "n"):
+            integer(name, getattr(self, name))
         if not 0 <= self.correct <= self.n:
             raise FerError(f"{self.correct} right of {self.n} answers: from none to all of them.")
 
@@ -107,6 +109,9 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         """Check that the arrays fit together."""
+        check_array("probabilities", self.probabilities, 2)
+        check_array("labels", self.labels, 1, "iu")
+        check_names("classes", self.classes)
         faces, classes = len(self.labels), len(self.classes)
         if np.shape(self.probabilities) != (faces, classes):
             raise FerError(
@@ -293,6 +298,8 @@ def labels_for(classes: tuple[str, ...], faces: FaceSet) -> np.ndarray:
     Raises:
         FerError: faces carry a class that is not in `classes`.
     """
+    check_names("classes", classes)
+    check_faces(faces)
     unknown = [name for name in faces.classes if name not in classes]
     present = {faces.classes[i] for i in np.unique(faces.labels)}
     missing = [name for name in unknown if name in present]

@@ -7,7 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from numbers import Integral, Real
 
-from fer_utils.errors import FerError
+from fer_utils.errors import FerError, shown
+
+#: As a bound, none.
+UNBOUNDED = sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,8 @@ class Range:
         why: what the number is, or why there is a bound.
     """
 
-    low: float
-    high: float = sys.float_info.max
+    low: float = -UNBOUNDED
+    high: float = UNBOUNDED
     whole: bool = False
     above: bool = False
     below: bool = False
@@ -45,7 +48,9 @@ class Range:
         """E.g. `a whole number from 1 to 1,024 (CPU threads)`."""
         number = "a whole number" if self.whole else "a number"
         low, high = f"{self.low:,}", f"{'below ' if self.below else ''}{self.high:,}"
-        if self.high == sys.float_info.max:
+        if (self.low, self.high) == (-UNBOUNDED, UNBOUNDED):
+            return number
+        if self.high == UNBOUNDED:
             bounds = f"above {low}" if self.above else f"of {low} or more"
         else:
             bounds = f"above {low}, up to {high}" if self.above else f"from {low} to {high}"
@@ -54,7 +59,7 @@ class Range:
     def check(self, name: str, value: object) -> None:
         """Raise a FerError that names the setting, unless the value is such a number."""
         if value not in self:
-            raise FerError(f"{name}={value!r}: expected {self}.")
+            raise FerError(f"{name}={shown(value)}: expected {self}.")
 
     def __call__(self, word: str) -> float:
         """Return the number that a typed word spells.

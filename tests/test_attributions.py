@@ -263,7 +263,7 @@ def test_every_net_of_the_kit_can_be_explained():
         ({"method": "gradient", "steps": 3}, "no option 'steps'; it has: none"),
         ({"method": "rise", "cell": 3}, "has: masks, cells, keep, fill"),
         ({"method": "rise", "keep": 1}, "below 1"),
-        ({"method": "rise", "cells": 0}, "cells=0: give a whole number"),
+        ({"method": "rise", "cells": 0}, "cells=0: expected a whole number"),
         ({"method": "smooth_grad", "noise": -1}, "noise=-1"),
         ({"steps": 0}, "1 or more"),
         ({"fill": "pink"}, "fill='pink'"),

@@ -219,14 +219,14 @@ def test_failed_run_is_told_and_the_others_go_on(small, done, monkeypatch, capsy
             raise FerError("no number")
         return small.run(arm, seed, fit)
 
-    assert call(replace(small, run=run), monkeypatch) == 1
+    assert call(replace(small, run=run), monkeypatch) == 2
     said = capsys.readouterr().out
     assert said.count("failed: no number\n") == 2 and "2 of 4 runs are there" in said
 
 
 def test_runs_are_sent_to_a_cluster_where_one_is_named(small, done, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "distributed", None)
-    assert call(small, monkeypatch, "--scheduler", "tcp://127.0.0.1:1") == 1
+    assert call(small, monkeypatch, "--scheduler", "tcp://127.0.0.1:1") == 2
     assert "failed: a cluster needs Dask" in capsys.readouterr().out and done == []
 
 

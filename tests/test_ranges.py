@@ -31,6 +31,7 @@ def test_whole_numbers_alone():
     ("known", "words"),
     [
         (Range(0), "a number of 0 or more"),
+        (Range(), "a number"),
         (Range(0, above=True), "a number above 0"),
         (Range(0, 2, above=True), "a number above 0, up to 2"),
         (Range(0, 1, below=True, why="a share"), "a number from 0 to below 1 (a share)"),
@@ -40,8 +41,8 @@ def test_whole_numbers_alone():
 def test_ranges_in_words(known, words):
     assert str(known) == words
     with pytest.raises(FerError) as error:
-        known.check("name", -1)
-    assert str(error.value) == f"name=-1: expected {words}."
+        known.check("name", None)
+    assert str(error.value) == f"name=None: expected {words}."
 
 
 def test_typed_words():

@@ -18,7 +18,6 @@ from fer_lab.run import Run, shared
 from fer_utils import papers, plots, train
 from fer_utils.errors import FerError
 from fer_utils.files import check_folder, make_folder, write
-from fer_utils.locks import InUseError
 from fer_utils.models.answers import chosen_device
 from fer_utils.papers import Claim
 
@@ -48,8 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train what is not trained yet, and write the tables.
 
-    Returns 0, 1 where a run failed, 2 where another program was at work on one, 130 where
-    interrupted.
+    Returns 0, 2 where a run failed or another program was at work on one, 130 where interrupted.
     """
     if args.table:
         figures = args.figures or FIGURES
@@ -82,8 +80,7 @@ def run(args: argparse.Namespace) -> int:
     if interrupted:
         print("interrupted: the same command goes on from here")
         return 130
-    in_use = any(isinstance(failure, InUseError) for failure in failures)
-    return 2 if in_use else 1 if failures else 0
+    return 2 if failures else 0
 
 
 def trainable(claims: Sequence[Claim], args: argparse.Namespace) -> list[Claim]:

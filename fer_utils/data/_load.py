@@ -85,7 +85,8 @@ def places(name: str) -> list[Path]:
 
     FERPlus's votes lie in the folder of FER2013.
     """
-    home = catalog.DATASETS[name].home if name in catalog.DATASETS else check_path("name", name)
+    path = check_path("name", name)
+    home = catalog.DATASETS[name].home if name in catalog.names() else path
     own = os.environ.get("FER_UTILS_DATA")
     repository = Path(__file__).resolve().parents[2]
     folders = [Path(own).expanduser()] if own else []

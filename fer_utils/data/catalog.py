@@ -237,7 +237,7 @@ def get(name: str) -> Dataset:
     Raises:
         FerError: nothing has that name; the message says which are alike.
     """
-    if name not in names():
+    if not isinstance(name, str) or name not in names():
         raise FerError(f"There is no data set {shown(name)}.{nearest(name, names())}")
     return DATASETS[name]
 

@@ -18,6 +18,7 @@ from fer_utils.data._report import Finding, Report, finding
 from fer_utils.data._survey import Survey
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
+from fer_utils.ranges import Range
 
 # Words in the readers' sentences about what they left out.
 _PROBLEMS = {
@@ -56,8 +57,7 @@ def doctor(
     Raises:
         FerError: there is no such data set, or it was not found.
     """
-    if not 0 < near <= 1:
-        raise FerError(f"near is a correlation above 0 and up to 1, not {near}")
+    Range(0, 1, above=True, why="a correlation").check("near", near)
     place: str | Path = "memory"
     form, findings = "", list[Finding]()
     if isinstance(name, FaceSet):

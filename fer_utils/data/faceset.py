@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fer_utils._arguments import integer, shown
+from fer_utils._arguments import check_array, check_names, integer, shown
 from fer_utils.data import _cache, relabel
 from fer_utils.data._index import SPLITS
 from fer_utils.emotions import nearest
@@ -76,6 +76,8 @@ class FaceSet:
                 object.__setattr__(self, item.name, _read_only(value))
             elif isinstance(value, list):
                 object.__setattr__(self, item.name, tuple(value))
+        if not isinstance(self.columns, Mapping):
+            raise FerError(f"columns={shown(self.columns)}: expected arrays by name.")
         columns = {name: _read_only(np.asarray(column)) for name, column in self.columns.items()}
         object.__setattr__(self, "columns", columns)
         self._check()
@@ -84,8 +86,8 @@ class FaceSet:
         self._check_images()
         per_face = {name: getattr(self, name) for name in _PER_FACE}
         for name, value in (per_face | self.columns).items():
-            if value is not None and (value.ndim == 0 or len(value) != len(self.images)):
-                count = "a single" if value.ndim == 0 else len(value)
+            if value is not None and (np.ndim(value) == 0 or len(value) != len(self.images)):
+                count = "a single" if np.ndim(value) == 0 else len(value)
                 raise FerError(
                     f"{self.name}: {len(self.images)} images but {count} {name}; "
                     "there must be one for every face"
@@ -105,8 +107,14 @@ class FaceSet:
             )
 
     def _check_images(self) -> None:
-        if self.images.ndim != 4 or self.images.dtype != np.uint8:
-            found = f"{self.images.dtype} {self.images.shape}"
+        if not isinstance(self.name, str):
+            raise FerError(f"name={shown(self.name)}: expected the data set's name.")
+        check_array("labels", self.labels, 1, "iu")
+        check_array("split", self.split, 1, "UO")
+        check_names("classes", self.classes)
+        array = isinstance(self.images, np.ndarray)
+        if not array or self.images.ndim != 4 or self.images.dtype != np.uint8:
+            found = f"{self.images.dtype} {self.images.shape}" if array else shown(self.images)
             raise FerError(f"{self.name}: images must be uint8 (N, C, H, W), found {found}")
 
     def __len__(self) -> int:

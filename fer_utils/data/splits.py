@@ -56,8 +56,8 @@ def split(
     if not isinstance(faces, FaceSet):
         raise FerError(f"faces are a FaceSet, as data.load(NAME) gives it, not {shown(faces)}.")
     seed = check_seed(seed)
-    if by not in WAYS:
-        raise FerError(f"by={by!r} is not a way to split.{nearest(by, WAYS)}")
+    if not isinstance(by, str) or by not in WAYS:
+        raise FerError(f"by={shown(by)} is not a way to split.{nearest(by, WAYS)}")
     if by == "paper":
         return _paper(faces)
     portions = check_shares(shares)

@@ -3,11 +3,11 @@
 import hashlib
 import inspect
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from importlib import resources
 from pathlib import Path
 
-from fer_utils._arguments import check_path
+from fer_utils._arguments import check_path, shown
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.files import make_folder, write
@@ -45,7 +45,11 @@ def save(
             f"{net.name} is a network from elsewhere, which no card can build again: save its "
             "weights with torch.save(net.trunk.state_dict(), path), and wrap it again later."
         )
-    path = Path(path)
+    path = check_path("path", path)
+    if not isinstance(card, Mapping | None):
+        raise FerError(f"card={shown(card)}: expected what it says, by name.")
+    if not isinstance(half, Collection) or isinstance(half, str):
+        raise FerError(f"half={shown(half)}: expected names of weights.")
     make_folder(path.parent)
     tensors = {key: value.detach().cpu().contiguous() for key, value in net.state_dict().items()}
     tensors = {key: value.half() if key in half else value for key, value in tensors.items()}
@@ -176,6 +180,7 @@ def card(name: str | Path) -> dict:
     Raises:
         FerError: no such weights.
     """
+    check_path("name", name)
     path = weights_file(name) if _is_file(name) else _weights_folder() / f"{name}.safetensors"
     path = path.with_suffix(".json")
     if not path.is_file():

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fer_utils._arguments import integer, shown
+from fer_utils._arguments import check_names, integer, shown
 from fer_utils.emotions import FER7, FER8
 from fer_utils.errors import FerError
 from fer_utils.inputs import Channels, to_gray
@@ -51,6 +51,11 @@ class FaceNet(nn.Module):
         options: dict | None = None,
     ):
         super().__init__()
+        check_names("classes", classes)
+        if not isinstance(trunk, nn.Module):
+            raise FerError(f"trunk={shown(trunk)}: expected a network of torch (nn.Module).")
+        if not isinstance(options, dict | None):
+            raise FerError(f"options={shown(options)}: expected values by name.")
         self.name, self.classes = name, tuple(classes)
         self.inputs, self.input_size = inputs, input_size
         self.color_channels, self.scaling = color_channels, scaling

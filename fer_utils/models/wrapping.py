@@ -49,7 +49,7 @@ def wrap(
     if channels is None:
         first = next((module for module in net.modules() if isinstance(module, nn.Conv2d)), None)
         channels = 1 if first is not None and first.in_channels == 1 else 3
-    if channels not in (1, 3):
+    if integer("channels", channels) not in (1, 3):
         raise FerError(f"channels={channels!r}: a network looks at grey (1) or RGB (3).")
     means, deviations = (
         tuple(

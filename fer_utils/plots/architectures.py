@@ -11,7 +11,8 @@ from matplotlib.patches import FancyArrowPatch, Patch, Rectangle
 from matplotlib.path import Path
 from torch import nn
 
-from fer_utils.errors import FerError
+from fer_utils._arguments import check_names
+from fer_utils.errors import FerError, shown
 from fer_utils.plots.picture import DARK, FAINT, INK, LIGHT, PAPER, YELLOW, Picture, new, styled
 
 if TYPE_CHECKING:
@@ -254,6 +255,12 @@ def blocks(
     Raises:
         FerError: nothing before the paths, or no path with a box.
     """
+    if not isinstance(paths, list | tuple):
+        raise FerError(f"paths={shown(paths)}: expected the texts of each path's boxes.")
+    for name, texts in {"before": before, "join": [join], "after": after}.items():
+        check_names(name, texts)
+    for texts in paths:
+        check_names("paths", texts)
     if not before or not any(paths):
         raise FerError("blocks() needs a box before the paths, and a box in one of them.")
     longest = max(len(path) for path in paths)

@@ -259,7 +259,7 @@ def cards(chosen: Sequence["Card"]) -> Picture:
     Raises:
         FerError: no cards.
     """
-    if not len(chosen):
+    if getattr(chosen, "shape", None) == () or not len(chosen):
         raise FerError("cards() needs a card or more, e.g. data.catalog.CARDS.values().")
     heights = [_height(card) for card in chosen]
     figure = Picture(figsize=(WIDEST, sum(heights) + GAP * (len(heights) - 1)))

@@ -277,7 +277,7 @@ def attributions(
     Raises:
         FerError: no maps, a map of another size than the face, or another number of titles.
     """
-    if not len(attributions):
+    if not isinstance(attributions, list | tuple) or not len(attributions):
         raise FerError("there are no maps to draw.")
     titles = [item.title for item in attributions] if titles is None else list(titles)
     if len(titles) != len(attributions):

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.transforms import ScaledTranslation
 
-from fer_utils._arguments import check_path
+from fer_utils._arguments import check_path, shown
 from fer_utils.errors import FerError
 from fer_utils.plots.picture import BAND, DARK, FAINT, INK, LIGHT, PAPER, RULE, Picture, new, styled
 
@@ -39,12 +39,15 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
     """Return the rows of a csv file, as text by column; lines that begin with # are left out.
 
     Raises:
-        FerError: there is no such file.
+        FerError: there is no such file, or it is no text.
     """
     path = check_path("path", path)
     if not path.is_file():
         raise FerError(f"there is no table {path}.")
-    lines = path.read_text(encoding="utf-8").splitlines()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise FerError(f"{path} is no table: it holds other things than text.") from None
     return list(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 
@@ -149,6 +152,8 @@ def dots(
     axes.text(1.02, -0.9, "mean", transform=right, va="center", color=FAINT)
     axes.text(1.11, -0.9, notes_label, transform=right, va="center", color=FAINT)
     if band is not None:
+        if not isinstance(band, tuple | list) or len(band) != 2:
+            raise FerError(f"band={shown(band)}: expected two numbers, from and to.")
         axes.axvspan(*band, color=BAND, lw=0, zorder=0, label=band_label)
         figure.legend(loc="outside lower center")
     _name_rows(axes, scores, axis="y", color=RULE, lw=0.6)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from fer_utils._arguments import shown
+from fer_utils._arguments import check_names, shown
 from fer_utils.errors import FerError
 from fer_utils.plots.grids import draw_face
 from fer_utils.plots.picture import DARK, FAINT, INK, LIGHT, PAPER, Picture, new, percent, styled
@@ -88,6 +88,9 @@ def history(history: "History") -> Picture:
     """
     best = history.best_epoch
     rows = history.epochs
+    drawn = {"epoch", "train_loss", "train_accuracy", "valid_loss", "valid_accuracy"}
+    if missing := sorted(drawn - set.intersection(*map(set, rows))):
+        raise FerError(f"an epoch of the history has no {missing[0]}.")
     epochs = [row["epoch"] for row in rows]
     figure = new(9, 3.1)
     for axes, what in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
@@ -118,6 +121,7 @@ def bars(classes: Sequence[str], probabilities: Sequence[float], title: str = ""
     Raises:
         FerError: another number of probabilities than of classes.
     """
+    check_names("classes", classes)
     try:
         values = np.asarray(probabilities, float)
     except (TypeError, ValueError):

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils._arguments import choice
+from fer_utils._arguments import check_array, check_names, choice, integer
 from fer_utils._arguments import seed as check_seed
 from fer_utils.errors import FerError
 from fer_utils.models.answers import (
@@ -60,7 +60,12 @@ class Attribution:
     details: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Make the arrays read-only."""
+        """Check the parts, and make the arrays read-only."""
+        check_array("map", self.map, 2)
+        check_array("clean", self.clean, 1)
+        check_names("classes", self.classes)
+        choice("method", self.method, METHODS)
+        integer("target", self.target, 0, len(self.classes) - 1)
         self.map.flags.writeable = False
         self.clean.flags.writeable = False
 

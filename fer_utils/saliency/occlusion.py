@@ -29,6 +29,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fer_utils._arguments import check_array, check_names, shown
+from fer_utils.errors import FerError
 from fer_utils.models.answers import (
     check_logits,
     check_net,
@@ -68,7 +70,12 @@ class OcclusionMap:
     engine: str = "batched"
 
     def __post_init__(self) -> None:
-        """Make the arrays read-only."""
+        """Check the parts, and make the arrays read-only."""
+        check_array("probabilities", self.probabilities, 3)
+        check_array("clean", self.clean, 1)
+        check_names("classes", self.classes)
+        if not isinstance(self.windows, Windows):
+            raise FerError(f"windows={shown(self.windows)}: expected saliency.Windows.")
         self.probabilities.flags.writeable = False
         self.clean.flags.writeable = False
 

@@ -40,6 +40,15 @@ class Windows:
 
     def __post_init__(self) -> None:
         """Check that the window fits and leaves no gaps."""
+        sides = (self.size, self.window, self.stride)
+        if not all(isinstance(row, tuple) and len(row) == len(self.size) for row in sides):
+            raise FerError(
+                f"size={shown(self.size)}, window={shown(self.window)}, stride="
+                f"{shown(self.stride)}: expected three tuples of whole numbers, equally long."
+            )
+        for name, row in zip(("size", "window", "stride"), sides, strict=True):
+            for number_of_pixels in row:
+                integer(name, number_of_pixels)
         for side, window, stride in zip(self.size, self.window, self.stride, strict=True):
             if window < 1 or stride < 1:
                 raise FerError(
@@ -149,6 +158,11 @@ def baseline(
         FerError: not one of `FILLS` and not a value in [0, 1], or no seed.
     """
     seed = check_seed(seed)
+    if not isinstance(picture, Tensor) or picture.ndim != 4 or not picture.is_floating_point():
+        raise FerError(
+            f"picture={shown(picture)}: expected a tensor (N, C, H, W) of values from 0 to 1."
+        )
+    window = pair(window, "window")
     if isinstance(fill, str):
         if fill not in FILLS:
             known = ", ".join(FILLS)

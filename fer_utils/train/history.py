@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fer_utils._arguments import check_path
 from fer_utils.errors import FerError
 from fer_utils.files import make_folder
 
@@ -82,7 +83,7 @@ def tensorboard(folder: str | Path) -> Callable[[History], None]:
             "event files need the package tensorboard, which is not installed: "
             "pip install tensorboard (or the kit's extra: pip install -e '.[tensorboard]')."
         ) from problem
-    writer = SummaryWriter(str(make_folder(folder)))
+    writer = SummaryWriter(str(make_folder(check_path("folder", folder))))
 
     def write_epoch(history: History) -> None:
         row = history.epochs[-1]

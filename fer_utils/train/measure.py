@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from fer_utils.data.faceset import FaceSet
+from fer_utils.errors import FerError, shown
 from fer_utils.evaluate import Accuracy
 from fer_utils.models.answers import chosen_device, device_of
 from fer_utils.train.history import History
@@ -102,6 +103,8 @@ def peak_mb(device: torch.device) -> int | None:
 
 def table(rows: Mapping[str, Measured]) -> str:
     """Return one line for each training, by name, as text."""
+    if not isinstance(rows, Mapping) or not all(isinstance(v, Measured) for v in rows.values()):
+        raise FerError(f"rows={shown(rows)}: expected what train.measured gave, by name.")
     width = max([len(name) for name in rows] + [8])
     lines = [
         f"{'':{width}} {'loss':>6}  {'validation accuracy, 95 %':30} {'faces/s':>9} "

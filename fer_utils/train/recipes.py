@@ -137,7 +137,7 @@ class Recipe:
             (self.l2_on, L2_TARGETS),
             (self.balance, BALANCES),
         ):
-            if value not in known:
+            if not isinstance(value, str) or value not in known:
                 raise FerError(f"{value!r} is not one of: {', '.join(known)}.")
         check_all(self, RANGES)
         for wrong, why in self._mistakes():

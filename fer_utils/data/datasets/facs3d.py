@@ -9,7 +9,6 @@ asked for; the votes are what ten simulated taggers saw (``faces3d.taggers``). W
 expressions are in it on purpose. These are drawings: scores on them are not claims about people.
 """
 
-import argparse
 import functools
 import io
 from dataclasses import replace
@@ -121,8 +120,9 @@ def main() -> int:
 
 def _draw_again() -> int:
     from faces3d.dataset import pack
+    from fer_utils.commands import Parser
 
-    parser = argparse.ArgumentParser(description="Draw the embedded data set facs3d again.")
+    parser = Parser(description="Draw the embedded data set facs3d again.")
     parser.add_argument("--out", type=Path, default=Path("facs3d.npz"))
     parser.add_argument("--seed", type=SEED, default=0)
     args = parser.parse_args()
