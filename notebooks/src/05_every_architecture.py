@@ -219,7 +219,7 @@ for name in ("custom_kdef", "light_vgg", "vgg13", "vgg16_gap", "vgg_face"):
 #
 # `python -m fer_lab.experiments.architectures` trained nine of the ten on 2,000 faces of `facs3d`,
 # some of them twice, and scored each once on its 909 test faces. That takes a CPU more than an hour,
-# so the table is stored. The column `recipe` names what was changed; `start=data` and `base=frozen` are
+# so the table is stored. The recipe below each names what was changed; `start=data` and `base=frozen` are
 # explained below. (`vgg13` has a table of its own, `figures/vgg13_facs3d_confusion.csv`: 872 of 909.)
 #
 # **Predict.** A network that always says the most frequent class is right on 255 of the 909. Does
@@ -229,12 +229,12 @@ for name in ("custom_kdef", "light_vgg", "vgg13", "vgg16_gap", "vgg_face"):
 
 # %%
 stored = plots.read_table("../figures/architectures.csv")
-print(f"{'':33} side  epochs  right  faces/s  peak MB  epoch 1    later  device  recipe")
+print(f"{'':33} side  epochs  right  faces/s  peak MB  epoch 1    later  device; recipe")
 for row in stored:
     start = f"{row['arm']:33} {row['size']:>4} {row['epochs']:>7} {row['correct']:>6}"
     speed = f"{float(row['pictures_per_second']):8.0f} {row['peak_mb']:>8}"
     times = f"{row['first_seconds']:>6} s {row['later_seconds']:>6} s"
-    print(start, speed, times, f"{row['device']:>7}  {row['recipe']}")
+    print(start, speed, times, f"{row['device']:>7}\n    {row['recipe']}")
 
 # %% [markdown]
 # The same as accuracies with their intervals. The last row is the network that looks at nothing.
