@@ -187,8 +187,8 @@ class Evaluation:
             FerError: a name that is not in `classes`.
         """
         for name in (true, predicted):
-            if name not in self.classes:
-                raise FerError(f"no class {name!r}.{nearest(name, self.classes)}")
+            if not isinstance(name, str) or name not in self.classes:
+                raise FerError(f"no class {shown(name)}.{nearest(name, self.classes)}")
         is_true = self.labels == self.classes.index(true)
         return np.flatnonzero(is_true & (self.predictions == self.classes.index(predicted)))
 

@@ -206,7 +206,7 @@ def test_mistakes_of_the_caller_are_raised(tmp_path):
         data.doctor("fer2031", tmp_path)
     with pytest.raises(FerError, match="does not exist"):
         data.doctor("jaffe", tmp_path / "nowhere")
-    with pytest.raises(FerError, match="near is a correlation"):
+    with pytest.raises(FerError, match="near=95: expected a number above 0"):
         data.doctor("facs3d", near=95)
     with pytest.raises(FerError, match="no finding 'nearly'; looked for: counts"):
         examine("facs3d").finding("nearly")

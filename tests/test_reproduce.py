@@ -270,7 +270,7 @@ def test_seeds_and_shares_are_those_asked_for(fer_utils, tmp_path):
 
 def test_another_configuration_in_the_same_folder_is_refused(fer_utils, capsys):
     assert fer_utils(ALESSI, "--epochs", "1", "--faces", "20") == 0
-    assert fer_utils(ALESSI, "--epochs", "2", "--faces", "20") == 1
+    assert fer_utils(ALESSI, "--epochs", "2", "--faces", "20") == 2
     said = capsys.readouterr().out
     assert "holds another run (epochs 1 there, 2 asked)" in said and "another --out" in said
 

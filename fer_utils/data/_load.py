@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fer_utils._arguments import check_path, integer
+from fer_utils._arguments import check_path, integer, shown
 from fer_utils.data import catalog
 from fer_utils.data._index import SPLITS
 from fer_utils.data._reading import Form, ReadOptions, read
@@ -47,8 +47,13 @@ def load(
         FerError: the data set is not known, not found or damaged, or has no such split.
     """
     dataset = catalog.get(name)
-    if split is not None and split not in SPLITS:
-        raise FerError(f"{split!r} is not a split.{nearest(split, SPLITS)}")
+    if split is not None and (not isinstance(split, str) or split not in SPLITS):
+        raise FerError(f"{shown(split)} is not a split.{nearest(split, SPLITS)}")
+    if not isinstance(color, bool) or not isinstance(crop, str | None):
+        raise FerError(
+            f"color={shown(color)}, crop={shown(crop)}: color is True or False, crop a name."
+        )
+    size = None if size is None else integer("size", size, 1)
     if dataset.scan is None and (size not in (None, dataset.size) or color or crop):
         raise FerError(
             f"{name} is {dataset.size}x{dataset.size} and grey as it is published: leave out size, "
@@ -60,7 +65,7 @@ def load(
         options |= {key: value for key, value in common.items() if key in dataset.options}
         faces = dataset.open(place, **options)
     else:
-        side = dataset.size if size is None else integer("size", size, 1)
+        side = dataset.size if size is None else size
         form = Form(side, bool(color), crop, options.pop("no_face", "keep"))
         reading = {key: options.pop(key) for key in ("on_error", "cache") if key in options}
         if dataset.card.own:  # people's own pictures are of every kind: none stops the others

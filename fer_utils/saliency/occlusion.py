@@ -248,8 +248,8 @@ def coarse_to_fine(
 
 def _part_of(progress: Progress | None, before: int, total: int) -> Progress | None:
     """Return a callback for a part of the work, of which so much was done before."""
-    if progress is None:
-        return None
+    if not callable(progress):
+        return progress  # none, or what `dispatch.run` refuses
     return lambda done, _: progress(before + done, total)
 
 

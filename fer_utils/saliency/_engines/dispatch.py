@@ -60,7 +60,7 @@ def run(
         Cancelled: progress returned False.
     """
     check_net(net)
-    if engine not in ENGINES:
+    if not isinstance(engine, str) or engine not in ENGINES:
         raise FerError(f"engine={shown(engine)} is not known: use {', '.join(ENGINES)}.")
     if progress is not None and not callable(progress):
         raise FerError(f"progress={shown(progress)}: give a function of (windows done, in all).")
