@@ -1,7 +1,8 @@
 """`python -m fer_utils reproduce`: train and score what a published row names, beside its number.
 
-A run is one row and one seed. Each leaves OUT/ROW/seedN/run.json, and can be interrupted (Ctrl-C)
-at any time: the same command goes on at the epoch where it was.
+A run is one training from one seed; rows of one training, such as the precisions of a table, share
+its runs. Each leaves OUT/ROW/seedN/run.json, and can be interrupted (Ctrl-C) at any time: the same
+command goes on at the epoch where it was.
 """
 
 import argparse
@@ -54,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
         save(reproduce.published(figures), figures, args.data)
         return 0
     if args.list:
-        print(listing(papers.claims(args.key or ""), args))
+        for line in listing(papers.claims(args.key or ""), args):
+            print(line, flush=True)  # as they come: timing the networks takes half a minute
         return 0
     if not args.key:
         raise FerError("which row? PAPER, PAPER:TABLE or PAPER:TABLE:ROW; --list shows them all.")
@@ -169,8 +171,8 @@ def save(records: Sequence[dict], folder: Path, root: Path | None) -> list[Row]:
     return rows
 
 
-def listing(claims: Sequence[Claim], args: argparse.Namespace) -> str:
-    """Return lines for every row: its number; its status, what it needs, how long a run takes.
+def listing(claims: Sequence[Claim], args: argparse.Namespace) -> Iterator[str]:
+    """Yield lines for every row: its number; its status, what it needs, how long a run takes.
 
     The status is that of the runs in `args.out`. The time is an estimate for an idle machine: of
     each network a few steps are timed here and now.
@@ -180,23 +182,25 @@ def listing(claims: Sequence[Claim], args: argparse.Namespace) -> str:
     )
     by_key = {row.claim.key: row for row in rows}
     speed = Speed(args.device, args.threads)
-    lines = []
     for claim in claims:
         row = by_key[claim.key]
-        lines.append(f"{claim.key}: {claim.metric} {claim.printed} {claim.unit}".rstrip())
-        lines.append(f"    {row.status}{': ' + row.why if row.why else ''}")
+        yield f"{claim.key}: {claim.metric} {claim.printed} {claim.unit}".rstrip()
+        yield f"    {row.status}{': ' + row.why if row.why else ''}"
         if claim.comparable or not claim.experiment:
+            continue
+        first = jobs.trained_once(claim)
+        if first.key != claim.key and first in claims:
+            yield f"    by the runs of {first.key}"
             continue
         recipe = train.recipe(reproduce.recipe_of(claim))
         here = "here" if reproduce.locate(claim.dataset, args.data) else "not here"
-        lines.append(
+        yield (
             f"    {claim.dataset} ({here}); {claim.experiment['name']}, recipe "
             f"{reproduce.recipe_of(claim)}, {recipe.epochs} epochs; "
             f"{len(row.records)} runs in {args.out}; {duration(claim, speed)}"
         )
         if claim.setup.base:
-            lines.append(f"    {jobs.needs_base(claim)}")
-    return "\n".join(lines)
+            yield f"    {jobs.needs_base(claim)}"
 
 
 def duration(claim: Claim, speed: Speed) -> str:
