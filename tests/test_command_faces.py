@@ -208,6 +208,8 @@ def test_an_expression_that_only_others_show_is_left_out(tmp_path, capsys):
         ("--data facs3d --split-by random --shares 0.5 0.2 0.2", "that sum to 1"),
         ("--data facs3d --relabel majority --balance sampler --set votes=argmax", "votes give it"),
         ("--data facs3d --recipe mazen2021 --balance augment", "needs an augmentation"),
+        ("--set batch=16", "batch is given twice, the second time as '16'"),
+        ("--set balance=weights --balance sampler", "balance is given twice"),
         ("--data folder --split-by subject", "does not say who is shown"),
         ("--data folder --split-by paper --shares 0.5 0.2 0.3", "the paper's division has its own"),
         ("--data sfew --split-by paper", "sfew: no paper's split is known here"),

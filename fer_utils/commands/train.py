@@ -1,7 +1,6 @@
 """`python -m fer_utils train`: train a network and keep its best epoch."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -45,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         nargs="+",
+        action="extend",
         default=[],
         metavar="NAME=VALUE",
         help="change the recipe, e.g. learning_rate=5e-4; names: " + ", ".join(CHANGEABLE),
@@ -94,9 +94,9 @@ def learn(args: argparse.Namespace) -> int:
     for folder in filter(None, (args.out, args.tensorboard)):
         check_folder(folder)
     recipe_name = args.recipe or models.paper(args.model)
-    recipe = changed(train.recipe(recipe_name), args.set)
-    if args.balance:
-        recipe = replace(recipe, balance=args.balance)
+    balance = [f"balance={args.balance}"] if args.balance else []
+    balance = [word for word in balance if word not in args.set]
+    recipe = changed(train.recipe(recipe_name), [*args.set, *balance])
     # a paper's recipe trains that paper's net; the card names it, however it was chosen
     args.variant = args.variant or variant_of(args.model, recipe_name)
     faces, about = _faces.load(args)
