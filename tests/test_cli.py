@@ -84,13 +84,13 @@ def test_train_then_evaluate_then_go_on(few_faces, tmp_path, capsys):
 
 def test_train_takes_the_variants_of_a_net_and_writes_the_command_down(few_faces, tmp_path):
     words = ["--inputs", "gray+laplacian", "--fusion", "parallel", "--stl", "--freeze-base"]
-    words += ["--set", "batch=64", "--recipe", "one_cycle", "--set", "flip=0", "balance=weights"]
+    words += ["--set", "batch=64", "--recipe", "one_cycle", "--set", "shift=0", "balance=weights"]
     words += ["--balance", "weights"]
     out = ["--out", str(tmp_path), "--epochs", "1", "--input-size", "32"]
     assert fer_utils("train", "--model", "mini_xception", *words, *out) == 0
     card = json.loads((tmp_path / "model.json").read_text())
     assert reparsed(card["command"]) == parsed(["train", *words, *out[2:], "--out", "DIR"])
-    assert "--set batch=64 flip=0 balance=weights" in card["command"]
+    assert "--set batch=64 shift=0 balance=weights" in card["command"]
     net = models.load_file(tmp_path / "model.safetensors")
     assert models.count(net) > 2 * 56_951 and net.inputs == "gray+laplacian"
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from fer_utils.commands import _faces
 from fer_utils.commands import evaluate as evaluate_command
 from fer_utils.commands import train as train_command
 from fer_utils.data import catalog
+from fer_utils.locks import LOCK, InUseError, hold
 from tests import layouts, small_fer2013
 
 
@@ -164,6 +166,41 @@ def test_other_faces_in_the_folder_are_noticed(jaffe, tmp_path, capsys):
     model = ["evaluate", "--model", tmp_path / "run" / "model.safetensors", *jaffe]
     assert fer_utils(*model, "--test") == 2
     assert "holds other faces than those the net was trained on" in capsys.readouterr().err
+
+
+def test_the_folder_of_a_run_is_its_own_until_the_net_is_written(tmp_path, monkeypatch):
+    score, found = train_command.evaluate, []
+
+    def begin_another():
+        with pytest.raises(InUseError), hold(tmp_path / LOCK):
+            pass
+        found.append("in use")
+
+    def evaluate(*words):
+        thread = threading.Thread(target=begin_another)
+        thread.start()
+        thread.join()
+        return score(*words)
+
+    monkeypatch.setattr(train_command, "evaluate", evaluate)
+    assert fer_utils("train", *NET, "--out", tmp_path) == 0
+    assert found == ["in use"]
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_run_that_begins_again_is_not_scored_as_the_one_before(damaged, tmp_path, monkeypatch):
+    words = ["train", *NET, "--out", tmp_path]
+    assert fer_utils(*words) == 0
+    assert fer_utils(*words) == 0 and (tmp_path / "model.json").is_file()  # nothing to do
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_command.train.loop.Run, "scores", interrupted)
+    if damaged:
+        (tmp_path / "last.pt").write_bytes(b"")
+    assert fer_utils(*words, *([] if damaged else ["--restart"])) == 1
+    assert not list(tmp_path.glob("model.*"))
 
 
 def test_another_data_set_is_divided_by_itself(jaffe, tmp_path, capsys):

@@ -8,12 +8,13 @@ import torch
 from fer_utils import models, train
 from fer_utils.commands import _faces, as_command
 from fer_utils.evaluate import Evaluation, evaluate
-from fer_utils.files import check_folder
+from fer_utils.files import check_folder, make_folder
 from fer_utils.inputs import INPUTS
 from fer_utils.models.answers import chosen_device
 from fer_utils.models.registry import variant_of
 from fer_utils.ranges import EPOCHS, SEED, SIDE, THREADS
 from fer_utils.train import parallel
+from fer_utils.train.loop import locked
 from fer_utils.train.recipes import BALANCES, CHANGEABLE, changed
 
 
@@ -128,42 +129,44 @@ def learn(args: argparse.Namespace) -> int:
         + (f"; balance: {recipe.balance}" if recipe.balance != "none" else "")
     )
     first = parallel.rank() == 0
-    history = train.fit(
-        net,
-        train_faces,
-        valid_faces,
-        recipe,
-        epochs=epochs,
-        seed=args.seed,
-        device=args.device,
-        out=args.out,
-        resume=not args.restart,
-        precision=args.precision,
-        graphs=args.graphs,
-        compile=args.compile,
-        stream=args.stream,
-        on_epoch=train.tensorboard(args.tensorboard) if args.tensorboard and first else None,
-    )
-    if not first:
-        return 0  # the first process reports and writes
-    print(f"stopped: {history.stopped}")
-    if not history.epochs:
-        print("no epoch was finished: nothing is kept")
-        return 1
-    result = evaluate(net, valid_faces)
-    card = {
-        "data": f"{train_faces.name}, {len(train_faces)} training faces"
-        + (f", label rule {args.relabel}" if args.relabel else ""),
-        "faces": about,
-        "recipe": recipe_name,
-        "seed": args.seed,
-        "epochs": len(history.epochs),
-        "selection": f"highest validation accuracy: epoch {history.best_epoch}",
-        "command": command(args),
-        "scores": {"valid": score(result)},
-        "versions": {"torch": torch.__version__.split("+")[0]},
-    }
-    models.save(net, args.out / "model.safetensors", card)  # before anything is said of it
+    # until the net is written, nobody else may begin a run in its folder
+    with locked(make_folder(args.out)):
+        history = train.fit(
+            net,
+            train_faces,
+            valid_faces,
+            recipe,
+            epochs=epochs,
+            seed=args.seed,
+            device=args.device,
+            out=args.out,
+            resume=not args.restart,
+            precision=args.precision,
+            graphs=args.graphs,
+            compile=args.compile,
+            stream=args.stream,
+            on_epoch=train.tensorboard(args.tensorboard) if args.tensorboard and first else None,
+        )
+        if not first:
+            return 0  # the first process reports and writes
+        print(f"stopped: {history.stopped}")
+        if not history.epochs:
+            print("no epoch was finished: nothing is kept")
+            return 1
+        result = evaluate(net, valid_faces)
+        card = {
+            "data": f"{train_faces.name}, {len(train_faces)} training faces"
+            + (f", label rule {args.relabel}" if args.relabel else ""),
+            "faces": about,
+            "recipe": recipe_name,
+            "seed": args.seed,
+            "epochs": len(history.epochs),
+            "selection": f"highest validation accuracy: epoch {history.best_epoch}",
+            "command": command(args),
+            "scores": {"valid": score(result)},
+            "versions": {"torch": torch.__version__.split("+")[0]},
+        }
+        models.save(net, args.out / "model.safetensors", card)  # before anything is said of it
     print(f"best epoch {history.best_epoch} on the validation split:")
     print(result.table())
     print(f"wrote {args.out / 'model.safetensors'} and its card; history in history.json")

@@ -21,6 +21,8 @@ from fer_utils.train.history import History
 from fer_utils.train.recipes import with_defaults, with_new_names
 
 STATE, BEST, HISTORY = "last.pt", "best.safetensors", "history.json"
+#: What the command `train` leaves beside them when a run has ended.
+NET = ("model.safetensors", "model.json")
 _PARTS = ("train", "valid")
 
 
@@ -68,6 +70,16 @@ def _save_result(state: dict, folder: Path) -> None:
     best_row = History(state["epochs"]).best
     record = {"run": state["identity"], "best": best_row, "epochs": state["epochs"]}
     write_json(folder / HISTORY, {**record, "best_sha256": hashlib.sha256(content).hexdigest()})
+
+
+def remove_net(folder: Path) -> None:
+    """Remove the net of an earlier run, before another one begins in its folder.
+
+    Were that one interrupted, it would be scored by the net of the earlier.
+    """
+    if any((folder / name).is_file() for name in (STATE, BEST, HISTORY)):
+        for name in NET:
+            (folder / name).unlink(missing_ok=True)
 
 
 def mend(state: dict, folder: Path) -> None:

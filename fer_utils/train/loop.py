@@ -166,7 +166,8 @@ def fit(
             each written in one step after every epoch. None keeps everything in memory.
         resume: go on where a run in `out` was interrupted. It must be the same run: recipe,
             epochs, seed, net, and the faces, by their content (`FaceSet.digest`). A state that
-            is damaged is told, and the run begins again.
+            is damaged is told, and the run begins again. Where a run begins again, the
+            `model.safetensors` that the earlier one left, with its card, is removed.
         progress: show a bar.
         precision: an entry of `PRECISIONS`. "bfloat16" computes convolutions and matrix products
             of the training steps in half the digits, where the processor does that faster;
@@ -224,8 +225,8 @@ def fit(
     ):
         # dropout and mixup draw from torch's own generators; a resumed run sets them once more
         torch.manual_seed(seed + parallel.rank())
-        if folder is not None and resume and (folder / checkpoint.STATE).is_file():
-            run.resume(folder)
+        if folder is not None and not (resume and run.resume(folder)) and parallel.rank() == 0:
+            checkpoint.remove_net(folder)
         run.loop(folder, progress and parallel.rank() == 0, on_epoch or (lambda history: None))
     # The caller's net: with its own momenta, the best epoch's weights and no memory for gradients.
     for norm, momentum in run.norms:
@@ -425,13 +426,20 @@ class Run:
             "epochs": self.history.epochs,
         }
 
-    def resume(self, folder: Path) -> None:
-        """Go on from the state in a folder, if it is whole, and write anew what is not."""
-        state = checkpoint.load(folder, self.identity, self.options.device)
-        if state is not None:
-            self.load_state_dict(state)
-            if parallel.rank() == 0:
-                checkpoint.mend({**state, "identity": self.identity}, folder)
+    def resume(self, folder: Path) -> bool:
+        """Go on from the state in a folder, if it is whole, and write anew what is not.
+
+        Returns whether there is one to go on from.
+        """
+        state = None
+        if (folder / checkpoint.STATE).is_file():
+            state = checkpoint.load(folder, self.identity, self.options.device)
+        if state is None:
+            return False
+        self.load_state_dict(state)
+        if parallel.rank() == 0:
+            checkpoint.mend({**state, "identity": self.identity}, folder)
+        return True
 
     def load_state_dict(self, state: dict) -> None:
         """Go back to an earlier state, as `checkpoint.load` returns it."""
