@@ -168,6 +168,59 @@ def test_other_faces_in_the_folder_are_noticed(jaffe, tmp_path, capsys):
     assert "holds other faces than those the net was trained on" in capsys.readouterr().err
 
 
+def test_as_many_other_faces_are_noticed(jaffe, tmp_path, capsys):
+    words = ["--split-by", "random", "--size", 24]
+    assert fer_utils("train", *jaffe, *words, *NET, "--out", tmp_path / "run") == 0
+    model = ["evaluate", "--model", tmp_path / "run" / "model.safetensors", *jaffe]
+    files = sorted(jaffe[-1].glob("KA.*"))
+    content = [path.read_bytes() for path in files]
+    for path in files:  # another person looks like this
+        path.write_bytes(content[files.index(path) - 1])
+    assert fer_utils(*model) == 2
+    assert "holds other faces than those the net was trained on" in capsys.readouterr().err
+    assert fer_utils(*model, "--size", 32) == 0  # pixels of another size tell nothing
+    for path, old in zip(files, content, strict=True):
+        path.write_bytes(old)
+    assert fer_utils(*model) == 0
+    card = tmp_path / "run" / "model.json"
+    said = json.loads(card.read_text())
+    said["faces"]["digest"]["labels"] = "another"
+    card.write_text(json.dumps(said))
+    assert fer_utils(*model, "--size", 32) == 2
+    card.write_text(json.dumps({**said, "faces": {**said["faces"], "split_by": "foo"}}))
+    capsys.readouterr()
+    assert fer_utils(*model) == 2
+    assert "split_by='foo' is not known" in capsys.readouterr().err
+    del said["faces"]["digest"]
+    card.write_text(json.dumps(said))
+    assert fer_utils(*model) == 0
+
+
+@pytest.mark.parametrize("more", ["--split-by random", "--shares 0.5 0.2 0.3", "--split-seed 1"])
+@pytest.mark.parametrize("name", [[], ["--data", "facs3d"]])
+def test_nobody_is_scored_whom_a_net_of_the_kit_has_seen(name, more, capsys):
+    model = ["evaluate", "--model", "mini_xception_facs3d", *name, "--test"]
+    assert fer_utils(*model, *more.split()) == 2
+    error = capsys.readouterr().err
+    assert f"trained on another division of facs3d: with {more.split()[0]} it would" in error
+    other = ["evaluate", "--model", "mini_xception_fer2013", *name, *more.split()]
+    published = more.startswith("--shares")  # which facs3d's own division has
+    assert fer_utils(*other) == (2 if published else 0)
+    assert "trained on" not in capsys.readouterr().err
+
+
+def test_the_same_faces_under_another_name_are_known(tmp_path, capsys):
+    root = ["--root", small_fer2013.write(tmp_path / "set", (32, 16, 16))]
+    words = ["--data", "fer2013", "--split-by", "random", *root, *NET]
+    assert fer_utils("train", *words, "--out", tmp_path / "run") == 0
+    assert fer_utils("evaluate", "--model", tmp_path / "run", "--data", "ferplus", *root) == 2
+    assert "score it with --data fer2013" in capsys.readouterr().err
+    model = ["evaluate", "--model", "mini_xception_ferplus", "--data", "ferplus", *root]
+    assert fer_utils(*model, "--split-by", "random") == 2
+    assert "trained on another division of fer2013" in capsys.readouterr().err
+    assert fer_utils(*model) == 0
+
+
 def test_the_folder_of_a_run_is_its_own_until_the_net_is_written(tmp_path, monkeypatch):
     score, found = train_command.evaluate, []
 

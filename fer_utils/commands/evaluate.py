@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     net, card = models.load(args.model), models.card(args.model)
     if args.test:
         print("the test split is for one score, when nothing is left to choose: choose on valid")
-    everyone, about = _faces.load(args, card.get("faces"))
+    everyone, about = _faces.load(args, card)
     split = "test" if args.test else args.split
     faces = _faces.leave_out(everyone.where(split=split), about["without"])
     if not len(faces):

@@ -105,6 +105,7 @@ def learn(args: argparse.Namespace) -> int:
     about["without"] = [name for name in faces.classes if name not in classes]
     faces = _faces.leave_out(faces, about["without"])
     train_faces, valid_faces = faces.where(split="train"), faces.where(split="valid")
+    about["digest"] = train_faces.digest
     net = models.create(
         args.model,
         inputs=args.inputs,
