@@ -79,7 +79,7 @@ def load(
         trained = None
     if asked["shares"] is not None:
         check_shares(asked["shares"])  # before minutes of reading
-    args.data = asked["data"] = asked["data"] or data.EMBEDDED
+    args.data = asked["data"] = data.EMBEDDED if asked["data"] is None else asked["data"]
     form = {name: asked[name] for name in FORM if asked[name] is not None}
     faces = data.load(args.data, args.root, **form)
     if asked["relabel"]:
@@ -113,7 +113,7 @@ def _refuse_seen(asked: Mapping[str, Any], card: Mapping[str, Any]) -> None:
     """
     trained = card.get("faces")
     seen = str(card.get("data", "")).partition(",")[0] if trained is None else trained["data"]
-    name = asked["data"] or data.EMBEDDED
+    name = data.EMBEDDED if asked["data"] is None else asked["data"]
     if seen not in catalog.names() or catalog.get(seen).home != catalog.get(name).home:
         return
     if trained is not None and trained["split_by"] != PUBLISHED:

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from fer_utils import models, train
-from fer_utils.commands import _faces, as_command
+from fer_utils.commands import _faces, as_command, file_name
 from fer_utils.evaluate import Evaluation, evaluate
 from fer_utils.files import check_folder, make_folder
 from fer_utils.inputs import INPUTS
@@ -73,9 +73,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="read pictures from their file batch by batch (default: where they do not fit)",
     )
-    parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard's event files")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder for weights and history"
+        "--tensorboard", type=file_name, help="folder for TensorBoard's event files"
+    )
+    parser.add_argument(
+        "--out", type=file_name, required=True, metavar="DIR", help="folder for weights and history"
     )
     parser.add_argument("--restart", action="store_true", help="write over a run that is there")
 

@@ -35,8 +35,8 @@ class OtherRunError(FerError):
 
     def __init__(self, folder: Path, what: str):
         super().__init__(
-            f"{folder} holds another run ({what}). Choose another folder, or pass resume=False to "
-            "write over it."
+            f"{folder} holds another run ({what}). Choose another folder, or write over it "
+            "(resume=False, on the command line --restart)."
         )
         self.folder, self.what = folder, what
 
@@ -125,8 +125,8 @@ def load(folder: Path, identity: dict, device: torch.device) -> dict | None:
     if (state["cuda"] is not None) != (device.type == "cuda"):
         raise FerError(
             f"{folder} holds a run that began on another kind of device than {device.type}: "
-            "its random numbers cannot go on here. Choose another folder, or pass resume=False "
-            "to write over it."
+            "its random numbers cannot go on here. Choose another folder, or write over it "
+            "(resume=False, on the command line --restart)."
         )
     return state
 
@@ -156,6 +156,7 @@ def _check_same(folder: Path, saved: dict, asked: dict) -> bool:
     """
     # through JSON the run's own tuples become lists, as those in the file have
     saved, asked = (json.loads(json.dumps(run, sort_keys=True)) for run in (saved, asked))
+    saved.pop("faces", None)  # the identity had it for some days
     if isinstance(saved.get("net"), str) and "(" not in saved["net"]:
         # from before nets were known by their layers: its class is all that was written down
         asked["net"] = str(asked["net"]).partition("(")[0]

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from fer_utils._arguments import check_path
 from fer_utils.data.faceset import FaceSet, Features
 from fer_utils.errors import FerError
 from fer_utils.evaluate import check_faces, labels_for, predict
@@ -207,14 +208,14 @@ def fit(
         raise FerError(f"precision={precision!r} is not one of: {', '.join(PRECISIONS)}.")
     device = chosen_device(device)
     if graphs and device.type != "cuda":
-        raise FerError(f"graphs=True needs a CUDA GPU; the device is {device.type}.")
+        raise FerError(f"graphs=True (--graphs) needs a CUDA GPU; the device is {device.type}.")
     parallel.check(recipe, graphs, compile)
     if graphs is None:
         graphs = device.type == "cuda" and parallel.size() == 1
     if stream is None and (reason := must_stream(train, valid, device)):
         print(reason)
         stream = True
-    folder = make_folder(out) if out is not None else None
+    folder = make_folder(check_path("out", out)) if out is not None else None
     options = Options(epochs, seed, device, precision, graphs, compile, bool(stream))
     run = Run(net, train, valid, recipe, options)
     long_enough = run.steps * options.epochs >= SEARCH_FROM
