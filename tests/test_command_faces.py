@@ -221,6 +221,14 @@ def test_the_same_faces_under_another_name_are_known(tmp_path, capsys):
     assert fer_utils(*model) == 0
 
 
+def test_fewer_people_than_parts_are_divided_at_random(tmp_path, capsys):
+    root = ["--data", "jaffe", "--root", keep(layouts.jaffe(tmp_path / "set"), "KA")]
+    assert fer_utils("train", *root, *NET, "--size", 24, "--out", tmp_path / "run") == 0
+    assert "jaffe divided at random" in capsys.readouterr().out
+    assert fer_utils("train", *root, *NET, "--split-by", "subject", "--out", tmp_path / "b") == 2
+    assert "shows 1 people, who cannot be divided" in capsys.readouterr().err
+
+
 def test_the_folder_of_a_run_is_its_own_until_the_net_is_written(tmp_path, monkeypatch):
     score, found = train_command.evaluate, []
 
