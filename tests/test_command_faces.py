@@ -221,6 +221,13 @@ def test_the_same_faces_under_another_name_are_known(tmp_path, capsys):
     assert fer_utils(*model) == 0
 
 
+def test_who_is_shown_is_asked_before_pictures_are_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(data, "load", None)
+    root = ["--data", "folder", "--root", layouts.photos(tmp_path / "set")]
+    assert fer_utils("train", *root, *NET, "--split-by", "subject", "--out", tmp_path / "b") == 2
+    assert "folder does not say who is shown" in capsys.readouterr().err
+
+
 def test_fewer_people_than_parts_are_divided_at_random(tmp_path, capsys):
     root = ["--data", "jaffe", "--root", keep(layouts.jaffe(tmp_path / "set"), "KA")]
     assert fer_utils("train", *root, *NET, "--size", 24, "--out", tmp_path / "run") == 0

@@ -14,8 +14,17 @@ import numpy as np
 from fer_utils import data
 from fer_utils._arguments import choice
 from fer_utils.data import catalog
+from fer_utils.data._load import find
 from fer_utils.data.faceset import FaceSet
-from fer_utils.data.splits import PUBLISHED, SHARES, WAYS, check_shares, divide, sides
+from fer_utils.data.splits import (
+    PUBLISHED,
+    SHARES,
+    WAYS,
+    check_shares,
+    divide,
+    nobody_known,
+    sides,
+)
 from fer_utils.errors import FerError
 from fer_utils.ranges import SEED, SHARE, SIDE
 
@@ -80,6 +89,12 @@ def load(
     if asked["shares"] is not None:
         check_shares(asked["shares"])  # before minutes of reading
     args.data = asked["data"] = data.EMBEDDED if asked["data"] is None else asked["data"]
+    scan = catalog.get(args.data).scan
+    if asked["split_by"] == "subject" and scan:
+        # names and label files tell, before minutes of reading pictures
+        place = find(args.data, args.root)
+        if catalog.get(args.data).open(place).subjects is None:
+            raise nobody_known(args.data)
     form = {name: asked[name] for name in FORM if asked[name] is not None}
     faces = data.load(args.data, args.root, **form)
     if asked["relabel"]:
@@ -90,7 +105,7 @@ def load(
     shares = list(asked["shares"] or SHARES) if way in WAYS[:2] else None
     record = {**asked, "split_by": way, "shares": shares, "split_seed": seed}
     record["counts"] = {name: int((faces.split == name).sum()) for name in data.SPLITS}
-    if catalog.get(args.data).scan:  # it comes in any size
+    if scan:  # it comes in any size
         record["size"] = faces.images.shape[-1]
     record["without"] = trained["without"] if trained is not None else []
     if trained is not None and way != PUBLISHED and not _same(faces, record, trained):

@@ -66,11 +66,16 @@ def split(
         _warn(divided)
         return divided
     if faces.subjects is None:
-        raise FerError(
-            f"{faces.name} does not say who is shown, so it cannot be divided by subject: divide "
-            "it at random (the same people may then be on both sides)."
-        )
+        raise nobody_known(faces.name)
     return replace(faces, split=_by_subject(faces, faces.subjects, portions, seed))
+
+
+def nobody_known(name: str) -> FerError:
+    """Return the error for a division by subject of a data set without subjects."""
+    return FerError(
+        f"{name} does not say who is shown, so it cannot be divided by subject: divide "
+        "it at random (the same people may then be on both sides)."
+    )
 
 
 def divide(
