@@ -35,7 +35,10 @@ def make_parser(chosen: str | None) -> Parser:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; see `carry_out` for the status that it returns."""
     words = sys.argv[1:] if arguments is None else arguments
-    chosen = words[0] if words else None
+    if not words:
+        make_parser(None).print_usage(sys.stderr)
+        return 2
+    chosen = words[0]
 
     def work() -> int:  # packages are loaded here
         args = make_parser(chosen).parse_args(words)

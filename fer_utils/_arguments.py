@@ -46,7 +46,7 @@ def seed(value: object) -> int:
 
 def check_path(name: str, value: object) -> Path:
     """Return a path; raise a FerError where it is none."""
-    if not isinstance(value, str | PurePath):
+    if not isinstance(value, str | PurePath) or value == "":
         raise FerError(f"{name}={shown(value)}: give a file's or folder's path, as text or a Path.")
     if "\0" in str(value):
         raise FerError(f"{name}={shown(value)}: no file's name has a null character.")

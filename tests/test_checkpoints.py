@@ -34,6 +34,18 @@ def altered(saved, tmp_path):
     return write
 
 
+#: As `train` writes it.
+FACES = {
+    **{"data": "jaffe", "relabel": None, "split_by": "subject", "shares": [0.7, 0.1, 0.2]},
+    **{"split_seed": 0, "crop": None, "color": None, "size": 48, "without": []},
+    **{"counts": {"train": 3, "valid": 1, "test": 1}, "digest": {"pixels": "0f"}},
+}
+
+
+def faces(**changes):
+    return lambda card: {**card, "faces": {**FACES, **changes}}
+
+
 def net(**changes):
     return lambda card: {**card, "net": {**card["net"], **changes}}
 
@@ -68,12 +80,43 @@ def net(**changes):
         (net(inputs="grey"), "m.json: inputs='grey'"),
         (net(fusion=3), "m.json: fusion=3"),
         (net(variant=["arriaga"]), "m.json: mini_xception has no variant"),
+        (lambda card: {**card, "faces": "jaffe"}, "m.json is damaged: its 'faces' are 'jaffe'"),
+        (lambda card: {**card, "faces": None}, "m.json is damaged: its 'faces' are None"),
+        (lambda card: {**card, "faces": {}}, "m.json is damaged: 'data' of its 'faces' is missing"),
+        (faces(data=None), "'data' of its 'faces' is None"),
+        (faces(relabel=3), "'relabel' of its 'faces' is 3"),
+        (faces(split_by=None), "'split_by' of its 'faces' is None"),
+        (faces(split_by=["subject"]), "'split_by' of its 'faces' is \\['subject'\\]"),
+        (faces(shares=0.7), "'shares' of its 'faces' is 0.7"),
+        (faces(split_seed="0"), "'split_seed' of its 'faces' is '0'"),
+        (faces(crop=[]), "'crop' of its 'faces' is "),
+        (faces(color="yes"), "'color' of its 'faces' is 'yes'"),
+        (faces(size=0), "'size' of its 'faces' is 0"),
+        (faces(counts=[3, 1, 1]), "'counts' of its 'faces' is "),
+        (faces(without="sad"), "'without' of its 'faces' is 'sad'"),
+        (faces(digest="0f"), "'digest' of its 'faces' is '0f'"),
     ],
 )
 def test_a_card_that_is_none_or_of_another_net(altered, change, message):
+    path = altered(change)
     with pytest.raises(FerError, match=message) as refused:
-        models.load(altered(change))
+        models.load(path)
     assert "\n" not in str(refused.value) and len(str(refused.value)) < 400
+    if "is no card" in message or "is damaged" in message or "of its 'faces'" in message:
+        with pytest.raises(FerError, match=message):
+            models.card(path)
+
+
+def test_what_train_says_of_its_faces_is_no_damage(altered):
+    assert models.card(altered(faces()))["faces"] == FACES
+    before = {name: value for name, value in FACES.items() if name != "digest"}
+    assert models.card(altered(lambda card: {**card, "faces": before}))["faces"] == before
+
+
+@pytest.mark.parametrize("name", [None, 5, "", ["a"]])
+def test_what_has_no_card(name):
+    with pytest.raises(FerError):
+        models.card(name)
 
 
 @pytest.mark.parametrize(

@@ -79,16 +79,19 @@ def test_train_then_evaluate_then_go_on(few_faces, tmp_path, capsys):
     assert fer_utils(*words, "--epochs", "2") == 0  # all epochs are done: nothing is trained
     assert json.loads((out / "model.json").read_text())["sha256"] == card["sha256"]
     assert fer_utils(*words, "--epochs", "2", "--seed", "1") == 2
-    assert "another run" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "another run" in error and "--restart" in error
 
 
 def test_train_takes_the_variants_of_a_net_and_writes_the_command_down(few_faces, tmp_path):
     words = ["--inputs", "gray+laplacian", "--fusion", "parallel", "--stl", "--freeze-base"]
-    words += ["--set", "batch=64", "--recipe", "one_cycle"]
+    words += ["--set", "batch=64", "--recipe", "one_cycle", "--set", "shift=0", "balance=weights"]
+    words += ["--balance", "weights"]
     out = ["--out", str(tmp_path), "--epochs", "1", "--input-size", "32"]
     assert fer_utils("train", "--model", "mini_xception", *words, *out) == 0
     card = json.loads((tmp_path / "model.json").read_text())
     assert reparsed(card["command"]) == parsed(["train", *words, *out[2:], "--out", "DIR"])
+    assert "--set batch=64 shift=0 balance=weights" in card["command"]
     net = models.load_file(tmp_path / "model.safetensors")
     assert models.count(net) > 2 * 56_951 and net.inputs == "gray+laplacian"
 
@@ -413,6 +416,33 @@ def test_nobody_reads_to_the_end(words):
     program.stdout.close()  # as `head` does when it has enough
     assert program.stderr.read() == b""
     assert program.wait() == 128 + 13  # as a shell tells of a program that SIGPIPE has ended
+
+
+def test_without_words_it_says_how_it_is_used(capsys):
+    assert fer_utils() == 2
+    error = capsys.readouterr().err
+    assert error.startswith("usage: python -m fer_utils") and "None" not in error
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["train", "--out", "out", name, ""] for name in ("--out", "--data", "--tensorboard")),
+        ["train", "--out", "out", "--data", "jaffe", "--root", ""],
+        *(
+            ["evaluate", "--model", "mini_xception_facs3d", name, ""]
+            for name in ("--out", "--data")
+        ),
+        ["data", "jaffe", "--root", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_empty_name_is_refused(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert fer_utils(*words) == 2
+    error = capsys.readouterr().err
+    assert "''" in error and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_training_s_folder_is_a_model(tmp_path):

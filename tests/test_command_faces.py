@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from fer_utils.commands import _faces
 from fer_utils.commands import evaluate as evaluate_command
 from fer_utils.commands import train as train_command
 from fer_utils.data import catalog
+from fer_utils.locks import LOCK, InUseError, hold
 from tests import layouts, small_fer2013
 
 
@@ -166,6 +168,109 @@ def test_other_faces_in_the_folder_are_noticed(jaffe, tmp_path, capsys):
     assert "holds other faces than those the net was trained on" in capsys.readouterr().err
 
 
+def test_as_many_other_faces_are_noticed(jaffe, tmp_path, capsys):
+    words = ["--split-by", "random", "--size", 24]
+    assert fer_utils("train", *jaffe, *words, *NET, "--out", tmp_path / "run") == 0
+    model = ["evaluate", "--model", tmp_path / "run" / "model.safetensors", *jaffe]
+    files = sorted(jaffe[-1].glob("KA.*"))
+    content = [path.read_bytes() for path in files]
+    for path in files:  # another person looks like this
+        path.write_bytes(content[files.index(path) - 1])
+    assert fer_utils(*model) == 2
+    assert "holds other faces than those the net was trained on" in capsys.readouterr().err
+    assert fer_utils(*model, "--size", 32) == 0  # pixels of another size tell nothing
+    for path, old in zip(files, content, strict=True):
+        path.write_bytes(old)
+    assert fer_utils(*model) == 0
+    card = tmp_path / "run" / "model.json"
+    said = json.loads(card.read_text())
+    said["faces"]["digest"]["labels"] = "another"
+    card.write_text(json.dumps(said))
+    assert fer_utils(*model, "--size", 32) == 2
+    card.write_text(json.dumps({**said, "faces": {**said["faces"], "split_by": "foo"}}))
+    capsys.readouterr()
+    assert fer_utils(*model) == 2
+    assert "split_by='foo' is not known" in capsys.readouterr().err
+    del said["faces"]["digest"]
+    card.write_text(json.dumps(said))
+    assert fer_utils(*model) == 0
+
+
+@pytest.mark.parametrize("more", ["--split-by random", "--shares 0.5 0.2 0.3", "--split-seed 1"])
+@pytest.mark.parametrize("name", [[], ["--data", "facs3d"]])
+def test_nobody_is_scored_whom_a_net_of_the_kit_has_seen(name, more, capsys):
+    model = ["evaluate", "--model", "mini_xception_facs3d", *name, "--test"]
+    assert fer_utils(*model, *more.split()) == 2
+    error = capsys.readouterr().err
+    assert f"trained on another division of facs3d: with {more.split()[0]} it would" in error
+    other = ["evaluate", "--model", "mini_xception_fer2013", *name, *more.split()]
+    published = more.startswith("--shares")  # which facs3d's own division has
+    assert fer_utils(*other) == (2 if published else 0)
+    assert "trained on" not in capsys.readouterr().err
+
+
+def test_the_same_faces_under_another_name_are_known(tmp_path, capsys):
+    root = ["--root", small_fer2013.write(tmp_path / "set", (32, 16, 16))]
+    words = ["--data", "fer2013", "--split-by", "random", *root, *NET]
+    assert fer_utils("train", *words, "--out", tmp_path / "run") == 0
+    assert fer_utils("evaluate", "--model", tmp_path / "run", "--data", "ferplus", *root) == 2
+    assert "score it with --data fer2013" in capsys.readouterr().err
+    model = ["evaluate", "--model", "mini_xception_ferplus", "--data", "ferplus", *root]
+    assert fer_utils(*model, "--split-by", "random") == 2
+    assert "trained on another division of fer2013" in capsys.readouterr().err
+    assert fer_utils(*model) == 0
+
+
+def test_who_is_shown_is_asked_before_pictures_are_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(data, "load", None)
+    root = ["--data", "folder", "--root", layouts.photos(tmp_path / "set")]
+    assert fer_utils("train", *root, *NET, "--split-by", "subject", "--out", tmp_path / "b") == 2
+    assert "folder does not say who is shown" in capsys.readouterr().err
+
+
+def test_fewer_people_than_parts_are_divided_at_random(tmp_path, capsys):
+    root = ["--data", "jaffe", "--root", keep(layouts.jaffe(tmp_path / "set"), "KA")]
+    assert fer_utils("train", *root, *NET, "--size", 24, "--out", tmp_path / "run") == 0
+    assert "jaffe divided at random" in capsys.readouterr().out
+    assert fer_utils("train", *root, *NET, "--split-by", "subject", "--out", tmp_path / "b") == 2
+    assert "shows 1 people, who cannot be divided" in capsys.readouterr().err
+
+
+def test_the_folder_of_a_run_is_its_own_until_the_net_is_written(tmp_path, monkeypatch):
+    score, found = train_command.evaluate, []
+
+    def begin_another():
+        with pytest.raises(InUseError), hold(tmp_path / LOCK):
+            pass
+        found.append("in use")
+
+    def evaluate(*words):
+        thread = threading.Thread(target=begin_another)
+        thread.start()
+        thread.join()
+        return score(*words)
+
+    monkeypatch.setattr(train_command, "evaluate", evaluate)
+    assert fer_utils("train", *NET, "--out", tmp_path) == 0
+    assert found == ["in use"]
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_run_that_begins_again_is_not_scored_as_the_one_before(damaged, tmp_path, monkeypatch):
+    words = ["train", *NET, "--out", tmp_path]
+    assert fer_utils(*words) == 0
+    assert fer_utils(*words) == 0 and (tmp_path / "model.json").is_file()  # nothing to do
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train_command.train.loop.Run, "scores", interrupted)
+    if damaged:
+        (tmp_path / "last.pt").write_bytes(b"")
+    assert fer_utils(*words, *([] if damaged else ["--restart"])) == 1
+    assert not list(tmp_path.glob("model.*"))
+
+
 def test_another_data_set_is_divided_by_itself(jaffe, tmp_path, capsys):
     """And a card from before cards knew their faces is as good as another data set's."""
     assert fer_utils("evaluate", "--model", "mini_xception_facs3d", *jaffe, "--size", 48) == 0
@@ -208,6 +313,8 @@ def test_an_expression_that_only_others_show_is_left_out(tmp_path, capsys):
         ("--data facs3d --split-by random --shares 0.5 0.2 0.2", "that sum to 1"),
         ("--data facs3d --relabel majority --balance sampler --set votes=argmax", "votes give it"),
         ("--data facs3d --recipe mazen2021 --balance augment", "needs an augmentation"),
+        ("--set batch=16", "batch is given twice, the second time as '16'"),
+        ("--set balance=weights --balance sampler", "balance is given twice"),
         ("--data folder --split-by subject", "does not say who is shown"),
         ("--data folder --split-by paper --shares 0.5 0.2 0.3", "the paper's division has its own"),
         ("--data sfew --split-by paper", "sfew: no paper's split is known here"),

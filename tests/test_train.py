@@ -86,6 +86,7 @@ def test_it_learns_and_ends_with_the_best_epoch():
         ({"how": None}, "no recipe called None"),
         ({"how": {"batch": 2}}, "no recipe called"),
         ({"out": __file__}, "is a file, not a folder"),
+        ({"out": ""}, "out='': give a file's or folder's path"),
     ],
     ids=str,
 )
@@ -300,6 +301,7 @@ def test_a_run_begun_before_a_setting_was_invented_goes_on(tmp_path):
     identity = json.loads(kept["identity"])
     del identity["recipe"]["distil"], identity["recipe"]["augmentation"]["noise"]
     del identity["recipe"]["balance"]
+    identity["faces"] = ["for some days", "more stood there"]
     torch.save({**kept, "identity": json.dumps(identity)}, path)
     assert run(small_net(), epochs=2, out=tmp_path).best is not None
     identity["recipe"]["augmentation"]["shift"] = 0.3

@@ -4,7 +4,6 @@ import argparse
 import platform
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import Any, TypeVar
@@ -12,7 +11,7 @@ from typing import Any, TypeVar
 import torch
 from tqdm.auto import tqdm
 
-from fer_utils.commands import as_command, as_csv
+from fer_utils.commands import as_command, as_csv, file_name
 from fer_utils.files import check_writable, write
 from fer_utils.ranges import COUNT, THREADS
 
@@ -138,7 +137,7 @@ def add_arguments(parser: argparse.ArgumentParser, repeats: str) -> None:
     """
     parser.add_argument("--repeats", type=COUNT, default=5, help=repeats)
     parser.add_argument("--threads", type=THREADS, help="CPU threads (default: torch's own)")
-    parser.add_argument("--csv", type=Path, help="also write the table to this file")
+    parser.add_argument("--csv", type=file_name, help="also write the table to this file")
 
 
 def prepare(args: argparse.Namespace) -> None:

@@ -17,6 +17,7 @@ from fer_lab.reproduce import Row, jobs
 from fer_lab.reproduce.speed import Speed, training_faces
 from fer_lab.run import Run, shared
 from fer_utils import papers, plots, train
+from fer_utils.commands import file_name
 from fer_utils.errors import FerError
 from fer_utils.files import check_folder, make_folder, write
 from fer_utils.models.answers import chosen_device
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--figures",
-        type=Path,
+        type=file_name,
         help="also copy each run's summary to FIGURES/runs, and write FIGURES/claims.csv and "
         "claims.png again: `--figures figures` updates the kit's own table",
     )

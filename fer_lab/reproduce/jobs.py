@@ -21,7 +21,7 @@ import fer_utils
 from fer_lab import run
 from fer_lab.reproduce import datasets
 from fer_utils import models, papers, train
-from fer_utils.commands import as_command
+from fer_utils.commands import as_command, file_name
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.evaluate import Evaluation, evaluate, labels_for
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--data",
-        type=Path,
+        type=file_name,
         metavar="ROOT",
         help="folder that holds NAME/ for each data set, or the data set's own, named like it "
         "(default: the usual places)",
@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--base-weights",
-        type=Path,
+        type=file_name,
         metavar="FILE",
         help="for rows that start from weights nobody may pass on (mazen2021: VGG-Face): a "
         ".safetensors file of theirs",
@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="cpu, cuda, ...; default: a GPU where there is one")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=file_name,
         default=Path("runs/reproduce"),
         help="folder of the runs and of a table of them (default: runs/reproduce)",
     )

@@ -10,12 +10,13 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from fer_utils.errors import FerError
 from fer_utils.files import in_words
 
-__all__ = ["Parser", "as_command", "as_csv", "carry_out"]
+__all__ = ["Parser", "as_command", "as_csv", "carry_out", "file_name"]
 
 #: Set to anything, it shows the traceback of a fault of the kit itself.
 DEBUG = "FER_UTILS_DEBUG"
@@ -30,6 +31,17 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise a FerError instead of ending the program."""
         raise FerError(f"{message}; --help says what there is.")
+
+
+def file_name(word: str) -> Path:
+    """Return the path that a word is: the `type` of an argument of argparse.
+
+    Raises:
+        argparse.ArgumentTypeError: it is empty (for `Path`, the folder one is in).
+    """
+    if not word:
+        raise argparse.ArgumentTypeError("'' is no file or folder")
+    return Path(word)
 
 
 def carry_out(name: str, work: Callable[[], int]) -> int:

@@ -12,9 +12,19 @@ from typing import Any
 import numpy as np
 
 from fer_utils import data
+from fer_utils._arguments import choice
 from fer_utils.data import catalog
+from fer_utils.data._load import find
 from fer_utils.data.faceset import FaceSet
-from fer_utils.data.splits import PUBLISHED, SHARES, WAYS, check_shares, divide, sides
+from fer_utils.data.splits import (
+    PUBLISHED,
+    SHARES,
+    WAYS,
+    check_shares,
+    divide,
+    nobody_known,
+    sides,
+)
 from fer_utils.errors import FerError
 from fer_utils.ranges import SEED, SHARE, SIDE
 
@@ -55,28 +65,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def load(
-    args: argparse.Namespace, trained: Mapping[str, Any] | None = None
+    args: argparse.Namespace, card: Mapping[str, Any] | None = None
 ) -> tuple[FaceSet, dict[str, Any]]:
     """Return all faces in their splits, and what says so on a card; print both in a line each.
 
     Args:
         args: of `add_arguments`, with `data`, the name of the data set; where that is None it
             becomes the one on the card, or the embedded one.
-        trained: what the card of a net that is to be scored says of its training faces. On the same
-            data set, it is taken for what `args` leave open.
+        card: of a net that is to be scored. On the data set that it was trained on, what the card
+            says of the faces is taken for what `args` leave open.
 
     Raises:
         FerError: what `data.load`, `FaceSet.relabel` and `divide` raise; or a division in which the
             net would be scored on faces that it learned from.
     """
     asked = {name: getattr(args, name) for name in ("data", "relabel", *DIVISION, *FORM)}
+    trained = (card or {}).get("faces")
     if trained is not None and asked["data"] in (None, trained["data"]):
         asked = _as_trained(asked, trained)
     else:
+        _refuse_seen(asked, card or {})
         trained = None
     if asked["shares"] is not None:
         check_shares(asked["shares"])  # before minutes of reading
-    args.data = asked["data"] = asked["data"] or data.EMBEDDED
+    args.data = asked["data"] = data.EMBEDDED if asked["data"] is None else asked["data"]
+    scan = catalog.get(args.data).scan
+    if asked["split_by"] == "subject" and scan:
+        # names and label files tell, before minutes of reading pictures
+        place = find(args.data, args.root)
+        if catalog.get(args.data).open(place).subjects is None:
+            raise nobody_known(args.data)
     form = {name: asked[name] for name in FORM if asked[name] is not None}
     faces = data.load(args.data, args.root, **form)
     if asked["relabel"]:
@@ -87,10 +105,10 @@ def load(
     shares = list(asked["shares"] or SHARES) if way in WAYS[:2] else None
     record = {**asked, "split_by": way, "shares": shares, "split_seed": seed}
     record["counts"] = {name: int((faces.split == name).sum()) for name in data.SPLITS}
-    if catalog.get(args.data).scan:  # it comes in any size
+    if scan:  # it comes in any size
         record["size"] = faces.images.shape[-1]
     record["without"] = trained["without"] if trained is not None else []
-    if trained is not None and way != PUBLISHED and record["counts"] != trained["counts"]:
+    if trained is not None and way != PUBLISHED and not _same(faces, record, trained):
         raise FerError(
             f"{args.data} holds other faces than those the net was trained on, so nobody knows "
             "which of them it has seen: score it on the data set as it was, or train again."
@@ -102,15 +120,52 @@ def load(
     return faces, record
 
 
+def _refuse_seen(asked: Mapping[str, Any], card: Mapping[str, Any]) -> None:
+    """Refuse another division of faces of which the card does not say how they were divided.
+
+    That is a card from before cards did, or one that knows the faces by another name (FER2013's
+    and FERPlus's are the same).
+    """
+    trained = card.get("faces")
+    seen = str(card.get("data", "")).partition(",")[0] if trained is None else trained["data"]
+    name = data.EMBEDDED if asked["data"] is None else asked["data"]
+    if seen not in catalog.names() or catalog.get(seen).home != catalog.get(name).home:
+        return
+    if trained is not None and trained["split_by"] != PUBLISHED:
+        raise FerError(
+            f"the net was trained on a division of its own of {seen}, and {name} shows the same "
+            f"faces: score it with --data {seen}."
+        )
+    for argument in DIVISION:
+        if asked[argument] is not None:
+            raise FerError(_scored_on_learned(seen, argument))
+
+
+def _scored_on_learned(seen: str, argument: str) -> str:
+    return (
+        f"the net was trained on another division of {seen}: with {_flag(argument)} "
+        "it would be scored on faces that it learned from, so leave that out."
+    )
+
+
+def _same(faces: FaceSet, record: Mapping[str, Any], trained: Mapping[str, Any]) -> bool:
+    """Whether these are the faces that a net was trained on, as far as its card tells."""
+    if record["counts"] != trained["counts"]:
+        return False
+    there = trained.get("digest", {})  # cards from before it was written down have none
+    if any((record[name] or None) != (trained[name] or None) for name in FORM):
+        # in another form pixels are others
+        there = {name: value for name, value in there.items() if name in ("labels", "split")}
+    now = faces.where(split="train").digest if there else {}
+    return all(now.get(name) == value for name, value in there.items())
+
+
 def _as_trained(asked: dict[str, Any], trained: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was asked, and the card's where it is left open; print what is the card's."""
-    drawn = trained["split_by"] != PUBLISHED
+    drawn = choice("split_by", trained["split_by"], (PUBLISHED, *WAYS)) != PUBLISHED
     for name in (*DIVISION, "relabel") if drawn else DIVISION:
         if asked[name] is not None and (asked[name] or None) != (trained[name] or None):
-            raise FerError(
-                f"the net was trained on another division of {trained['data']}: with {_flag(name)} "
-                "it would be scored on faces that it learned from, so leave that out."
-            )
+            raise FerError(_scored_on_learned(trained["data"], name))
     taken = {name: trained[name] for name, value in asked.items() if value is None}
     other = [
         name for name in (*FORM, "relabel") if (asked[name] or None) != (trained[name] or None)

@@ -7,6 +7,7 @@ from pathlib import Path
 from textwrap import fill, indent, wrap
 
 from fer_utils import data
+from fer_utils.commands import file_name
 from fer_utils.data import catalog
 from fer_utils.data._download import download
 from fer_utils.data.catalog import CARDS, Card
@@ -20,7 +21,9 @@ _NARROWEST = 16
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this command's arguments to a parser."""
     parser.add_argument("name", nargs="?", help="show this data set's card (default: all, short)")
-    parser.add_argument("--root", type=Path, help="the folder that holds it (default: look for it)")
+    parser.add_argument(
+        "--root", type=file_name, help="the folder that holds it (default: look for it)"
+    )
     group = parser.add_mutually_exclusive_group()
     group.add_argument(
         "--doctor",

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from fer_utils import data, models, plots
-from fer_utils.commands import _faces, as_command, as_csv
+from fer_utils.commands import _faces, as_command, as_csv, file_name
 from fer_utils.errors import FerError
 from fer_utils.evaluate import Evaluation, evaluate
 from fer_utils.files import write
@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", help="cpu, cuda, ...")
     parser.add_argument(
-        "--out", type=Path, help="also draw the confusion matrix into this PNG, a CSV beside it"
+        "--out",
+        type=file_name,
+        help="also draw the confusion matrix into this PNG, a CSV beside it",
     )
 
 
@@ -42,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     net, card = models.load(args.model), models.card(args.model)
     if args.test:
         print("the test split is for one score, when nothing is left to choose: choose on valid")
-    everyone, about = _faces.load(args, card.get("faces"))
+    everyone, about = _faces.load(args, card)
     split = "test" if args.test else args.split
     faces = _faces.leave_out(everyone.where(split=split), about["without"])
     if not len(faces):

@@ -1,11 +1,11 @@
 """`python -m fer_utils explain`: draw what a network looked at in one picture."""
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fer_utils.commands import file_name
 from fer_utils.errors import FerError
 from fer_utils.ranges import PIXELS, SEED
 
@@ -24,11 +24,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     methods = ", ".join(METHODS)
     parser.add_argument("--model", default="mini_xception_facs3d", help="pretrained name, or file")
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--image", type=Path, help="a picture of one face, cut out")
+    what.add_argument("--image", type=file_name, help="a picture of one face, cut out")
     what.add_argument(
         "--face", type=int, help="number of a test face of facs3d, whose truth is known"
     )
-    parser.add_argument("--out", type=Path, required=True, help="figure to write (.png, .pdf, ...)")
+    parser.add_argument(
+        "--out", type=file_name, required=True, help="figure to write (.png, .pdf, ...)"
+    )
     parser.add_argument("--method", default="occlusion", help=f"one of: {methods}")
     parser.add_argument("--window", type=PIXELS, help="side of the square in pixels (default: 1/6)")
     parser.add_argument("--stride", type=PIXELS, help="its steps in pixels (default: 1/4 of it)")

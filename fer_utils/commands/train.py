@@ -1,20 +1,20 @@
 """`python -m fer_utils train`: train a network and keep its best epoch."""
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 
 from fer_utils import models, train
-from fer_utils.commands import _faces, as_command
+from fer_utils.commands import _faces, as_command, file_name
 from fer_utils.evaluate import Evaluation, evaluate
-from fer_utils.files import check_folder
+from fer_utils.files import check_folder, make_folder
 from fer_utils.inputs import INPUTS
 from fer_utils.models.answers import chosen_device
 from fer_utils.models.registry import variant_of
 from fer_utils.ranges import EPOCHS, SEED, SIDE, THREADS
 from fer_utils.train import parallel
+from fer_utils.train.loop import locked
 from fer_utils.train.recipes import BALANCES, CHANGEABLE, changed
 
 
@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         nargs="+",
+        action="extend",
         default=[],
         metavar="NAME=VALUE",
         help="change the recipe, e.g. learning_rate=5e-4; names: " + ", ".join(CHANGEABLE),
@@ -72,9 +73,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="read pictures from their file batch by batch (default: where they do not fit)",
     )
-    parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard's event files")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="folder for weights and history"
+        "--tensorboard", type=file_name, help="folder for TensorBoard's event files"
+    )
+    parser.add_argument(
+        "--out", type=file_name, required=True, metavar="DIR", help="folder for weights and history"
     )
     parser.add_argument("--restart", action="store_true", help="write over a run that is there")
 
@@ -94,9 +97,9 @@ def learn(args: argparse.Namespace) -> int:
     for folder in filter(None, (args.out, args.tensorboard)):
         check_folder(folder)
     recipe_name = args.recipe or models.paper(args.model)
-    recipe = changed(train.recipe(recipe_name), args.set)
-    if args.balance:
-        recipe = replace(recipe, balance=args.balance)
+    balance = [f"balance={args.balance}"] if args.balance else []
+    balance = [word for word in balance if word not in args.set]
+    recipe = changed(train.recipe(recipe_name), [*args.set, *balance])
     # a paper's recipe trains that paper's net; the card names it, however it was chosen
     args.variant = args.variant or variant_of(args.model, recipe_name)
     faces, about = _faces.load(args)
@@ -104,6 +107,7 @@ def learn(args: argparse.Namespace) -> int:
     about["without"] = [name for name in faces.classes if name not in classes]
     faces = _faces.leave_out(faces, about["without"])
     train_faces, valid_faces = faces.where(split="train"), faces.where(split="valid")
+    about["digest"] = train_faces.digest
     net = models.create(
         args.model,
         inputs=args.inputs,
@@ -128,42 +132,44 @@ def learn(args: argparse.Namespace) -> int:
         + (f"; balance: {recipe.balance}" if recipe.balance != "none" else "")
     )
     first = parallel.rank() == 0
-    history = train.fit(
-        net,
-        train_faces,
-        valid_faces,
-        recipe,
-        epochs=epochs,
-        seed=args.seed,
-        device=args.device,
-        out=args.out,
-        resume=not args.restart,
-        precision=args.precision,
-        graphs=args.graphs,
-        compile=args.compile,
-        stream=args.stream,
-        on_epoch=train.tensorboard(args.tensorboard) if args.tensorboard and first else None,
-    )
-    if not first:
-        return 0  # the first process reports and writes
-    print(f"stopped: {history.stopped}")
-    if not history.epochs:
-        print("no epoch was finished: nothing is kept")
-        return 1
-    result = evaluate(net, valid_faces)
-    card = {
-        "data": f"{train_faces.name}, {len(train_faces)} training faces"
-        + (f", label rule {args.relabel}" if args.relabel else ""),
-        "faces": about,
-        "recipe": recipe_name,
-        "seed": args.seed,
-        "epochs": len(history.epochs),
-        "selection": f"highest validation accuracy: epoch {history.best_epoch}",
-        "command": command(args),
-        "scores": {"valid": score(result)},
-        "versions": {"torch": torch.__version__.split("+")[0]},
-    }
-    models.save(net, args.out / "model.safetensors", card)  # before anything is said of it
+    # until the net is written, nobody else may begin a run in its folder
+    with locked(make_folder(args.out)):
+        history = train.fit(
+            net,
+            train_faces,
+            valid_faces,
+            recipe,
+            epochs=epochs,
+            seed=args.seed,
+            device=args.device,
+            out=args.out,
+            resume=not args.restart,
+            precision=args.precision,
+            graphs=args.graphs,
+            compile=args.compile,
+            stream=args.stream,
+            on_epoch=train.tensorboard(args.tensorboard) if args.tensorboard and first else None,
+        )
+        if not first:
+            return 0  # the first process reports and writes
+        print(f"stopped: {history.stopped}")
+        if not history.epochs:
+            print("no epoch was finished: nothing is kept")
+            return 1
+        result = evaluate(net, valid_faces)
+        card = {
+            "data": f"{train_faces.name}, {len(train_faces)} training faces"
+            + (f", label rule {args.relabel}" if args.relabel else ""),
+            "faces": about,
+            "recipe": recipe_name,
+            "seed": args.seed,
+            "epochs": len(history.epochs),
+            "selection": f"highest validation accuracy: epoch {history.best_epoch}",
+            "command": command(args),
+            "scores": {"valid": score(result)},
+            "versions": {"torch": torch.__version__.split("+")[0]},
+        }
+        models.save(net, args.out / "model.safetensors", card)  # before anything is said of it
     print(f"best epoch {history.best_epoch} on the validation split:")
     print(result.table())
     print(f"wrote {args.out / 'model.safetensors'} and its card; history in history.json")

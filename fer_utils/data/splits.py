@@ -66,11 +66,16 @@ def split(
         _warn(divided)
         return divided
     if faces.subjects is None:
-        raise FerError(
-            f"{faces.name} does not say who is shown, so it cannot be divided by subject: divide "
-            "it at random (the same people may then be on both sides)."
-        )
+        raise nobody_known(faces.name)
     return replace(faces, split=_by_subject(faces, faces.subjects, portions, seed))
+
+
+def nobody_known(name: str) -> FerError:
+    """Return the error for a division by subject of a data set without subjects."""
+    return FerError(
+        f"{name} does not say who is shown, so it cannot be divided by subject: divide "
+        "it at random (the same people may then be on both sides)."
+    )
 
 
 def divide(
@@ -79,12 +84,13 @@ def divide(
     """Return faces in splits to learn from and to choose by, and who divided them.
 
     What has a test split and no validation split gets one, a tenth of the training faces: by
-    subject where it is known who is shown, else at random.
+    subject where it is known who is shown (more than one person), else at random.
 
     Args:
         faces: the data set.
         by: an entry of `WAYS`; None keeps the division that the data set comes with, and divides
-            what has none by subject where it is known who is shown, else at random.
+            what has none by subject where it is known who is shown and there are as many people as
+            parts, else at random.
         shares: see `split`; None for `SHARES`.
         seed: see `split`; the same seed always gives the same division.
 
@@ -94,7 +100,7 @@ def divide(
     Raises:
         FerError: see `split`; or shares for a division that has its own.
     """
-    drawn = "random" if faces.subjects is None else "subject"
+    drawn = _drawn(faces, SHARES if shares is None else shares)
     way = by or (PUBLISHED if {"valid", "test"} & set(faces.split.tolist()) else drawn)
     if way in WAYS[:2]:
         return _quietly(faces, way, SHARES if shares is None else shares, seed), way
@@ -108,8 +114,17 @@ def divide(
         return faces, way
     places = faces.split.copy()
     learned = faces.where(split="train")
-    places[faces.split == "train"] = _quietly(learned, drawn, (0.9, 0.1, 0.0), seed).split
+    tenth = (0.9, 0.1, 0.0)
+    drawn = _drawn(learned, tenth)
+    places[faces.split == "train"] = _quietly(learned, drawn, tenth, seed).split
     return replace(faces, split=places), way
+
+
+def _drawn(faces: FaceSet, shares: Sequence[float]) -> str:
+    """Return how to divide what nobody has divided: by subject where that is possible."""
+    parts = np.count_nonzero(check_shares(shares))
+    few = faces.subjects is None or len(np.unique(faces.subjects)) < parts
+    return "random" if few else "subject"
 
 
 def _quietly(faces: FaceSet, by: str, shares: Sequence[float], seed: int) -> FaceSet:

@@ -3,9 +3,10 @@
 import hashlib
 import inspect
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from fer_utils._arguments import check_path, shown
 from fer_utils.emotions import nearest
@@ -15,6 +16,27 @@ from fer_utils.models.answers import check_net, first_line
 from fer_utils.models.counting import count
 from fer_utils.models.facenet import FaceNet, facenet
 from fer_utils.models.registry import create
+from fer_utils.ranges import SEED, SIDE
+
+
+def _all(kind: type, values: Any) -> bool:
+    return all(isinstance(value, kind) for value in values)
+
+
+#: What a card says of the faces that a net learned from: what each value has to be.
+_FACES: dict[str, Callable[[Any], bool]] = {
+    "data": lambda value: isinstance(value, str),
+    "relabel": lambda value: isinstance(value, str | None),
+    "split_by": lambda value: isinstance(value, str),
+    "shares": lambda value: value is None or isinstance(value, list),
+    "split_seed": lambda value: value in SEED,
+    "crop": lambda value: isinstance(value, str | None),
+    "color": lambda value: isinstance(value, bool | None),
+    "size": lambda value: value is None or value in SIDE,
+    "counts": lambda value: isinstance(value, dict) and _all(int, value.values()),
+    "without": lambda value: isinstance(value, list) and _all(str, value),
+    "digest": lambda value: isinstance(value, dict) and _all(str, value.values()),
+}
 
 
 def save(
@@ -130,7 +152,20 @@ def _read_card(path: Path) -> dict:
     for name, kind in {"sha256": str, "net": dict}.items():
         if not isinstance(card, dict) or not isinstance(card.get(name), kind):
             raise FerError(f"{path} is no card of weights: it has no {name!r}, or another kind.")
+    if "faces" in card:  # cards of other trainings than `train` have none
+        _check_faces(card["faces"], path)
     return card
+
+
+def _check_faces(faces: object, path: Path) -> None:
+    """Raise a FerError unless this is what `train` says of the faces that a net learned from."""
+    if not isinstance(faces, dict):
+        raise FerError(f"{path} is damaged: its 'faces' are {shown(faces)}.")
+    for name, fits in _FACES.items():
+        # the digest was added later
+        if (name in faces or name != "digest") and not fits(faces.get(name, ...)):
+            what = f"is {shown(faces[name])}" if name in faces else "is missing"
+            raise FerError(f"{path} is damaged: {name!r} of its 'faces' {what}.")
 
 
 def _build(config: dict, path: Path) -> FaceNet:
@@ -178,14 +213,14 @@ def card(name: str | Path) -> dict:
     """Return a model card (data, recipe, scores, command) by the name or path that `load` takes.
 
     Raises:
-        FerError: no such weights.
+        FerError: no such weights, or a damaged card.
     """
     check_path("name", name)
     path = weights_file(name) if _is_file(name) else _weights_folder() / f"{name}.safetensors"
     path = path.with_suffix(".json")
     if not path.is_file():
         raise FerError(f"no card for {str(name)!r}.{nearest(name, pretrained_names())}")
-    return json.loads(path.read_text())
+    return _read_card(path)
 
 
 def _is_file(name: str | Path) -> bool:

@@ -21,6 +21,8 @@ from fer_utils.train.history import History
 from fer_utils.train.recipes import with_defaults, with_new_names
 
 STATE, BEST, HISTORY = "last.pt", "best.safetensors", "history.json"
+#: What the command `train` leaves beside them when a run has ended.
+NET = ("model.safetensors", "model.json")
 _PARTS = ("train", "valid")
 
 
@@ -33,8 +35,8 @@ class OtherRunError(FerError):
 
     def __init__(self, folder: Path, what: str):
         super().__init__(
-            f"{folder} holds another run ({what}). Choose another folder, or pass resume=False to "
-            "write over it."
+            f"{folder} holds another run ({what}). Choose another folder, or write over it "
+            "(resume=False, on the command line --restart)."
         )
         self.folder, self.what = folder, what
 
@@ -68,6 +70,16 @@ def _save_result(state: dict, folder: Path) -> None:
     best_row = History(state["epochs"]).best
     record = {"run": state["identity"], "best": best_row, "epochs": state["epochs"]}
     write_json(folder / HISTORY, {**record, "best_sha256": hashlib.sha256(content).hexdigest()})
+
+
+def remove_net(folder: Path) -> None:
+    """Remove the net of an earlier run, before another one begins in its folder.
+
+    Were that one interrupted, it would be scored by the net of the earlier.
+    """
+    if any((folder / name).is_file() for name in (STATE, BEST, HISTORY)):
+        for name in NET:
+            (folder / name).unlink(missing_ok=True)
 
 
 def mend(state: dict, folder: Path) -> None:
@@ -113,8 +125,8 @@ def load(folder: Path, identity: dict, device: torch.device) -> dict | None:
     if (state["cuda"] is not None) != (device.type == "cuda"):
         raise FerError(
             f"{folder} holds a run that began on another kind of device than {device.type}: "
-            "its random numbers cannot go on here. Choose another folder, or pass resume=False "
-            "to write over it."
+            "its random numbers cannot go on here. Choose another folder, or write over it "
+            "(resume=False, on the command line --restart)."
         )
     return state
 
@@ -144,6 +156,7 @@ def _check_same(folder: Path, saved: dict, asked: dict) -> bool:
     """
     # through JSON the run's own tuples become lists, as those in the file have
     saved, asked = (json.loads(json.dumps(run, sort_keys=True)) for run in (saved, asked))
+    saved.pop("faces", None)  # the identity had it for some days
     if isinstance(saved.get("net"), str) and "(" not in saved["net"]:
         # from before nets were known by their layers: its class is all that was written down
         asked["net"] = str(asked["net"]).partition("(")[0]

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
+from fer_utils._arguments import check_path
 from fer_utils.data.faceset import FaceSet, Features
 from fer_utils.errors import FerError
 from fer_utils.evaluate import check_faces, labels_for, predict
@@ -166,7 +167,8 @@ def fit(
             each written in one step after every epoch. None keeps everything in memory.
         resume: go on where a run in `out` was interrupted. It must be the same run: recipe,
             epochs, seed, net, and the faces, by their content (`FaceSet.digest`). A state that
-            is damaged is told, and the run begins again.
+            is damaged is told, and the run begins again. Where a run begins again, the
+            `model.safetensors` that the earlier one left, with its card, is removed.
         progress: show a bar.
         precision: an entry of `PRECISIONS`. "bfloat16" computes convolutions and matrix products
             of the training steps in half the digits, where the processor does that faster;
@@ -206,14 +208,14 @@ def fit(
         raise FerError(f"precision={precision!r} is not one of: {', '.join(PRECISIONS)}.")
     device = chosen_device(device)
     if graphs and device.type != "cuda":
-        raise FerError(f"graphs=True needs a CUDA GPU; the device is {device.type}.")
+        raise FerError(f"graphs=True (--graphs) needs a CUDA GPU; the device is {device.type}.")
     parallel.check(recipe, graphs, compile)
     if graphs is None:
         graphs = device.type == "cuda" and parallel.size() == 1
     if stream is None and (reason := must_stream(train, valid, device)):
         print(reason)
         stream = True
-    folder = make_folder(out) if out is not None else None
+    folder = make_folder(check_path("out", out)) if out is not None else None
     options = Options(epochs, seed, device, precision, graphs, compile, bool(stream))
     run = Run(net, train, valid, recipe, options)
     long_enough = run.steps * options.epochs >= SEARCH_FROM
@@ -224,8 +226,8 @@ def fit(
     ):
         # dropout and mixup draw from torch's own generators; a resumed run sets them once more
         torch.manual_seed(seed + parallel.rank())
-        if folder is not None and resume and (folder / checkpoint.STATE).is_file():
-            run.resume(folder)
+        if folder is not None and not (resume and run.resume(folder)) and parallel.rank() == 0:
+            checkpoint.remove_net(folder)
         run.loop(folder, progress and parallel.rank() == 0, on_epoch or (lambda history: None))
     # The caller's net: with its own momenta, the best epoch's weights and no memory for gradients.
     for norm, momentum in run.norms:
@@ -425,13 +427,20 @@ class Run:
             "epochs": self.history.epochs,
         }
 
-    def resume(self, folder: Path) -> None:
-        """Go on from the state in a folder, if it is whole, and write anew what is not."""
-        state = checkpoint.load(folder, self.identity, self.options.device)
-        if state is not None:
-            self.load_state_dict(state)
-            if parallel.rank() == 0:
-                checkpoint.mend({**state, "identity": self.identity}, folder)
+    def resume(self, folder: Path) -> bool:
+        """Go on from the state in a folder, if it is whole, and write anew what is not.
+
+        Returns whether there is one to go on from.
+        """
+        state = None
+        if (folder / checkpoint.STATE).is_file():
+            state = checkpoint.load(folder, self.identity, self.options.device)
+        if state is None:
+            return False
+        self.load_state_dict(state)
+        if parallel.rank() == 0:
+            checkpoint.mend({**state, "identity": self.identity}, folder)
+        return True
 
     def load_state_dict(self, state: dict) -> None:
         """Go back to an earlier state, as `checkpoint.load` returns it."""

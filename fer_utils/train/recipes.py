@@ -471,8 +471,8 @@ def changed(original: Recipe, words: Iterable[str]) -> Recipe:
         words: "name=value" each, e.g. "learning_rate=5e-4"; names are those of `CHANGEABLE`.
 
     Raises:
-        FerError: not of that form, no such name, a value that is out of range, or values that
-            do not go together.
+        FerError: not of that form, no such name, a name that is given twice, a value that is out
+            of range, or values that do not go together.
     """
     values: dict[str, Any] = {}
     pictures: dict[str, Any] = {}
@@ -483,5 +483,7 @@ def changed(original: Recipe, words: Iterable[str]) -> Recipe:
                 f"{word!r}: expected NAME=VALUE, the name one of {', '.join(CHANGEABLE)}."
             )
         chosen = pictures if name in CHANGES else values
+        if name in chosen:
+            raise FerError(f"{name} is given twice, the second time as {text!r}: give it once.")
         chosen[name] = spelled(text) if name in RANGES | CHANGES else text
     return replace(original, augmentation=replace(original.augmentation, **pictures), **values)
