@@ -82,7 +82,9 @@ class BatchedNet:
                 if occluded.ndim == 4:
                     # the folded copy's weights lie channels last: so must what it is given
                     occluded = occluded.contiguous(memory_format=torch.channels_last)
-                parts.append(gpu.replay(fast, occluded) if on_gpu else fast(occluded))
+                # a net that may change is no copy, and its launches are not kept
+                kept = on_gpu and fast is not self.net
+                parts.append(gpu.replay(fast, occluded) if kept else call(fast, occluded))
                 report(progress, last, total)
             return clean, torch.cat(parts)
 
