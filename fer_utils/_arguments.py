@@ -53,6 +53,12 @@ def check_path(name: str, value: object) -> Path:
     return Path(value)
 
 
+def check_truth(name: str, value: object) -> None:
+    """Raise a FerError unless this is a truth value, Python's or numpy's."""
+    if not isinstance(value, bool) and str(getattr(value, "dtype", "")) != "bool":
+        raise FerError(f"{name}={shown(value)}: give True or False.")
+
+
 def check_array(name: str, value: Any, dimensions: int, kinds: str = "fiub") -> None:
     """Raise a FerError unless this is an array of numpy: its dimensions, the kinds of its dtype."""
     kind = getattr(getattr(value, "dtype", None), "kind", None)

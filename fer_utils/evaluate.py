@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -108,10 +110,19 @@ class Evaluation:
     classes: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Check that the arrays fit together."""
-        check_array("probabilities", self.probabilities, 2)
-        check_array("labels", self.labels, 1, "iu")
+        """Take arrays in every plain form, and check that they fit together."""
         check_names("classes", self.classes)
+        taken = {
+            "probabilities": _as_array("probabilities", self.probabilities, 2, "f"),
+            "labels": _as_array("labels", self.labels, 1, "iu").astype(np.int64),
+            "classes": tuple(self.classes),
+        }
+        for name, value in taken.items():
+            object.__setattr__(self, name, value)
+        twice = [name for name, count in Counter(self.classes).items() if count > 1]
+        if twice or not self.classes:
+            wrong = f"{shown(twice[0])} stands there twice" if twice else "there are none"
+            raise FerError(f"classes={shown(self.classes)}: each output has a name; {wrong}.")
         faces, classes = len(self.labels), len(self.classes)
         if np.shape(self.probabilities) != (faces, classes):
             raise FerError(
@@ -120,6 +131,8 @@ class Evaluation:
             )
         if faces and not 0 <= np.min(self.labels) <= np.max(self.labels) < classes:
             raise FerError(f"labels must be 0 to {classes - 1}, the places of the classes.")
+        if not np.isfinite(self.probabilities).all():
+            raise FerError("probabilities hold numbers that are not finite.")
 
     @property
     def predictions(self) -> np.ndarray:
@@ -260,6 +273,8 @@ def predict(
             f"predict takes pictures (N, C, H, W) as an array or a tensor, not {shown(images)}: "
             "those of a FaceSet are faces.images."
         )
+    if isinstance(images, np.ndarray):
+        check_array("images", images, images.ndim)
     batch = integer("batch", batch, 1)
 
     # One block for all answers: kept one by one, they would lie between the blocks that batches
@@ -311,6 +326,17 @@ def labels_for(classes: tuple[str, ...], faces: FaceSet) -> np.ndarray:
         )
     table = np.array([classes.index(n) if n in classes else -1 for n in faces.classes])
     return table[faces.labels]
+
+
+def _as_array(name: str, value: Any, dimensions: int, kinds: str) -> np.ndarray:
+    """Return an array of numpy, of a list or a tensor too; an empty list has any kind."""
+    with suppress(TypeError, ValueError, RuntimeError):
+        if isinstance(value, Tensor):
+            value = value.detach().cpu().numpy()
+        elif isinstance(value, tuple | list):
+            value = np.asarray(value) if len(value) else np.zeros(0, "int64")
+    check_array(name, value, dimensions, kinds)
+    return value
 
 
 def _shares(parts: np.ndarray, wholes: np.ndarray) -> list[float]:

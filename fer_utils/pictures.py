@@ -113,11 +113,10 @@ def to_array(picture: Image.Image, name: str) -> np.ndarray:
 
 
 def _pixels(picture: Image.Image, name: str) -> np.ndarray:
-    if picture.mode.startswith("I;16"):
-        return _scaled(np.asarray(picture).astype(np.float64), 65535, name)
-    if picture.mode in ("I", "F"):
+    if picture.mode.startswith("I") or picture.mode == "F":
+        # numbers of 8 bits may lie in 16: of a picture of 65,536 greys they would be all black
         values = np.asarray(picture).astype(np.float64)
-        limits = (65535,) if picture.mode == "I" else (1, 255)
+        limits = (255, 65535) if picture.mode != "F" else (1, 255)
         limit = next((limit for limit in limits if values.max() <= limit), limits[-1])
         return _scaled(values, limit, name)
     kind = "L" if picture.mode in GRAY_MODES and "transparency" not in picture.info else "RGB"

@@ -84,6 +84,7 @@ NO_SCORES = {
     "five for seven": (lambda y: y[:, :5], "gives 5 scores for its 7 classes"),
     "whole numbers": (lambda y: (100 * y).long(), "int64; wanted are logits"),
     "truth values": (lambda y: y > 0, "bool; wanted are logits|are true or false"),
+    "a sparse tensor": (lambda y: y.detach().to_sparse(), "gives a sparse_coo tensor"),
     "complex numbers": (lambda y: torch.complex(y, y), "complex64; wanted are logits"),
 }
 
@@ -94,6 +95,46 @@ def test_what_is_no_scores_is_refused_in_the_same_words_everywhere(asking, answe
     change, message = NO_SCORES[answer]
     with pytest.raises(FerError, match=message):
         ASKING[asking](Net(change))
+
+
+@pytest.mark.parametrize("asking", ASKING)
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyError, AttributeError])
+def test_a_net_whose_own_code_fails_is_told_so(asking, error):
+    def fails(y):
+        raise error("here")
+
+    with pytest.raises(FerError, match=f"own code fails: {error.__name__}: .*here") as caught:
+        ASKING[asking](Net(fails))
+    assert isinstance(caught.value.__cause__, error)
+
+
+@pytest.mark.parametrize("asking", ASKING)
+def test_a_net_that_has_not_seen_a_picture_is_told_so(asking):
+    net = nn.Sequential(nn.Flatten(), nn.LazyLinear(7))
+    net.classes = Net().classes
+    with pytest.raises(FerError, match="LazyLinear"):
+        ASKING[asking](net)
+
+
+class ByBatch(Net):
+    """Gives another number of scores, or of rows, to a batch than to one picture."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind, self.classes = kind, None
+
+    def forward(self, x):
+        y = super().forward(x)
+        if self.kind == "rows":
+            return y[:1]
+        return y if len(x) == 1 else y[:, : 2 + len(x) % 3]
+
+
+@pytest.mark.parametrize("kind", ["rows", "scores"])
+@pytest.mark.parametrize("engine", ["auto", "delta", "batched"])
+def test_an_answer_whose_shape_depends_on_the_batch_is_refused(kind, engine):
+    with pytest.raises(FerError, match="output of shape|must not depend|suit"):
+        saliency.occlusion(ByBatch(kind), IMAGES[0], window=6, stride=6, engine=engine)
 
 
 @pytest.mark.parametrize("asking", [name for name in ASKING if name != "fit"])

@@ -7,12 +7,13 @@ from captum.attr import Occlusion
 from torch import nn
 
 import fer_utils
-from fer_utils import data, evaluate, models, plots, saliency
+from fer_utils import data, evaluate, models, plots, saliency, train
 from fer_utils._arguments import choice, integer, number, seed
 from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER7
 from fer_utils.errors import FerError
 from fer_utils.saliency import scores
+from fer_utils.widgets import uploads
 
 NAN, MANY_DIGITS = float("nan"), 10**20
 NO_NUMBERS = [None, NAN, "8", [8], True, np.array([1, 2]), float("inf"), torch.tensor(True)]
@@ -327,3 +328,25 @@ def test_captum_s_form(options):
     given = {"inputs": torch.rand(2, 1, SIDE, SIDE), "sliding_window_shapes": (1, 12, 12)}
     with pytest.raises(FerError):
         saliency.captum_occlusion(NET, **{**given, "strides": (1, 12, 12), "target": 0, **options})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"out": 5}, {"on_epoch": 5}, {"resume": "no"}, {"stream": "yes"}, {"compile": "x"}],
+)
+def test_fit_refuses_what_is_no_such_option_before_any_work(wrong):
+    with pytest.raises(FerError, match=f"^{next(iter(wrong))}="):
+        train.fit(None, None, None, "no recipe", **wrong)
+
+
+@pytest.mark.parametrize("path", [None, 5, ""])
+def test_a_net_is_saved_under_a_name(path):
+    with pytest.raises(FerError, match="path="):
+        models.save(models.create("mini_xception"), path)
+
+
+def test_text_is_no_picture_and_an_upload_has_a_name():
+    with pytest.raises(FerError, match="images="):
+        evaluate.predict(models.create("mini_xception"), np.array(["a"]))
+    with pytest.raises(FerError, match="an upload"):
+        uploads.read_upload(b"x", None)

@@ -1,5 +1,6 @@
 """All engines give captum's numbers; the choice between them, its self-check and its fallback."""
 
+import contextlib
 import copy
 import warnings
 
@@ -340,3 +341,111 @@ def test_tf32_is_off_only_inside(monkeypatch):
         assert (matmul.fp32_precision, conv.fp32_precision) == ("tf32", "tf32")
     finally:
         matmul.fp32_precision, conv.fp32_precision = before
+
+
+class Plain(nn.Module):
+    """Reads its plain attributes, as people's own nets do; every value may be changed."""
+
+    scale = 1.0
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv, self.norm = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)
+        self.head, self.act = nn.Linear(4, 3), nn.ReLU()
+        self.t, self.wide, self.powers, self.options = 1.0, False, (1, 1), {"shift": [0.0]}
+        self.gain, self.other, self.how = torch.ones(1), [nn.Identity()], None
+
+    def forward(self, x):
+        y = self.act(self.norm(self.conv(x)) + self.options["shift"][0])
+        y = self.other[0](y * self.gain) ** self.powers[1] * self.scale
+        y = y.mean((2, 3)) if self.how is None else self.how(y)
+        return self.head(y) * (5 * self.t if self.wide else self.t)
+
+
+def zeroed(module, args, output):
+    return torch.zeros_like(output)
+
+
+def unhooked(net):
+    net.hook.remove()
+
+
+def replaced(module):
+    old = module.forward
+    module.forward = lambda x: 3 * old(x) - 1
+
+
+CHANGES = {
+    "hook": lambda net: net.conv.register_forward_hook(zeroed),
+    "pre-hook": lambda net: net.head.register_forward_pre_hook(lambda m, args: (9 * args[0],)),
+    "hook on top": lambda net: net.register_forward_hook(lambda m, args, out: out.flip(1)),
+    "hook removed": unhooked,
+    "forward": lambda net: replaced(net.conv),
+    "forward on top": replaced,
+    "float": lambda net: setattr(net, "t", 9.0),
+    "bool": lambda net: setattr(net, "wide", True),
+    "tuple": lambda net: setattr(net, "powers", (1, 3)),
+    "inside a dict": lambda net: net.options["shift"].__setitem__(0, 2.0),
+    "tensor": lambda net: net.gain.fill_(7),
+    "module in a list": lambda net: net.other.__setitem__(0, nn.Conv2d(4, 4, 1)),
+    "function": lambda net: setattr(net, "how", lambda y: y.amax((2, 3))),
+    "setting of a layer": lambda net: setattr(net.norm, "eps", 5.0),
+    "layer": lambda net: setattr(net, "act", nn.Tanh()),
+    "shared layer": lambda net: setattr(net, "act", net.norm),
+    "class": lambda net: setattr(type(net), "scale", 4.0),
+}
+
+
+@pytest.mark.parametrize("engine", ["auto", "batched", "delta"])
+@pytest.mark.parametrize("change", CHANGES)
+def test_no_change_of_a_net_is_missed(change, engine, monkeypatch):
+    monkeypatch.setattr(Plain, "scale", 1.0)
+    net, image = Plain().eval(), torch.rand(1, 12, 12, generator=torch.Generator().manual_seed(1))
+    if change != "module in a list":  # nothing that could not be compared
+        net.other = nn.ModuleList(net.other)
+    if change == "hook removed":
+        net.hook = net.conv.register_forward_hook(zeroed)
+    assert_changed_map(net, image, CHANGES[change], engine)
+
+
+@pytest.mark.parametrize("engine", ["auto", "fused", "delta", "batched"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda net: net.trunk.head.register_forward_hook(lambda m, args, out: out.flip(1)),
+        lambda net: replaced(net.trunk.head),
+        replaced,
+        lambda net: setattr(net.trunk.stem[0][1], "eps", 0.5),
+        lambda net: setattr(net.trunk.blocks[0], "rectified", True),
+    ],
+)
+def test_no_change_of_a_net_of_the_kit_is_missed(change, engine):
+    net = models.pretrained("mini_xception_facs3d").eval()
+    image = torch.rand(1, 48, 48, generator=torch.Generator().manual_seed(1))
+    assert_changed_map(net, image, change, engine)
+
+
+def assert_changed_map(net, image, change, engine):
+    """Compare the map after a change with a plain loop; an engine may refuse the changed net."""
+    square = {"window": 12, "stride": 12} if len(image[0]) > 12 else {"window": 6, "stride": 6}
+    with contextlib.suppress(FerError):
+        saliency.occlusion(net, image, engine=engine, **square)
+        saliency.occlusion(net, image, engine=engine, **square)
+    with torch.no_grad():
+        before = net(image[None])
+        change(net)
+        changed = net(image[None])
+    assert not torch.allclose(before, changed, atol=1e-3)
+    try:
+        found = saliency.occlusion(net, image, engine=engine, **square)
+    except FerError as reason:
+        assert engine in ("delta", "fused")
+        assert "does not suit" in str(reason)
+        return
+    rows, columns = found.probabilities.shape[:2]
+    for row, column in np.ndindex(rows, columns):
+        with torch.no_grad():
+            expected = net(found.cover(image, row, column)[None]).softmax(1)[0].numpy()
+        np.testing.assert_allclose(found.probabilities[row, column], expected, atol=1e-4)
+    np.testing.assert_allclose(found.clean, changed.softmax(1)[0].numpy(), atol=1e-4)

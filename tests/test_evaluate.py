@@ -41,6 +41,47 @@ class Brightness(nn.Module):
         return self.drop((pictures.mean((1, 2, 3)) - 2.5 / 255)[:, None] * self.weight)
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [[0, 2, 1], (0, 2, 1), torch.tensor([0, 2, 1]), np.array([0, 2, 1], np.uint8)],
+    ids=["list", "tuple", "tensor", "uint8"],
+)
+def test_an_evaluation_takes_what_is_plainly_meant(labels):
+    scores = torch.eye(3)[[0, 2, 2]]
+    for probabilities in (scores, scores.numpy(), scores.tolist()):
+        found = Evaluation(probabilities, labels, ["a", "b", "c"])
+        assert found.labels.dtype == np.int64 and found.classes == ("a", "b", "c")
+        assert found.accuracy.correct == 2 and len(found.table()) > 0
+
+
+def test_small_whole_numbers_as_labels_do_not_overflow():
+    labels = np.arange(20, dtype=np.int8)
+    found = Evaluation(np.eye(20, dtype=np.float32), labels, tuple(map(str, range(20))))
+    assert (found.confusion() == np.eye(20)).all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"probabilities": np.full((2, 2), np.nan, np.float32)},
+        {"probabilities": None},
+        {"probabilities": [[0.5], [0.5, 0.5]]},
+        {"probabilities": [["a", "b"], ["c", "d"]]},
+        {"labels": np.array([0.0, 1.0])},
+        {"labels": None},
+        {"labels": ["a", "b"]},
+        {"labels": [0, 2**70]},
+        {"classes": ()},
+        {"classes": None},
+        {"classes": ("a", "a")},
+    ],
+)
+def test_what_is_no_evaluation_is_refused(change):
+    given = {"probabilities": np.full((2, 2), 0.5), "labels": [0, 1], "classes": ("a", "b")}
+    with pytest.raises(FerError):
+        Evaluation(**{**given, **change})
+
+
 def test_a_table_without_a_right_answer_counts_faces_all_the_same():
     found = Evaluation(np.eye(2, dtype=np.float32)[[1, 1, 0]], np.array([0, 0, 1]), ("a", "b"))
     assert [row["support"] for row in found.per_class()] == [2, 1]

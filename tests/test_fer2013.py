@@ -256,6 +256,7 @@ SAVED_AGAIN = {
     "UTF-16": lambda text: text.encode("utf-16"),
     "Latin-1": lambda text: text.replace("a.png", "ä.png").encode("latin-1"),
     "semicolons": lambda text: text.replace(",", ";").encode(),
+    "Excel's line for the separator": lambda text: f"sep=;\n{text.replace(',', ';')}".encode(),
     "tabulators": lambda text: text.replace(",", "\t").encode(),
     "quotes": lambda text: re.sub(r"[^,\n]+", r'"\g<0>"', text).encode(),
     "an old Mac's line ends": lambda text: text.replace("\n", "\r").encode(),
@@ -331,6 +332,15 @@ def test_the_command_that_unpacks_is_one_command_whatever_the_name(root):
         load(root)
     command = str(caught.value).partition("there (")[2].rpartition("), and")[0]
     assert shlex.split(command)[4:] == [str(root / "a;echo x$(echo y).zip"), str(root)]
+
+
+@pytest.mark.parametrize("coding", ["utf-16-le", "utf-16-be"])
+def test_utf16_without_a_byte_order_mark_is_told(root, coding):
+    write_csv(root)
+    path = root / "fer2013.csv"
+    path.write_bytes(path.read_text().encode(coding))
+    with pytest.raises(FerError, match="UTF-16 without a byte order mark"):
+        load(root)
 
 
 def test_an_archive_or_a_spreadsheet_under_a_tables_name(root):

@@ -221,3 +221,9 @@ def test_a_tiff_whose_tags_have_another_type_is_damaged(tmp_path, kind):
     path.write_bytes(content)
     with pytest.raises(FerError, match="damaged"):
         read_picture(path)
+
+
+def test_numbers_of_8_bits_in_a_16_bit_picture_are_no_black_face(tmp_path):
+    values = np.arange(48 * 48).reshape(48, 48) % 256
+    Image.fromarray(values.astype(np.uint16)).save(tmp_path / "dark.png")
+    assert (pictures.read_picture(tmp_path / "dark.png")[0] == values).all()

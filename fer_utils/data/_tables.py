@@ -31,7 +31,7 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
     Blank lines come only between others. Of a line longer than `LONGEST` its beginning comes.
 
     Raises:
-        FerError: the file is an archive, or a spreadsheet's own format.
+        FerError: the file is an archive, a spreadsheet's own format, or in UTF-16 without its mark.
     """
     with path.open("rb") as file:
         start = file.read(LONGEST)
@@ -41,6 +41,11 @@ def lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 "CSV."
             )
             raise FerError(f"{path} is {what}")
+        if b"\0" in start[:2] and not start.startswith(_UTF16):
+            raise FerError(
+                f"{path} is no text in UTF-8 (perhaps UTF-16 without a byte order mark): save it "
+                "again as CSV in UTF-8."
+            )
         if start.startswith(_UTF16) or (b"\r" in start and b"\n" not in start):
             file.seek(0)
             coding = "utf-16" if start.startswith(_UTF16) else "latin-1"
@@ -59,12 +64,20 @@ def _between_blanks(read: Callable[[], bytes]) -> Iterator[tuple[int, bytes]]:
         rest = line
         while len(rest) >= LONGEST and not rest.endswith(b"\n"):
             rest = read()
+        if number == 1 and separator(line):
+            continue
         if line.strip(b' \t\r\n,;"'):
             yield from waiting
             yield number, line
             waiting, begun = [], True
         elif begun:
             waiting.append((number, line))
+
+
+def separator(line: bytes) -> bool:
+    """Return whether this is the line that tells Excel what stands between the fields."""
+    text = line.strip(b' \r\n",;').lower()  # `sep=;`, and the same in quotes
+    return text in (b"sep=", b"sep=\t")
 
 
 def delimiter(line: bytes) -> str:

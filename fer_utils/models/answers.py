@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from fer_utils._arguments import integer, shown
 from fer_utils.emotions import nearest
@@ -25,11 +26,23 @@ def check_net(net: object, *, meta: bool = False) -> None:
             f"a net is a torch.nn.Module, not {shown(net)} (a {type(net).__name__}): take "
             "models.load(NAME), models.create(NAME) or a module of your own."
         )
+    if not meta and any(map(is_lazy, itertools.chain(net.parameters(), net.buffers()))):
+        raise FerError(
+            "the net has layers that learn their sizes from the first picture (LazyLinear, say) "
+            "and have seen none: call net(pictures) once before."
+        )
     if not meta and any(weights.is_meta for weights in net.parameters()):
         raise FerError(
             'the net has no weights, since it was made under torch.device("meta"), where nothing '
             "can be computed: make it again outside."
         )
+
+
+def check_strided(answer: Tensor) -> None:
+    """Raise a FerError for an answer that does not hold all of its numbers, as a sparse one."""
+    if answer.layout is not torch.strided:
+        kind = str(answer.layout).removeprefix("torch.")
+        raise FerError(f"the net gives a {kind} tensor; wanted is a dense one: answer.to_dense().")
 
 
 def check_differentiable(net: nn.Module) -> None:
@@ -74,15 +87,22 @@ def call(net: nn.Module, inputs: Tensor) -> Any:
     """Return what a net gives for inputs (N, ...).
 
     Raises:
-        FerError: the net cannot take them; torch's reason is part of the message.
+        FerError: the net cannot take them, or its own code fails; the reason is part of the
+            message.
     """
     try:
         return net(inputs)
+    except FerError:
+        raise
     except RuntimeError as error:  # torch's word for shapes and types that do not fit
         kind = str(inputs.dtype).removeprefix("torch.")
         raise FerError(
             f"the net cannot take an input of shape {tuple(inputs.shape)}, {kind}: "
             f"{first_line(error)}"
+        ) from error
+    except Exception as error:  # what a net's own code may raise is without limit
+        raise FerError(
+            f"the net's own code fails: {type(error).__name__}: {first_line(error)}"
         ) from error
 
 
@@ -116,6 +136,7 @@ def check_logits(logits: object, pictures: int, *, finite: bool = True) -> Tenso
             f"the net gives a {type(logits).__name__}; wanted is one tensor of logits, a row of "
             "scores for each picture. Wrap the net in one that returns them."
         )
+    check_strided(logits)
     if logits.ndim != 2 or len(logits) != pictures or logits.shape[1] < 2:
         some = "one picture" if pictures == 1 else f"{pictures} pictures"
         raise FerError(

@@ -68,6 +68,8 @@ def save(
             "weights with torch.save(net.trunk.state_dict(), path), and wrap it again later."
         )
     path = check_path("path", path)
+    if not path.name:
+        raise FerError(f"path={shown(str(path))}: give the file's name, NAME.safetensors.")
     if not isinstance(card, Mapping | None):
         raise FerError(f"card={shown(card)}: expected what it says, by name.")
     if not isinstance(half, Collection) or isinstance(half, str):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fer_utils._arguments import integer, number, shown
 from fer_utils.errors import FerError
+from fer_utils.models.answers import ask
 from fer_utils.saliency._engines.fold import fast_copy
 
 UNKNOWN = 255  # of `FaceSet.regions`: the part of this pixel is not known
@@ -144,7 +145,8 @@ def rise(
     with fast_copy(net, picture) as fast, torch.inference_mode():
         for drawn in masks.draw((height, width), chunk):
             mask = drawn.to(picture)
-            score = fast(torch.lerp(baseline, picture, mask[:, None])).softmax(-1)[:, target]
+            pictures = torch.lerp(baseline, picture, mask[:, None])
+            score = ask(fast, pictures, finite=False).softmax(-1)[:, target]
             total += score @ mask.flatten(1)
             seen += mask.flatten(1).sum(0)
             scores += score.sum()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from fer_utils.errors import FerError
 from fer_utils.train.augment import Mix
 from fer_utils.train.step import Step
 
@@ -71,7 +72,7 @@ class Recorder:
         """Return a recording of the step, None where that fails."""
         try:
             return Recording(self.step, rows, mix, augmented)
-        except RuntimeError as problem:
+        except (RuntimeError, FerError) as problem:
             self.disable(str(problem).partition("\n")[0])
             return None
 

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from fer_utils._arguments import check_path
+from fer_utils._arguments import check_path, check_truth, shown
 from fer_utils.data.faceset import FaceSet, Features
 from fer_utils.errors import FerError
 from fer_utils.evaluate import check_faces, labels_for, predict
@@ -197,6 +197,14 @@ def fit(
             that holds another run or where another program is at work, or what several processes
             do not do.
     """
+    truths = {"resume": resume, "progress": progress, "compile": compile}
+    optional = {"graphs": graphs, "stream": stream}
+    for name, value in {**truths, **optional}.items():
+        if value is not None or name in truths:
+            check_truth(name, value)
+    out = None if out is None else check_path("out", out)
+    if on_epoch is not None and not callable(on_epoch):
+        raise FerError(f"on_epoch={shown(on_epoch)}: give a function of the History so far.")
     recipe = as_recipe(recipe)
     epochs = recipe.epochs if epochs is None else epochs
     EPOCHS.check("epochs", epochs)

@@ -11,7 +11,14 @@ from fer_utils.data.faceset import FaceSet
 from fer_utils.emotions import FER8
 from fer_utils.errors import FerError
 from fer_utils.evaluate import labels_for
-from fer_utils.models.answers import as_pictures, check_logits, dtype_of, named_classes
+from fer_utils.models.answers import (
+    as_pictures,
+    call,
+    check_logits,
+    classes_of,
+    dtype_of,
+    named_classes,
+)
 from fer_utils.train import parallel
 from fer_utils.train.augment import Mix, augment, mixup
 from fer_utils.train.balance import class_weights
@@ -118,8 +125,9 @@ class Step:
         memory = torch.channels_last if pictures.ndim == 4 else torch.contiguous_format
         with self.autocast:
             net = self.compiled if capturable else self.eager
-            logits = net(pictures.to(self.dtype).contiguous(memory_format=memory))
+            logits = call(net, pictures.to(self.dtype).contiguous(memory_format=memory))
         logits = check_logits(logits, len(pictures), finite=False)
+        classes_of(self.net, logits.shape[1])  # refuses another number of scores
         logits = logits.float()  # softmax and loss in bfloat16 would lose too many digits
         if self.soft_targets is not None:
             # Self-distillation: this prediction is part of the face's target in the next epoch.

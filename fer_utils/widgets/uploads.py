@@ -6,7 +6,7 @@ from pathlib import PureWindowsPath
 import numpy as np
 from PIL import Image
 
-from fer_utils.errors import FerError
+from fer_utils.errors import FerError, shown
 from fer_utils.pictures import opened, to_array
 
 SIDE = 48  # of the face that comes out, as in FER2013
@@ -38,6 +38,10 @@ def read_upload(content: bytes, name: str, *, middle: bool = False) -> tuple[np.
     """
     from fer_utils.data import _face_crop as crop  # loads OpenCV
 
+    if not isinstance(content, bytes | bytearray | memoryview) or not isinstance(name, str):
+        raise FerError(
+            f"an upload is the bytes of a file and its name, not {shown(content)}, {shown(name)}."
+        )
     name = PureWindowsPath(name).name or "the upload"  # it knows both kinds of slashes
     if len(content) > MOST_BYTES:
         size, most = (f"{count / 1e6:.0f} MB" for count in (len(content), MOST_BYTES))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fer_utils.errors import FerError
-from fer_utils.models.answers import call
+from fer_utils.models.answers import call, check_strided
 from fer_utils.saliency._engines import Progress, gpu, report
 from fer_utils.saliency._engines.fold import fast_copy
 from fer_utils.saliency.windows import OcclusionProblem
@@ -66,7 +66,7 @@ class BatchedNet:
             gpu.full_precision(inputs.device),
         ):
             clean = call(fast, inputs)
-            _check_rows(clean, len(inputs))
+            check_rows(clean, len(inputs))
             on_gpu = inputs.device.type == "cuda"
             most = self.chunk or (
                 gpu.batch_size(fast, inputs) if on_gpu else chunk_size(self.net, inputs)
@@ -82,7 +82,11 @@ class BatchedNet:
                 if occluded.ndim == 4:
                     # the folded copy's weights lie channels last: so must what it is given
                     occluded = occluded.contiguous(memory_format=torch.channels_last)
-                parts.append(gpu.replay(fast, occluded) if on_gpu else fast(occluded))
+                # a net that may change is no copy, and its launches are not kept
+                kept = on_gpu and fast is not self.net
+                answer = gpu.replay(fast, occluded) if kept else call(fast, occluded)
+                check_rows(answer, len(occluded), clean)
+                parts.append(answer)
                 report(progress, last, total)
             return clean, torch.cat(parts)
 
@@ -90,9 +94,15 @@ class BatchedNet:
 prepare = BatchedNet
 
 
-def _check_rows(clean: object, inputs: int) -> None:
+def check_rows(clean: object, inputs: int, before: Tensor | None = None) -> Tensor:
+    """Return a net's answer to so many inputs, if its rows are like those of an answer before.
+
+    Raises:
+        FerError: it is no tensor of one row of numbers for each.
+    """
     if not isinstance(clean, Tensor):
         raise FerError(f"the net gives a {type(clean).__name__}; occlusion needs one tensor.")
+    check_strided(clean)
     if clean.ndim == 0 or len(clean) != inputs:
         raise FerError(
             f"the net gives an output of shape {tuple(clean.shape)} for {inputs} inputs; "
@@ -100,3 +110,9 @@ def _check_rows(clean: object, inputs: int) -> None:
         )
     if clean.dtype == torch.bool:
         raise FerError("the net's outputs are true or false, so no difference can be taken.")
+    if before is not None and clean.shape[1:] != before.shape[1:]:
+        raise FerError(
+            f"the net gives rows of shape {tuple(before.shape[1:])} and, in another batch, "
+            f"{tuple(clean.shape[1:])}: the number of scores must not depend on the pictures."
+        )
+    return clean

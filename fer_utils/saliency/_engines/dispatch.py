@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from fer_utils._arguments import integer, shown
 from fer_utils.errors import FerError
-from fer_utils.models.answers import check_net
+from fer_utils.models.answers import call, check_net
 from fer_utils.saliency._engines import (
     PreparedNet,
     Progress,
@@ -140,7 +140,8 @@ def disagreement(
         torch.inference_mode(),
         gpu.full_precision(clean.device),
     ):
-        expected = plain(torch.cat((problem.picture, pictures)))
+        asked = torch.cat((problem.picture, pictures))
+        expected = batched.check_rows(call(plain, asked), len(asked), clean)
     if not expected.is_floating_point() or not expected.isfinite().all():
         return None  # nothing to compare; who asks for scores refuses such
     computed = torch.cat((clean, covered[chosen.to(covered.device)]))

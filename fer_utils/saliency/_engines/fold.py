@@ -10,12 +10,17 @@ import copy
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import is_dataclass
+from enum import Enum
+from types import BuiltinFunctionType, FunctionType, NoneType
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.modules import module as nn_module
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -31,6 +36,12 @@ TOLERANCE = 1e-4
 # reordering of filters, as their lengths are no multiples of a row of 251 words (a prime).
 ROW = 8 * 251
 
+# Attributes of every module: its parts, hooks and mode, which are compared otherwise.
+PARTS = frozenset(vars(nn.Module()))
+# Of other values, these are compared by themselves.
+PLAIN = frozenset((int, float, complex, str, bytes, bool, NoneType))
+NAMES = (type, Enum, torch.dtype, torch.device)
+
 _copies: WeakKeyDictionary[nn.Module, tuple[tuple, nn.Module | None]] = WeakKeyDictionary()
 
 
@@ -38,7 +49,7 @@ _copies: WeakKeyDictionary[nn.Module, tuple[tuple, nn.Module | None]] = WeakKeyD
 def fast_copy(net: nn.Module, sample: Tensor) -> Iterator[nn.Module]:
     """Lend a copy of `net` for evaluation; the same one again while `net` has not changed.
 
-    A net that cannot be copied (a hook keeps an activation in it, say) is lent itself, in
+    A net that cannot be copied, or that may change unseen (see `fingerprint`), is lent itself, in
     evaluation mode, and put back into its own mode afterwards.
 
     Args:
@@ -47,9 +58,13 @@ def fast_copy(net: nn.Module, sample: Tensor) -> Iterator[nn.Module]:
     """
     check_net(net)
     state = fingerprint(net)
-    if net not in _copies or _copies[net][0] != state:
-        _copies[net] = (state, _make_copy(net, sample))
-    copied = _copies[net][1]
+    if state is None:
+        _copies.pop(net, None)
+        copied = None
+    else:
+        if net not in _copies or _copies[net][0] != state:
+            _copies[net] = (state, _make_copy(net, sample))
+        copied = _copies[net][1]
     if copied is not None:
         yield copied
         return
@@ -57,15 +72,87 @@ def fast_copy(net: nn.Module, sample: Tensor) -> Iterator[nn.Module]:
         yield net
 
 
-def fingerprint(net: nn.Module) -> tuple:
-    """Return what tells a changed net: its modules, and a checksum of every tensor's bytes.
+def fingerprint(net: nn.Module) -> tuple | None:
+    """Return what tells a changed net: modules, their settings, a checksum of every tensor's bytes.
 
     Torch's own version counters miss changes through `.data` or numpy, so every byte is read.
+
+    Returns:
+        None for a net that may change unseen: it has hooks, a `forward` of its own beside its
+        class's, or holds things of which nothing is known.
     """
+    if nn_module._global_forward_hooks or nn_module._global_forward_pre_hooks:
+        return None
+    modules = list(net.modules())
+    try:
+        settings = tuple(map(_settings, modules))
+        classes = tuple(map(_class_values, dict.fromkeys(map(type, modules))))
+    except _Unknown:
+        return None
+    own: list[dict[str, Tensor | None]]
+    own = [*(module._parameters for module in modules), *(module._buffers for module in modules)]
+    tensors = {id(tensor): tensor for held in own for tensor in held.values() if tensor is not None}
+    return settings, classes, tuple(map(_checksum, tensors.values()))
+
+
+class _Unknown(Exception):
+    """A value that may change without being told."""
+
+
+def _settings(module: nn.Module) -> tuple:
+    """Return a module's class, parts and plain attributes; the tensors' numbers are not read."""
+    own = vars(module)
+    # what a hook or another forward does may depend on anything
+    if own["_forward_hooks"] or own["_forward_pre_hooks"] or "forward" in own:
+        raise _Unknown
+    values = tuple([(name, _value(own[name])) for name in own if name not in PARTS])
     # the ids tell of a layer that was exchanged for another with the same numbers, or with none
-    modules = tuple(map(id, net.modules()))
-    tensors = [*net.named_parameters(), *net.named_buffers()]
-    return modules, tuple((name, *_checksum(tensor)) for name, tensor in tensors)
+    held = [own["_modules"], own["_parameters"], own["_buffers"]]
+    parts = tuple([(*named, *map(id, named.values())) for named in held])
+    return id(module), type(module), parts, values
+
+
+def _class_values(kind: type) -> tuple:
+    """Return a class's forward pass, and what else is known of a class that is not torch's."""
+    known = []
+    for base in kind.__mro__:
+        if base is not object and not base.__module__.startswith("torch."):
+            for name, value in vars(base).items():
+                with suppress(_Unknown):
+                    known.append((base, name, _value(value)))
+    return kind, kind.forward, tuple(known)  # type: ignore[attr-defined]
+
+
+def _value(value: Any) -> Any:
+    """Return what an attribute's value is compared by.
+
+    Raises:
+        _Unknown: nothing is known of such a value.
+    """
+    kind = type(value)
+    if kind in PLAIN:
+        return kind, value
+    if kind is FunctionType and value.__closure__ is None:
+        return value, value.__code__
+    if isinstance(value, NAMES):
+        return value
+    if isinstance(value, tuple | list):
+        return (kind, *map(_value, value))
+    if isinstance(value, Tensor):
+        if value.layout is not torch.strided or value.is_meta:
+            raise _Unknown
+        return _checksum(value)
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return value.dtype, value.shape, value.tobytes()
+    if isinstance(value, dict):
+        return kind, tuple((_value(key), _value(one)) for key, one in value.items())
+    if isinstance(value, set | frozenset):
+        return kind, frozenset(map(_value, value))
+    if is_dataclass(value):
+        return kind, _value(vars(value))
+    if isinstance(value, BuiltinFunctionType) and not isinstance(value.__self__, nn.Module):
+        return kind, value  # torch.relu
+    raise _Unknown
 
 
 def _checksum(tensor: Tensor) -> tuple:
@@ -92,7 +179,8 @@ def _make_copy(net: nn.Module, sample: Tensor) -> nn.Module | None:
 def _agree(plain: nn.Module, folded: nn.Module, sample: Tensor) -> bool:
     with torch.inference_mode():
         expected = call(plain, sample)
-        if not isinstance(expected, Tensor) or not expected.is_floating_point():
+        dense = isinstance(expected, Tensor) and expected.layout is torch.strided
+        if not dense or not expected.is_floating_point():
             return False  # nothing to compare; the engines refuse such a net
         try:
             actual = folded(sample)

@@ -66,7 +66,7 @@ def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "DeltaNet":
         raise Unsupported("hooks are attached to the net")
     with fast_copy(net, torch.full((1, *shape), 0.5, dtype=torch.float32)) as copied:
         if copied is net:
-            raise Unsupported("the net cannot be copied")
+            raise Unsupported("the net cannot be copied, or may change unseen")
         if net not in _prepared or _prepared[net][0] is not copied:
             _prepared[net] = (copied, {})
         kept = _prepared[net][1]

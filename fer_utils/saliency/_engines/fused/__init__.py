@@ -12,8 +12,9 @@ from weakref import WeakKeyDictionary
 
 from torch import nn
 
+from fer_utils.saliency._engines import Unsupported
 from fer_utils.saliency._engines.fold import fingerprint
-from fer_utils.saliency._engines.fused.structure import check, read, settings
+from fer_utils.saliency._engines.fused.structure import check, read
 
 if TYPE_CHECKING:
     from fer_utils.saliency._engines.fused.run import FusedNet
@@ -35,7 +36,9 @@ def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "FusedNet":
             size than the net's input; the message says which.
     """
     face_net = check(net, shape)
-    state = (settings(net), fingerprint(net))
+    state = fingerprint(net)
+    if state is None:
+        raise Unsupported("hooks are attached to the net, or it may change unseen in another way")
     if net not in _prepared or _prepared[net][0] != state:
         structure = read(face_net)
         # numba, a second or two: only who has a net for it waits

@@ -33,20 +33,6 @@ class Structure:
     head: nn.Conv2d
 
 
-def settings(net: nn.Module) -> tuple:
-    """Return what decides the answers beside the tensors, and may be changed in place."""
-    names = ("inputs", "input_size", "color_channels", "scaling")
-    own = tuple(getattr(net, name, None) for name in names)
-    modules = list(net.modules())
-    rectified = [module.rectified for module in modules if isinstance(module, ResidualModule)]
-    return own, rectified, [_is_watched(module) for module in modules]
-
-
-def _is_watched(module: nn.Module) -> bool:
-    """Return whether somebody wants to see, or to change, what goes through a module."""
-    return bool(module._forward_hooks or module._forward_pre_hooks)
-
-
 def check(net: nn.Module, shape: tuple[int, int, int]) -> FaceNet:
     """Refuse at little cost what can be refused at little cost; return the net.
 
@@ -78,7 +64,7 @@ def read(net: FaceNet) -> Structure:
     Raises:
         Unsupported: a part is not what it is in mini-Xception, or its weights are damaged.
     """
-    if any(map(_is_watched, net.modules())):
+    if any(module._forward_hooks or module._forward_pre_hooks for module in net.modules()):
         raise Unsupported("hooks are attached to the net")
     for tensor in (*net.parameters(), *net.buffers()):
         _check_tensor(tensor)
