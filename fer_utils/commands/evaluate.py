@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _faces.add_arguments(parser)
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--split", default="test", choices=data.SPLITS)
+    what.add_argument(
+        "--split", default="test", choices=data.SPLITS, help="what to score (default: test)"
+    )
     what.add_argument("--test", action="store_true", help="score the test split, once, at the end")
     parser.add_argument(
         "--model", required=True, help="pretrained name, a model.safetensors, or its folder"
@@ -42,10 +44,10 @@ def run(args: argparse.Namespace) -> int:
     if args.out:
         check_place(args.out)
     net, card = models.load(args.model), models.card(args.model)
-    if args.test:
+    split = "test" if args.test else args.split
+    if split == "test":
         print("the test split is for one score, when nothing is left to choose: choose on valid")
     everyone, about = _faces.load(args, card)
-    split = "test" if args.test else args.split
     faces = _faces.leave_out(everyone.where(split=split), about["without"])
     if not len(faces):
         raise FerError(

@@ -154,8 +154,8 @@ def learn(args: argparse.Namespace) -> int:
             return 0  # the first process reports and writes
         print(f"stopped: {history.stopped}")
         if not history.epochs:
-            print("no epoch was finished: nothing is kept")
-            return 1
+            print("no epoch was finished: nothing is kept, and the same command begins again")
+            return 130 if history.stopped.startswith("interrupted") else 2
         result = evaluate(net, valid_faces)
         card = {
             "data": f"{train_faces.name}, {len(train_faces)} training faces"

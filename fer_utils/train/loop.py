@@ -223,7 +223,7 @@ def fit(
     if stream is None and (reason := must_stream(train, valid, device)):
         print(reason)
         stream = True
-    folder = make_folder(check_path("out", out)) if out is not None else None
+    folder = make_folder(out) if out is not None else None
     options = Options(epochs, seed, device, precision, graphs, compile, bool(stream))
     run = Run(net, train, valid, recipe, options)
     long_enough = run.steps * options.epochs >= SEARCH_FROM

@@ -45,9 +45,11 @@ def process_group(device: str | None) -> Iterator[str | None]:
         with redirect_stdout(sys.stdout if rank() == 0 else None), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Grad strides do not match")
             yield device
-    except RuntimeError as problem:
-        # a process that ends closes its connections; the backends have no common error for it
-        if isinstance(problem, dist.DistError) or "gloo" in str(problem):
+    except (RuntimeError, FerError) as problem:
+        # a process that ends closes its connections; the backends have no common error for it, and
+        # where a net was being asked it is the cause of the kit's own
+        cause = problem.__cause__ or problem
+        if isinstance(cause, dist.DistError) or "gloo" in str(cause):
             _lost()
         raise
     finally:

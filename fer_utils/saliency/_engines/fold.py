@@ -9,7 +9,7 @@ tried one by one; what cannot be traced stays as it is.
 import copy
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import is_dataclass
 from enum import Enum
@@ -89,7 +89,7 @@ def fingerprint(net: nn.Module) -> tuple | None:
         classes = tuple(map(_class_values, dict.fromkeys(map(type, modules))))
     except _Unknown:
         return None
-    own: list[dict[str, Tensor | None]]
+    own: list[Mapping[str, Tensor | None]]
     own = [*(module._parameters for module in modules), *(module._buffers for module in modules)]
     tensors = {id(tensor): tensor for held in own for tensor in held.values() if tensor is not None}
     return settings, classes, tuple(map(_checksum, tensors.values()))
