@@ -5,7 +5,7 @@ of pictures is told so in the same words everywhere.
 """
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -83,7 +83,7 @@ def float32_by_default() -> Iterator[None]:
         torch.set_default_dtype(before)
 
 
-def call(net: nn.Module, inputs: Tensor) -> Any:
+def call(net: Callable[[Tensor], Any], inputs: Tensor) -> Any:
     """Return what a net gives for inputs (N, ...).
 
     Raises:

@@ -89,7 +89,7 @@ def fingerprint(net: nn.Module) -> tuple | None:
         classes = tuple(map(_class_values, dict.fromkeys(map(type, modules))))
     except _Unknown:
         return None
-    own: list[dict[str, Tensor | None]]
+    own: list[Any]
     own = [*(module._parameters for module in modules), *(module._buffers for module in modules)]
     tensors = {id(tensor): tensor for held in own for tensor in held.values() if tensor is not None}
     return settings, classes, tuple(map(_checksum, tensors.values()))
