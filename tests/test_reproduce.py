@@ -419,7 +419,7 @@ def test_mazen2021_starts_from_weights_that_are_given(fer_utils, tmp_path, monke
     net = models.load(str(next((tmp_path / "out").glob("*/seed0/model.safetensors"))))
     assert all(torch.equal(net.trunk.base.state_dict()[name], base[name]) for name in base)
     (tmp_path / "base").unlink()
-    assert fer_utils(*words) == 1 and "--base-weights" in capsys.readouterr().out
+    assert fer_utils(*words) == 2 and "--base-weights" in capsys.readouterr().out
 
 
 LAYOUTS = {

@@ -83,7 +83,7 @@ def tensorboard(folder: str | Path) -> Callable[[History], None]:
             "event files need the package tensorboard, which is not installed: "
             "pip install tensorboard (or the kit's extra: pip install -e '.[tensorboard]')."
         ) from problem
-    writer = SummaryWriter(str(make_folder(check_path("folder", folder))))
+    writer = SummaryWriter(str(make_folder(check_path("log folder", folder))))
 
     def write_epoch(history: History) -> None:
         row = history.epochs[-1]

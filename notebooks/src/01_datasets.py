@@ -603,7 +603,8 @@ from fer_utils.papers.alessi2019 import SURVEY
 print(f"{'data set':14}{'samples':33}{'people':>6}  {'taken':7}{'P / S':7}here")
 for row in SURVEY:
     people = row.subjects or "?"
-    print(f"{row.name:14}{row.samples:33}{people:>6}  {row.taken:7}{row.elicited:7}{row.opens or '-'}")
+    how = f"{row.taken:7}{row.elicited:7}{row.opens or '-'}"
+    print(f"{row.name:14}{row.samples:33}{people:>6}  {how}")
 
 # %% [markdown]
 # The paper chose FER2013 as "the best compromise" of size, variety and labels. Read its row again: as
