@@ -23,7 +23,6 @@ import torch
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image
-from torch import nn
 
 import fer_lab.bench
 import fer_lab.experiment
@@ -40,6 +39,7 @@ from fer_utils.emotions import FER7
 from fer_utils.errors import FerError
 from fer_utils.ranges import Range
 from fer_utils.saliency import scores
+from tests.test_arguments import Net
 
 # Together in `make test`; without an end, and with other seeds each time, in `make fuzz`.
 COMMAND_EXAMPLES, FUNCTION_EXAMPLES = 200, 300
@@ -165,20 +165,6 @@ STARTS = {name: start_of(name) for name in (*COMMANDS, *PROGRAMS, "facs3d")}
 CALLS = st.sampled_from([*list(COMMANDS) * 4, *PROGRAMS, "facs3d"]).flatmap(
     lambda name: st.tuples(st.just(name), words_of(STARTS[name][1]))
 )
-
-
-class Net(nn.Module):
-    """A net of somebody's own."""
-
-    classes = FER7
-
-    def __init__(self):
-        super().__init__()
-        torch.manual_seed(0)
-        self.conv = nn.Conv2d(1, 7, 3)
-
-    def forward(self, pictures):
-        return self.conv(pictures).relu().mean((2, 3))
 
 
 def few(faces, each=4):
