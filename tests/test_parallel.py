@@ -2,47 +2,45 @@
 
 import dataclasses
 import json
+import socket
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
+from fer_utils import train
 from fer_utils.errors import FerError
 from fer_utils.train import parallel
 from fer_utils.train.recipes import Recipe
+from tests.test_train import CLASSES, EVERYTHING, QUICK, small_net, stripes, weights
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Batches of 16, and 9 faces that two processes cannot share evenly.
+# The second process is a copy of the first, so that torch is loaded once; they meet at a port.
+FORKED = """
+import atexit, os, torch._dynamo, tests.test_parallel
+
+def wait():
+    if os.waitpid(other, 0)[1]:
+        os._exit(1)
+
+other = os.fork()
+if other:
+    atexit.register(wait)
+os.environ["RANK"] = os.environ["LOCAL_RANK"] = "0" if other else "1"
+"""
+
 TRAIN = """
-import dataclasses, sys, torch
-from torch import nn
-from fer_utils import train
+import sys, torch
 from fer_utils.train import parallel
-from tests.test_train import EVERYTHING, QUICK, small_net, stripes, weights
+from tests.test_parallel import trained
 
-class Plain(nn.Sequential):
-    classes = ("lying", "standing")
-
-def plain():
-    torch.manual_seed(0)
-    layers = (nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU())
-    return Plain(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 2))
-
-found = {}
 with parallel.process_group("cpu"):
-    for name, net, changes in (
-        ("plain", plain(), {"learning_rate": 0.02}),
-        ("everything", plain(), {**EVERYTHING, "mixup": 0.4, "learning_rate": 0.02}),
-        ("batch norm", small_net(), {"average": 0.9}),
-    ):
-        sets = stripes(57, 0), stripes(32, 1, "valid")
-        recipe = dataclasses.replace(QUICK, **changes)
-        history = train.fit(net, *sets, recipe, device="cpu", progress=False)
-        losses = [row["train_loss"] for row in history.epochs]
-        found[name] = {"weights": weights(net), "losses": torch.tensor(losses)}
+    found = trained()
     print("rank", parallel.rank(), "of", parallel.size())
     if parallel.rank() == 0:
         torch.save(found, sys.argv[1])
@@ -77,13 +75,44 @@ if __name__ == "__main__":
 """
 
 
-def torchrun(folder, code, *arguments, processes=2):
-    """Run code in so many processes; one is run without torchrun."""
+class Plain(nn.Sequential):
+    classes = CLASSES
+
+
+def plain():
+    torch.manual_seed(0)
+    layers = (nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU())
+    return Plain(*layers, nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(32, 2))
+
+
+def trained():
+    """Train three nets in batches of 16, and 9 faces that two processes cannot share evenly."""
+    found = {}
+    for name, net, changes in (
+        ("plain", plain(), {"learning_rate": 0.02}),
+        ("everything", plain(), {**EVERYTHING, "mixup": 0.4, "learning_rate": 0.02}),
+        ("batch norm", small_net(), {"average": 0.9}),
+    ):
+        sets = stripes(57, 0), stripes(32, 1, "valid")
+        recipe = dataclasses.replace(QUICK, **changes)
+        history = train.fit(net, *sets, recipe, device="cpu", progress=False)
+        losses = [row["train_loss"] for row in history.epochs]
+        found[name] = {"weights": weights(net), "losses": torch.tensor(losses)}
+    return found
+
+
+def run_script(folder, code, *arguments, torchrun=False):
+    """Run code in two processes, started by torchrun or as it would start them."""
     script = folder / "script.py"
-    script.write_text(code)
-    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
-    words = [sys.executable, *(words if processes > 1 else []), str(script), *map(str, arguments)]
+    script.write_text(code if torchrun else FORKED + code)
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    words = [sys.executable, *(words if torchrun else []), str(script), *map(str, arguments)]
     environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    if not torchrun:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = str(free.getsockname()[1])
+        environment |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        environment |= {"WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "none"}
     return subprocess.run(
         words,
         cwd=ROOT,
@@ -99,14 +128,14 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_two_processes_give_the_numbers_of_one(tmp_path):
-    found = {}
-    for processes in (1, 2):
-        file = tmp_path / f"{processes}.pt"
-        done = torchrun(tmp_path, TRAIN, file, processes=processes)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout == f"rank 0 of {processes}\n" and "UserWarning" not in done.stderr
-        found[processes] = torch.load(file, weights_only=True)
-    one, two = found[1], found[2]
+    with warnings.catch_warnings(), parallel.process_group("cpu"):
+        warnings.simplefilter("error", UserWarning)
+        one = trained()
+        assert (parallel.rank(), parallel.size()) == (0, 1)
+    done = run_script(tmp_path, TRAIN, tmp_path / "two.pt")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "rank 0 of 2\n" and "UserWarning" not in done.stderr
+    two = torch.load(tmp_path / "two.pt", weights_only=True)
     for name in ("plain", "everything"):
         for key, value in one[name].items():
             assert torch.allclose(value, two[name][key], rtol=1e-3, atol=1e-4), (name, key)
@@ -119,11 +148,11 @@ def test_two_processes_give_the_numbers_of_one(tmp_path):
 
 def test_a_killed_process_ends_the_run_in_words_and_it_goes_on(tmp_path):
     out = tmp_path / "run"
-    done = torchrun(tmp_path, COMMAND, out, "fatal")
+    done = run_script(tmp_path, COMMAND, out, "fatal", torchrun=True)
     assert done.returncode != 0
     assert "fer_utils train: process 0 has lost another one" in done.stderr
     assert len(json.loads((out / "history.json").read_text())["epochs"]) == 2
-    done = torchrun(tmp_path, COMMAND, out)
+    done = run_script(tmp_path, COMMAND, out)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("stopped: all 4 epochs done") == 1
     assert len(json.loads((out / "history.json").read_text())["epochs"]) == 4
