@@ -104,15 +104,15 @@ def test_sheets_keep_every_pixel(count):
 
 def test_packing_is_repeatable(tmp_path, monkeypatch):
     monkeypatch.setattr(dataset, "SUBJECTS", {"train": 1, "valid": 1, "test": 1})
-    monkeypatch.setattr(dataset, "PER_SUBJECT", 2)
+    monkeypatch.setattr(dataset, "PER_SUBJECT", 1)
     first = dataset.pack(tmp_path / "a.npz", 0, progress=False)
     again = dataset.pack(tmp_path / "b.npz", 0, progress=False)
     other = dataset.pack(tmp_path / "c.npz", 1, progress=False)
     assert first == again != other
     monkeypatch.setattr(facs3d, "SHA256", first)
     small = facs3d.load(contempt=True, path=tmp_path / "a.npz")
-    assert len(small) == 6
-    assert small.truth.tolist() == [False] * 4 + [True] * 2
+    assert len(small) == 3
+    assert small.truth.tolist() == [False, False, True]
 
 
 def test_a_packed_face_can_be_drawn_again(faces):
