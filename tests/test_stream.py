@@ -161,15 +161,15 @@ def test_memory_does_not_grow_with_the_set(tmp_path):
     assert float(done.stdout) < 100  # the large set alone would be 268, and twice that to validate
 
 
-def test_tests_for_a_gpu_are_as_many_as_the_readme_says():
+def test_tests_for_a_gpu_are_as_many_as_the_readme_says(capsys):
     root = Path(__file__).parents[1]
     found = re.search(
         r"pytest -m gpu ([^`]+)` runs the (\d+) tests", (root / "README.md").read_text()
     )
-    words = [sys.executable, "-m", "pytest", "-m", "gpu", "--collect-only", "-q"]
-    words += ["-p", "no:cacheprovider", *found[1].split()]
-    listed = subprocess.run(words, cwd=root, capture_output=True, text=True, check=True).stdout
-    assert f"\n{found[2]}/" in listed
+    files = [str(root / name) for name in found[1].split()]
+    words = ["-m", "gpu", "--collect-only", "-q", "-p", "no:cacheprovider", *files]
+    assert pytest.main(words) == 0
+    assert f"\n{found[2]}/" in capsys.readouterr().out
     marks = [file.name for file in root.glob("tests/*.py") if "@on_gpu" in file.read_text()]
     assert sorted(f"tests/{name}" for name in marks) == sorted(found[1].split())
 
