@@ -113,7 +113,7 @@ def kill_again_and_again(name, folder, moments, seed):
     """Kill a work at so many moments; return what happened."""
     work, draw, answer = WORKS[name], random.Random(seed), folder / "answer.json"
     prepare(folder)
-    attempt(work, folder / "warm", answer, None)
+    work(folder / "warm")  # here: what is loaded late is loaded once, not in every child
     started = time.monotonic()
     attempt(work, folder / "whole", answer, None)
     needs, expected = time.monotonic() - started, json.loads(answer.read_text())
@@ -140,6 +140,7 @@ if __name__ == "__main__":
     parser.add_argument("--moments", type=int, default=50)
     parser.add_argument("--seed", type=int, default=0)
     words = parser.parse_args()
+    torch.set_num_threads(1)
     for each in words.works:
         print(
             kill_again_and_again(each, words.folder / each, words.moments, words.seed), flush=True

@@ -13,12 +13,12 @@ import pytest
 from fer_lab import experiment as frame
 from fer_lab.experiment import Experiment
 from fer_lab.run import do
-from fer_utils import data
+from fer_utils import data, train
 from fer_utils.errors import FerError
 from fer_utils.train.history import History
 from tests.interruptions import WORKS, check_readable
 from tests.test_experiment import ARMS, settings
-from tests.test_train import QUICK, run, small_net, stripes, weights
+from tests.test_train import QUICK, small_net, stripes, weights
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -100,7 +100,9 @@ def each_write_fails(work, tmp_path, monkeypatch):
 
 def trained(folder, epochs=2):
     net = small_net()
-    history = run(net, QUICK, epochs=epochs, out=folder)
+    faces = stripes(32, 0), stripes(16, 1, "valid")
+    how = {"progress": False, "device": "cpu", "epochs": epochs}
+    history = train.fit(net, *faces, QUICK, out=folder, **how)
     return weights(net).tolist(), [{**row, "seconds": 0} for row in history.epochs]
 
 
