@@ -97,16 +97,16 @@ def test_nothing_to_measure_is_refused(capsys):
 
 
 def test_bench_architectures(no_fer2013, capsys, tmp_path):
-    words = ["bench", "architectures", "--model", "mini_xception", "vgg16_gap", "--size", "32"]
+    words = ["bench", "architectures", "--model", "mini_xception", "light_vgg", "--size", "32"]
     words += ["--faces", "9", "--epochs", "2", "--repeats", "2", "--device", "cpu"]
     assert main([*words, "--csv", str(tmp_path / "bench.csv")]) == 0
     said = capsys.readouterr().out
     assert "2 epochs of 9 faces of facs3d, each by its paper's recipe" in said
     lines = (tmp_path / "bench.csv").read_text().splitlines()
-    made = "made by: python -m fer_utils bench architectures --model mini_xception vgg16_gap --size"
+    made = "made by: python -m fer_utils bench architectures --model mini_xception light_vgg --size"
     assert any(made in line for line in lines)
     rows = list(csv.DictReader(line for line in lines if not line.startswith("#")))
-    nets = ["mini_xception", "vgg16_gap"]
+    nets = ["mini_xception", "light_vgg"]
     assert [(row["precision"], row["model"]) for row in rows] == [
         (precision, net) for precision in ("float32", "bfloat16") for net in nets
     ]
