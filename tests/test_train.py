@@ -600,18 +600,21 @@ class Constants(TorchDispatchMode):
 CHANGED = Augmentation(5, 0.1, 0.1, True, 0.5, 0.05, blur=1.0, noise=0.1)
 
 
+EDGES = {"inputs": "gray+sobel+laplacian", "fusion": "parallel", "stl": True}
+
+
 @pytest.mark.parametrize(
-    ("architecture", "options"),
+    ("architecture", "options", "mixup"),
     [
-        ("mini_xception", {"inputs": "gray+sobel+laplacian", "fusion": "parallel", "stl": True}),
-        ("deep_emotion", {"inputs": "gray+sobel"}),
-        ("small_resnet", {}),
-        ("vgg16_gap", {"input_size": 32}),
-        ("vgg_face", {"input_size": 32}),
-        ("inception_resnet_v2", {"input_size": 75, "inputs": "gray+laplacian"}),
+        ("mini_xception", EDGES, 0.0),
+        ("mini_xception", EDGES, 0.4),  # pairs are mixed before any network sees them
+        ("deep_emotion", {"inputs": "gray+sobel"}, 0.0),
+        ("small_resnet", {}, 0.0),
+        ("vgg16_gap", {"input_size": 32}, 0.0),
+        ("vgg_face", {"input_size": 32}, 0.0),
+        ("inception_resnet_v2", {"input_size": 75, "inputs": "gray+laplacian"}, 0.0),
     ],
 )
-@pytest.mark.parametrize("mixup", [0.0, 0.4])
 def test_a_step_copies_no_constants_to_the_device(architecture, options, mixup):
     """They would make a GPU wait at every step, and a step that waits has no CUDA graph."""
     net = models.create(architecture, classes=CLASSES, seed=0, **options).train()
