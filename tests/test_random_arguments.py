@@ -42,7 +42,7 @@ from fer_utils.saliency import scores
 from tests.test_arguments import Net
 
 # Together in `make test`; without an end, and with other seeds each time, in `make fuzz`.
-COMMAND_EXAMPLES, FUNCTION_EXAMPLES = 200, 300
+COMMAND_EXAMPLES, FUNCTION_EXAMPLES = 120, 180
 MINUTES = float(os.environ.get("FUZZ_MINUTES", "10"))
 QUIET = {
     "deadline": None,
