@@ -20,6 +20,7 @@ from fer_lab.experiments import (
     first_layers,
     leakage,
     recipe_parts,
+    table_one,
     training_parts,
 )
 from fer_lab.run import RunLock, TakenOverError, differences, do
@@ -30,7 +31,15 @@ from fer_utils.locks import LOCK
 from tests.test_locks import another_program
 from tests.test_train import QUICK, small_net, stripes
 
-SCRIPTS = (architectures, deep_parts, first_layers, leakage, recipe_parts, training_parts)
+SCRIPTS = (
+    architectures,
+    deep_parts,
+    first_layers,
+    leakage,
+    recipe_parts,
+    table_one,
+    training_parts,
+)
 EXPERIMENTS = [script.EXPERIMENT for script in SCRIPTS]
 of_each = pytest.mark.parametrize("each", EXPERIMENTS, ids=lambda each: each.name)
 

@@ -6,5 +6,6 @@ __all__ = [
     "first_layers",
     "leakage",
     "recipe_parts",
+    "table_one",
     "training_parts",
 ]
