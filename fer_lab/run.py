@@ -129,7 +129,7 @@ class Run(ABC):
         `faces` are by split; `lock` is checked after every epoch; `options` are `train.fit`'s.
         """
         options |= {"seed": self.seed, "out": self.folder, "on_epoch": lock.check}
-        lock.digests = {split: part.digest for split, part in faces.items() if len(part)}
+        lock.digests = digests_of(faces)
         words = (net, faces["train"], faces["valid"], recipe)
         try:
             history = train.fit(*words, **options)
@@ -166,6 +166,11 @@ class Run(ABC):
         there = (Run.finished(self) or {}).get("digests")
         now = self.digests() if there else None
         return "; ".join(other_faces(there, now)) if there and now is not None else ""
+
+
+def digests_of(faces: Mapping[str, FaceSet]) -> dict[str, dict[str, str]]:
+    """Return what tells the faces of each split from others, where a split has any."""
+    return {split: part.digest for split, part in faces.items() if len(part)}
 
 
 def do(run: Run, progress: bool = True, sent: str = "") -> dict:

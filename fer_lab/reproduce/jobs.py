@@ -166,7 +166,7 @@ class Job(run.Run):
     def digests(self) -> run.Digests:
         """Return those of the row's faces that are here now."""
         parts, _ = self.load(self.make_net(), progress=False)
-        return {split: part.digest for split, part in parts.items()}
+        return run.digests_of(parts)
 
     def make_net(self) -> FaceNet:
         """Return the row's untrained network, its base frozen where it starts from others' weights.
@@ -196,6 +196,7 @@ class Job(run.Run):
         parts, division = self.load(net, progress)
         split = datasets.scored_split(parts)
         scored_faces = datasets.digest(parts[split])
+        learned = run.digests_of(parts)
         learner: Any = net
         if claim.setup.base:  # a frozen base sees every face once, not once an epoch
             net.to(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -240,6 +241,8 @@ class Job(run.Run):
             "command": self.command(),
         }
         lock.check()
+        # `fit` was given the test set to watch, or features: what `digests` compares is the pictures
+        lock.digests = learned
         keys = ("claim", "config", "seed", "split", "accuracy", "command")
         models.save(net, self.folder / "model.safetensors", {key: record[key] for key in keys})
         return record
