@@ -120,7 +120,8 @@ class Study:
                 f"weights, {self.epochs} epochs; {PRECISION}; correct: of n faces of "
                 f"{self.scored_on}",
                 f"rare_right: of `rare` faces of {RARE} called so (recall); rare_said: faces "
-                f"called {RARE}; learned: training faces of {RARE}, `generated` of them made from {OF}",
+                f"called {RARE}; learned: training faces of {RARE}; generated: of them, made from "
+                f"{OF}",
                 "confusion: rows are labels, columns what was said, in the order of the classes",
                 f"made by: {self.experiment.command}",
             ],

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from fer_lab.experiment import Experiment, Fit, parts, percent, table
 from fer_lab.experiments.exam import exams
 from fer_utils import data, models, plots, train
-from fer_utils.data import FaceSet
+from fer_utils.data import FaceSet, relabel
 from fer_utils.data.cleaning import ABOUT
 from fer_utils.data.relabel import ON_PROBABILITIES
 from fer_utils.evaluate import Evaluation, evaluate
@@ -76,11 +76,12 @@ def _of(result: Evaluation, places: np.ndarray) -> Evaluation:
 
 def _people(faces: FaceSet, result: Evaluation) -> dict[str, list]:
     """Return the net's score by the people's majority, and by the old labels of the same faces."""
-    voted = replace(faces, rows=np.arange(len(faces))).relabel("majority")
-    there = np.isin(np.array(voted.classes)[voted.labels], faces.classes)
-    places = voted.rows[there]
+    answers = np.array([*relabel.vote_classes(faces.vote_names), ""])
+    votes = relabel.labels(np.asarray(faces.votes), faces.vote_names, "majority")
+    said = answers[votes]
+    places = np.flatnonzero(np.isin(said, faces.classes))
     names = np.array(result.classes)[result.predictions[places]]
-    right = names == np.array(voted.classes)[voted.labels[there]]
+    right = names == said[places]
     old = result.predictions[places] == result.labels[places]
     return {
         "ten people's majority": [int(right.sum()), len(places)],

@@ -7,6 +7,7 @@ set that holds one is refused, as are validation and test faces that are generat
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -40,8 +41,10 @@ def join(first: FaceSet, second: FaceSet) -> FaceSet:
     both = set(first.columns) & set(second.columns) - marks
     columns = {name: _both(first.columns[name], second.columns[name]) for name in sorted(both)}
     columns |= {name: _both(first.generated, second.generated) for name in marks}
-    known = {name: _filled(first, second, name, value) for name, value in _UNKNOWN.items()}
-    names = {name: getattr(first, name) or getattr(second, name) for name in _NAMES.values()}
+    known: dict[str, Any] = {
+        name: _filled(first, second, name, value) for name, value in _UNKNOWN.items()
+    }
+    known |= {name: getattr(first, name) or getattr(second, name) for name in _NAMES.values()}
     rows = None
     if first.rows is not None and second.rows is not None:
         rows = _both(first.rows, second.rows)
@@ -58,7 +61,6 @@ def join(first: FaceSet, second: FaceSet) -> FaceSet:
         label_rule=", ".join(rules),
         columns=columns,
         **known,
-        **names,
     )
 
 
@@ -110,18 +112,17 @@ def fill(
     chosen = np.sort(np.random.default_rng(check_seed(seed)).permutation(there)[:missing])
     part = faces.take(chosen)
     made = generate(part.images) if missing else part.images
-    if not isinstance(made, np.ndarray) or (made.shape, made.dtype) != (
-        part.images.shape,
-        np.uint8,
-    ):
+    fits = isinstance(made, np.ndarray) and made.shape == part.images.shape
+    if not fits or made.dtype != np.uint8:
         raise FerError(f"generate gave {shown(made)}: expected pictures uint8 {part.images.shape}.")
+    unknown: dict[str, Any] = dict.fromkeys(_UNKNOWN)
     part = replace(
         part,
         images=made,
         labels=np.full(missing, goal),
         columns={**part.columns, GENERATED: np.ones(missing, bool)},
         left_out=(),
-        **dict.fromkeys(_UNKNOWN),
+        **unknown,
     )
     return join(faces, part)
 
@@ -164,7 +165,8 @@ def _subjects(first: FaceSet, second: FaceSet) -> np.ndarray | None:
         return None
     if first.name == second.name:
         return _both(first.subjects, second.subjects)
-    return np.array([f"{faces.name} {who}" for faces in (first, second) for who in faces.subjects])
+    named = ((first.name, first.subjects), (second.name, second.subjects))
+    return np.array([f"{name} {who}" for name, people in named for who in people])
 
 
 def _images(first: np.ndarray, second: np.ndarray) -> np.ndarray:
