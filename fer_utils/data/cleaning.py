@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from tqdm.auto import tqdm
 
-from fer_utils._arguments import choice, shown
+from fer_utils._arguments import check_truth, choice, shown
 from fer_utils.data import _face_crop, _survey
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
@@ -116,6 +116,7 @@ def clean(
     """
     if not isinstance(faces, FaceSet):
         raise FerError(f"faces are a FaceSet, as data.load(NAME) gives it, not {shown(faces)}.")
+    check_truth("progress", progress)
     known = {**ABOUT, **VOTES}
     asked = [by] if isinstance(by, str) else by
     if asked is None:

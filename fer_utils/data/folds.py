@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fer_utils._arguments import integer, shown
+from fer_utils._arguments import check_truth, integer, shown
 from fer_utils._arguments import seed as check_seed
 from fer_utils.data import _duplicates as duplicates
 from fer_utils.data import _survey
@@ -28,6 +28,7 @@ def folds(faces: FaceSet, count: int = 5, seed: int = 0, *, progress: bool = Tru
     """
     if not isinstance(faces, FaceSet):
         raise FerError(f"faces are a FaceSet, as data.load(NAME) gives it, not {shown(faces)}.")
+    check_truth("progress", progress)
     count = integer("count", count, 2, 1000)
     random = np.random.default_rng(check_seed(seed))
     group = _groups(faces, progress)

@@ -94,6 +94,11 @@ def fill(
     """
     if not isinstance(faces, FaceSet):
         raise FerError(f"faces are a FaceSet, as data.load(NAME) gives it, not {shown(faces)}.")
+    if not callable(generate):
+        raise FerError(
+            f"generate={shown(generate)}: give a function from pictures to pictures, e.g. "
+            'lambda images: pair.apply(images, to="disgust").'
+        )
     goal, source = faces.class_index(to), faces.class_index(of)
     if goal == source:
         raise FerError(f"to and of are both {of!r}: name the class to fill and another.")

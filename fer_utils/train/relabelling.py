@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from fer_utils._arguments import check_path, integer
+from fer_utils._arguments import check_path, integer, shown
 from fer_utils.data.faceset import FaceSet
 from fer_utils.data.folds import folds as deal
 from fer_utils.data.relabel import labels as labels_of_votes
@@ -61,6 +61,8 @@ def out_of_fold(
         KeyboardInterrupt: interrupted; with `out` the same call goes on from there.
     """
     check_faces(faces)
+    if not callable(create):
+        raise FerError(f"create={shown(create)}: give a function that makes an untrained net.")
     folds = integer("folds", folds, 2, 100)
     folder = None if out is None else check_path("out", out)
     halves = deal(faces, 2 * folds, seed, progress=options.get("progress", True))
