@@ -193,11 +193,12 @@ def place(tmp_path_factory):
         for name, one in short.items():
             patch.setitem(train.RECIPES, name, one)
         fit = train.fit
-        patch.setattr(
-            train,
-            "fit",
-            lambda *words, **options: fit(*words, **_one_epoch(options), progress=False),
-        )
+        for room in (train, train.relabelling):
+            patch.setattr(
+                room,
+                "fit",
+                lambda *words, **options: fit(*words, **_one_epoch(options), progress=False),
+            )
         for module in (fer_lab.experiment, fer_lab.reproduce.command):
             failed = lambda runs, _: ((run, FerError("a stand-in")) for run in runs)  # noqa: E731
             patch.setattr(module, "outcomes", failed)
@@ -373,7 +374,13 @@ MEANT = {
     "before": (["a"],),
     "after": (["a"],),
     "join": ("add",),
+    "create": (lambda: Net(),),
+    "generate": (lambda images: 255 - images,),
+    **dict.fromkeys(("first", "second"), (FACES,)),
 }
+
+
+CALLED = ("progress", "on_epoch", "create", "generate")
 
 
 @st.composite
@@ -395,7 +402,7 @@ def given_to(draw, name):
                 value
                 for value in ODD_VALUES
                 if not (one.name in LEFT_OUT and value is True)
-                and not (one.name in ("progress", "on_epoch") and callable(value))
+                and not (one.name in CALLED and callable(value))
             ]
         )
         words[one.name] = draw(_mostly(meant, odd))

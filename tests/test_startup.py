@@ -72,7 +72,7 @@ def test_help_loads_nothing_heavy(arguments, may):
 
 
 def test_help_of_every_command_loads_no_package_for_one_function():
-    names = ("train", "evaluate", "explain", "reproduce", "bench")
+    names = ("train", "relabel", "evaluate", "explain", "reproduce", "translate", "bench")
     after = loaded_after_each(*(command(name, "--help") for name in names))
     for name, there in zip(names, after, strict=True):
         assert there & FOR_ONE_FUNCTION == set(), name
