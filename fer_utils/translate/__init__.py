@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fer_utils.translate import losses, networks
     from fer_utils.translate.drawing import drawn, people
     from fer_utils.translate.pair import Pair, load, names
+    from fer_utils.translate.scoring import against_truth, shares_called
     from fer_utils.translate.settings import Settings, Weights
     from fer_utils.translate.similarity import ssim
     from fer_utils.translate.training import fit
@@ -20,6 +21,7 @@ __all__ = [
     "Pair",
     "Settings",
     "Weights",
+    "against_truth",
     "drawn",
     "fit",
     "load",
@@ -27,12 +29,14 @@ __all__ = [
     "names",
     "networks",
     "people",
+    "shares_called",
     "ssim",
 ]
 
 _MODULES = {
     "drawing": ("drawn", "people"),
     "pair": ("Pair", "load", "names"),
+    "scoring": ("against_truth", "shares_called"),
     "settings": ("Settings", "Weights"),
     "similarity": ("ssim",),
     "training": ("fit",),

@@ -92,9 +92,7 @@ class ResNetGenerator(nn.Module):
         dropout: share of the values that the residual blocks drop in training.
     """
 
-    def __init__(
-        self, channels: int = 1, filters: int = 16, blocks: int = 6, dropout: float = 0.0
-    ):
+    def __init__(self, channels: int = 1, filters: int = 16, blocks: int = 6, dropout: float = 0.0):
         super().__init__()
         self.layers = nn.Sequential(
             *_encoder(channels, filters, blocks, BatchNorm, dropout),
@@ -129,9 +127,7 @@ class ChangeGenerator(nn.Module):
         dropout: share of the values that the residual blocks drop in training.
     """
 
-    def __init__(
-        self, channels: int = 1, filters: int = 16, blocks: int = 4, dropout: float = 0.0
-    ):
+    def __init__(self, channels: int = 1, filters: int = 16, blocks: int = 4, dropout: float = 0.0):
         super().__init__()
         last = nn.Conv2d(filters, channels, 7)
         self.layers = nn.Sequential(

@@ -1,4 +1,4 @@
-"""A trained pair of generators: translate pictures, save, load, and those that come with the kit."""
+"""A trained pair of generators: translate, save, load, and the pairs that come with the kit."""
 
 import hashlib
 import json
@@ -169,7 +169,9 @@ def load(name: str | Path) -> Pair:
             raise FerError(f"{path.parent} holds no {WEIGHTS}: no step of a training was kept.")
     elif path.suffix != ".safetensors":
         if str(name) not in names():
-            raise FerError(f"no pair of generators called {str(name)!r}.{nearest(str(name), names())}")
+            raise FerError(
+                f"no pair of generators called {str(name)!r}.{nearest(str(name), names())}"
+            )
         path = _folder() / f"{name}.safetensors"
     return _load_file(path)
 

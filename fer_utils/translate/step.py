@@ -1,7 +1,7 @@
 """One step of a CycleGAN: the generators learn, then the discriminators.
 
-Everything that changes from step to step is one small tensor, drawn on the CPU (`draw_plan`): so on
-a GPU the step is the same kernels at the same places each time, and can be recorded as a CUDA graph.
+Everything that changes from step to step is one small tensor, drawn on the CPU (`draw_plan`): on a
+GPU the step is the same kernels at the same places each time, and can be recorded as a CUDA graph.
 """
 
 from dataclasses import dataclass

@@ -156,7 +156,9 @@ class Run:
             net.to(device).train()
         nets = self.networks
         pairs = ((nets.to_second, nets.to_first), (nets.judge_second, nets.judge_first))
-        self.optimizers = tuple(self._adam([*one.parameters(), *two.parameters()]) for one, two in pairs)
+        self.optimizers = tuple(
+            self._adam([*one.parameters(), *two.parameters()]) for one, two in pairs
+        )
         self.step = Step(
             nets,
             settings,
@@ -262,7 +264,9 @@ class Run:
             "of": self.steps,
             "settings": settings.as_dict(),
             "seed": self.seed,
-            "pictures": {name: len(part) for name, part in zip(self.classes, self.pictures, strict=True)},
+            "pictures": {
+                name: len(part) for name, part in zip(self.classes, self.pictures, strict=True)
+            },
             "torch": torch.__version__.split("+")[0],
         }
         generators = dict(zip(self.classes, (nets.to_first, nets.to_second), strict=True))
