@@ -68,10 +68,11 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int, norm: Norm, dropout: float):
         super().__init__()
+        relu: nn.Module = nn.ReLU(inplace=True)
         self.change = nn.Sequential(
             *_convolved(channels, channels, 3, norm),
-            nn.ReLU(inplace=True),
-            *([nn.Dropout(dropout)] if dropout else []),
+            # in one place: a net that learned with dropout has its weights under the same names
+            nn.Sequential(relu, nn.Dropout(dropout)) if dropout else relu,
             *_convolved(channels, channels, 3, norm),
         )
 

@@ -86,7 +86,9 @@ def _check(x: object, y: object, value_range: float) -> None:
                 f"{name} is {side} pixels: SSIM looks through a window of {WINDOW} x {WINDOW}, so "
                 "enlarge the pictures first."
             )
-        low, high = (float(value.min()), float(value.max())) if len(value) else (0.0, 0.0)
+        low, high = (
+            (float(value.detach().min()), float(value.detach().max())) if len(value) else (0.0, 0.0)
+        )
         if not (-SLACK * value_range <= low and high <= (1 + SLACK) * value_range):
             raise FerError(
                 f"{name} has values from {low:.4g} to {high:.4g}, outside 0 to {value_range:g}: "

@@ -1,15 +1,12 @@
 """The training: steps of one picture of each class, a run that can go on where it stopped."""
 
-import hashlib
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from fer_utils._arguments import check_array, check_path, shown
@@ -19,13 +16,12 @@ from fer_utils.files import make_folder, write, write_json
 from fer_utils.locks import LOCK, hold
 from fer_utils.models.answers import chosen_device, float32_by_default
 from fer_utils.train.cpu import prepared
-from fer_utils.train.cuda_graphs import EAGER_STEPS, WARNING, record, waits_for_the_device
-from fer_utils.train.optim import linear
-from fer_utils.translate import runs
+from fer_utils.translate import state
 from fer_utils.translate.pair import WEIGHTS, Pair
+from fer_utils.translate.run import Run
 from fer_utils.translate.settings import FEWEST, SIDES, STEPS, Settings
 from fer_utils.translate.sheet import as_png, progress_sheet
-from fer_utils.translate.step import TERMS, Networks, Step, draw_plan
+from fer_utils.translate.step import TERMS
 
 #: Steps between two looks at the losses, which wait for a GPU, and between two saved states.
 LOOK_EVERY, SAVE_EVERY = 20, 200
@@ -88,8 +84,8 @@ def fit(
             return _train(run, None, card or {}, on_picture)
         with hold(folder / LOCK):
             run = Run((first, second), classes, settings, steps, seed, device)
-            if resume and (saved := runs.load_state(folder / runs.STATE, run.identity)):
-                runs.check_device(saved, device, folder)
+            if resume and (saved := state.load_state(folder / state.STATE, run.identity)):
+                state.check_device(saved, device, folder)
                 run.load(saved)
             return _train(run, folder, card or {}, on_picture)
 
@@ -123,174 +119,6 @@ def check_pictures(first: np.ndarray, second: np.ndarray, classes: tuple[str, st
         )
 
 
-class Run:
-    """A run: networks, optimizers, random numbers, and how far it is.
-
-    Attributes:
-        identity: what must be the same for a state to go on.
-        done: steps that were done.
-    """
-
-    def __init__(
-        self,
-        pictures: tuple[np.ndarray, np.ndarray],
-        classes: tuple[str, str],
-        settings: Settings,
-        steps: int,
-        seed: int,
-        device: torch.device,
-    ):
-        self.pictures, self.classes, self.settings, self.steps = pictures, classes, settings, steps
-        self.device, self.seed, self.done = device, seed, 0
-        self.identity = {
-            "classes": list(classes),
-            "pictures": [[len(part), _digest(part)] for part in pictures],
-            "settings": settings.as_dict(),
-            "steps": steps,
-            "seed": seed,
-        }
-        torch.manual_seed(seed)  # `prepared` puts torch's random numbers back
-        self.generator = torch.Generator().manual_seed(seed)
-        self.networks = Networks.create(settings, pictures[0].shape[1])
-        for net in self.networks.named().values():
-            net.to(device).train()
-        nets = self.networks
-        pairs = ((nets.to_second, nets.to_first), (nets.judge_second, nets.judge_first))
-        self.optimizers = tuple(
-            self._adam([*one.parameters(), *two.parameters()]) for one, two in pairs
-        )
-        self.step = Step(
-            nets,
-            settings,
-            tuple(torch.from_numpy(np.array(part)).to(device) for part in pictures),
-            self.optimizers,
-            torch.zeros(steps, len(TERMS), device=device),
-        )
-        self.recorded: Callable[[Tensor], None] | None = None
-        self.eager_steps = 0
-
-    def _adam(self, weights: list[Tensor]) -> torch.optim.Adam:
-        rate: float | Tensor = self.settings.learning_rate
-        on_gpu = self.device.type == "cuda"
-        if on_gpu:  # a recorded step reads the rate from its place in memory
-            rate = torch.tensor(rate, device=self.device)
-        betas = tuple(self.settings.betas)
-        return torch.optim.Adam(weights, lr=rate, betas=betas, fused=True, capturable=on_gpu)
-
-    def advance(self) -> None:
-        """Do one step."""
-        rate = self.settings.learning_rate * linear(self.done, self.steps)
-        for optimizer in self.optimizers:
-            group = optimizer.param_groups[0]
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
-        counts = (len(self.pictures[0]), len(self.pictures[1]))
-        plan = draw_plan(self.done, counts, self.settings, self.generator)
-        self._carry_out(plan.to(self.device))
-        self.done += 1
-
-    def _carry_out(self, plan: Tensor) -> None:
-        """Run the step, on a GPU from a CUDA graph after some steps in torch's usual way."""
-        if self.recorded is not None:
-            self.recorded(plan)
-        elif self.device.type != "cuda" or self.eager_steps != EAGER_STEPS:
-            self.step(plan)
-        elif waits_for_the_device(lambda: self.step(plan)):
-            warnings.warn(f"{WARNING}it waits for the GPU", stacklevel=2)
-        else:
-            try:
-                self.recorded = recorded(self.step, plan)
-            except RuntimeError as problem:
-                warnings.warn(WARNING + str(problem).partition("\n")[0], stacklevel=2)
-        self.eager_steps += 1
-
-    def losses(self) -> np.ndarray:
-        """Return the `TERMS` of the steps that were done: (steps, terms)."""
-        return self.step.log[: self.done].cpu().numpy()
-
-    def state(self) -> dict[str, Tensor]:
-        """Return everything that changes, by name."""
-        tensors = {
-            f"{name}.{key}": value
-            for name, net in self.networks.named().items()
-            for key, value in net.state_dict().items()
-        }
-        for index, optimizer in enumerate(self.optimizers):
-            for number, values in optimizer.state_dict()["state"].items():
-                tensors |= {f"adam.{index}.{number}.{key}": v for key, v in values.items()}
-        tensors["pool"], tensors["log"] = self.step.pool, self.step.log[: self.done]
-        tensors["random.plan"] = self.generator.get_state()
-        tensors["random.cpu"] = torch.get_rng_state()
-        if self.device.type == "cuda":
-            tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
-        return tensors
-
-    def load(self, tensors: dict[str, Tensor]) -> None:
-        """Go back to an earlier state."""
-        for name, net in self.networks.named().items():
-            start = f"{name}."
-            net.load_state_dict(
-                {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
-            )
-        for index, optimizer in enumerate(self.optimizers):
-            start, state = f"adam.{index}.", optimizer.state_dict()
-            for key, value in tensors.items():
-                if key.startswith(start):
-                    number, _, name = key.removeprefix(start).partition(".")
-                    state["state"].setdefault(int(number), {})[name] = value
-            optimizer.load_state_dict(state)
-        self.done = len(tensors["log"])
-        self.step.pool.copy_(tensors["pool"])
-        self.step.log[: self.done].copy_(tensors["log"])
-        self.generator.set_state(tensors["random.plan"])
-        torch.set_rng_state(tensors["random.cpu"])
-        if self.device.type == "cuda":
-            torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
-
-    def pair(self, card: Mapping[str, Any]) -> Pair:
-        """Return the generators as they are now, with their card."""
-        settings, nets = self.settings, self.networks
-        net = {
-            "generator": settings.generator,
-            "channels": self.pictures[0].shape[1],
-            "filters": settings.filters,
-            "blocks": settings.blocks,
-        }
-        about = {
-            "net": net,
-            "steps": self.done,
-            "of": self.steps,
-            "settings": settings.as_dict(),
-            "seed": self.seed,
-            "pictures": {
-                name: len(part) for name, part in zip(self.classes, self.pictures, strict=True)
-            },
-            "torch": torch.__version__.split("+")[0],
-        }
-        generators = dict(zip(self.classes, (nets.to_first, nets.to_second), strict=True))
-        size = self.pictures[0].shape[2]
-        return Pair(tuple(self.classes), size, generators, {**card, **about})
-
-
-def recorded(step: Step, plan: Tensor) -> Callable[[Tensor], None]:
-    """Record a step as a CUDA graph, and return what replays it with another plan.
-
-    The recording itself computes nothing. A plan of one's own is copied to the place that the
-    kernels read, before they are launched all together.
-    """
-    place = plan.clone()
-    # nothing in the step draws from it: `record` wants one, torch's own are known to the graph
-    replay = record(lambda: step(place), torch.Generator(plan.device))
-
-    def run(now: Tensor) -> None:
-        place.copy_(now)
-        replay()
-
-    return run
-
-
 def _train(
     run: Run,
     folder: Path | None,
@@ -320,7 +148,7 @@ def _train(
                 if on_picture is not None:
                     on_picture(run.done, sheet)
                 if folder is not None:
-                    write(folder / runs.PROGRESS, as_png(sheet))
+                    write(folder / state.PROGRESS, as_png(sheet))
             if folder is not None and (run.done % SAVE_EVERY == 0 or last):
                 save(run, folder, card)
     pair = run.pair(card)
@@ -332,9 +160,9 @@ def save(run: Run, folder: Path, card: Mapping[str, Any]) -> None:
     """Write the state, the generators so far, and the history of the losses."""
     pair = run.pair(card)
     pair.save(folder / WEIGHTS)
-    write_json(folder / runs.HISTORY, {"run": run.identity, "losses": history(run.losses())})
+    write_json(folder / state.HISTORY, {"run": run.identity, "losses": history(run.losses())})
     # the state comes last: a run that is killed before it goes on from the one before
-    runs.save_state(folder / runs.STATE, run.state(), run.identity)
+    state.save_state(folder / state.STATE, run.state(), run.identity)
 
 
 def history(losses: np.ndarray, rows: int = 500) -> dict[str, list]:
@@ -359,7 +187,3 @@ def _progress(run: Run, card: Mapping[str, Any]) -> np.ndarray:
     pair = run.pair(card)
     samples = [part[:: max(1, len(part) // SHOWN)][:SHOWN] for part in run.pictures]
     return progress_sheet(pair, *samples)
-
-
-def _digest(pictures: np.ndarray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(pictures).data).hexdigest()[:16]
