@@ -9,7 +9,7 @@ from torch import nn
 
 from fer_utils import translate
 from fer_utils.errors import FerError
-from fer_utils.translate import losses, networks, training
+from fer_utils.translate import losses, networks, run, training
 from fer_utils.translate import step as steps
 from fer_utils.translate.networks import BatchNorm, ResNetGenerator
 from fer_utils.translate.settings import Settings, Weights
@@ -161,10 +161,10 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     whole = fit(8, out=tmp_path / "whole")
     advance, count = training.Run.advance, itertools.count()
 
-    def interrupted(run):
+    def interrupted(self):
         if next(count) == 5:
             raise KeyboardInterrupt
-        advance(run)
+        advance(self)
 
     monkeypatch.setattr(training.Run, "advance", interrupted)
     with pytest.raises(KeyboardInterrupt):
@@ -189,6 +189,21 @@ def test_a_damaged_state_begins_again_and_another_run_is_refused(tmp_path, capsy
     with pytest.raises(FerError, match=r"another run.*steps 2 there, 3 asked"):
         fit(3, out=tmp_path)
     assert fit(3, out=tmp_path, resume=False).card["steps"] == 3
+
+
+def test_a_recorded_step_reads_each_plan_from_its_place(monkeypatch):
+    """With a stand-in for the CUDA graph, which calls what it was to record."""
+    usual = fit(6)
+    monkeypatch.setattr(run, "record", lambda work, generator: work)
+    eager = run.Run._carry_out
+
+    def replayed(self, plan):
+        if self.recorded is None and self.done == 3:
+            self.recorded = run.recorded(self.step, plan)
+        eager(self, plan)
+
+    monkeypatch.setattr(run.Run, "_carry_out", replayed)
+    assert same(weights(usual), weights(fit(6)))
 
 
 def test_labels_flipped_throughout_change_nothing():
@@ -284,6 +299,12 @@ def test_batch_norm_at_batch_1_is_torchs_and_needs_its_training_mode():
     pictures = torch.randn(4, 3, 5, 5) * 2 + 1
     alone = torch.cat([theirs(picture[None]) for picture in pictures])
     assert torch.allclose(ours(pictures), alone, atol=1e-5)  # four at once, each by itself
+    theirs.reset_running_stats()
+    ours.reset_running_stats()
+    assert torch.allclose(ours(pictures[:1]), theirs(pictures[:1]), atol=1e-5)
+    assert torch.allclose(ours.running_mean, theirs.running_mean, atol=1e-6)
+    assert torch.allclose(ours.running_var, theirs.running_var, atol=1e-5)
+    assert torch.allclose(ours.eval()(pictures), theirs.eval()(pictures), atol=1e-5)
     net = ResNetGenerator(filters=2, blocks=1)
     pictures = torch.from_numpy(np.concatenate([FIRST, SECOND])).float() / 127.5 - 1
     with torch.no_grad():

@@ -81,7 +81,9 @@ class Run:
                 group["lr"] = rate
         counts = (len(self.pictures[0]), len(self.pictures[1]))
         plan = draw_plan(self.done, counts, self.settings, self.generator)
-        self._carry_out(plan.to(self.device))
+        if self.device.type == "cuda":  # from pinned memory nobody waits for the copy
+            plan = plan.pin_memory().to(self.device, non_blocking=True)
+        self._carry_out(plan)
         self.done += 1
 
     def _carry_out(self, plan: Tensor) -> None:
@@ -99,9 +101,10 @@ class Run:
                 warnings.warn(WARNING + str(problem).partition("\n")[0], stacklevel=2)
         self.eager_steps += 1
 
-    def losses(self) -> np.ndarray:
-        """Return the `TERMS` of the steps that were done: (steps, terms)."""
-        return self.step.log[: self.done].cpu().numpy()
+    def losses(self, last: int | None = None) -> np.ndarray:
+        """Return the `TERMS` of all steps that were done, or the last: (steps, terms)."""
+        start = 0 if last is None else max(0, self.done - last)
+        return self.step.log[start : self.done].cpu().numpy()
 
     def state(self) -> dict[str, Tensor]:
         """Return everything that changes, by name."""

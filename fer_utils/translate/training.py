@@ -133,7 +133,7 @@ def _train(
             bar.update()
             last = run.done == run.steps
             if run.done % LOOK_EVERY == 0 or last:
-                means = run.losses()[-LOOK_EVERY:].mean(0)
+                means = run.losses(LOOK_EVERY).mean(0)
                 if not np.isfinite(means).all():
                     raise FerError(
                         f"the losses are no numbers any more after {run.done} steps: take a lower "
