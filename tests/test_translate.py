@@ -1,16 +1,21 @@
 """Translation: SSIM, the losses by hand, runs that go on, and generators that copy no worse."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
-from fer_utils import translate
+from fer_utils import models, translate
+from fer_utils.__main__ import main
 from fer_utils.errors import FerError
-from fer_utils.translate import losses, networks, run, training
+from fer_utils.files import read_json
+from fer_utils.translate import drawing, losses, networks, run, training
 from fer_utils.translate import step as steps
+from fer_utils.translate.drawing import TRUTH
 from fer_utils.translate.networks import BatchNorm, ResNetGenerator
 from fer_utils.translate.settings import Settings, Weights
 from fer_utils.translate.step import TERMS
@@ -362,3 +367,103 @@ def test_files_that_are_damaged_are_told(tmp_path):
         translate.load(tmp_path)
     with pytest.raises(FerError, match="no pair of generators"):
         translate.load("nobody")
+
+
+# The command
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """A few striped pictures instead of drawn people."""
+
+    def few(expression, identities, size=48):
+        label = ("neutral", "disgust").index(expression)
+        return stripes(label, len(list(identities)))
+
+    monkeypatch.setattr(drawing, "drawn", few)
+    monkeypatch.setattr(translate, "drawn", few)
+
+
+def fer_utils(*words: str) -> int:
+    return main(["translate", *words])
+
+
+def test_the_command_trains_goes_on_and_translates(drawn, tmp_path, capsys):
+    words = ["train", "--from", "neutral", "--to", "disgust", "--device", "cpu", "--steps", "2"]
+    assert fer_utils(*words, "--out", str(tmp_path / "run")) == 0
+    pair = translate.load(tmp_path / "run")
+    assert pair.classes == ("neutral", "disgust") and pair.card["steps"] == 2
+    assert pair.card["command"] == (
+        "python -m fer_utils translate train --data facs3d --from neutral --to disgust "
+        "--generator change --steps 2 --seed 0 --out DIR"
+    )
+    assert Image.open(tmp_path / "run" / "progress.png").width > 6 * 2 * 16
+    recorded = read_json(tmp_path / "run" / "history.json")
+    assert set(recorded["losses"]) == {"step", *TERMS}
+    # a folder of pictures of all kinds
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    for number, (mode, side) in enumerate((("L", 16), ("RGB", 40), ("L", 20))):
+        Image.new(mode, (side, side), "gray").save(faces / f"{number}.png")
+    out = tmp_path / "out"
+    apply = ["apply", str(tmp_path / "run"), "--out", str(out), "--to", "neutral"]
+    assert fer_utils(*apply, "--data", str(faces), "--count", "2") == 0
+    assert sorted(path.name for path in (out / "faces").iterdir()) == ["0.png", "1.png"]
+    one = Image.open(out / "faces" / "1.png")
+    assert one.size == (16, 16) and one.mode == "L"
+    assert "2 faces made neutral" in capsys.readouterr().out
+    assert fer_utils(*apply) == 0
+    assert len(list((out / "faces").glob("person_*.png"))) == 40
+    Image.new("L", (30, 20)).save(faces / "3.png")
+    assert fer_utils(*apply, "--data", str(faces)) == 2
+    assert "30 x 20: cut out the face" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["train", "--from", "bored", "--to", "disgust"], "'bored' is not known"),
+        (["train", "--from", "happy", "--to", "happy"], "both happy"),
+        (["train", "--from", "happy", "--to", "sad", "--size", "30"], "multiple of 4"),
+        (["train", "--from", "happy", "--to", "sad", "--data", "nosuch"], "nosuch"),
+        (["apply", "nobody"], "no pair of generators"),
+        (["apply", "change_facs3d", "--to", "happy"], "'happy' is not known"),
+        (["apply", "change_facs3d", "--data", "nosuch"], "nosuch"),
+    ],
+)
+def test_the_command_says_in_a_sentence_what_is_wrong(words, said, tmp_path, monkeypatch, capsys):
+    sizes = lambda what, who, size: stripes(0, 8, 1).repeat(2, 2).repeat(2, 3)[..., :size, :size]  # noqa: E731
+    known = drawing.drawn
+    monkeypatch.setattr(
+        drawing, "drawn", lambda what, *one: (known if what == "bored" else sizes)(what, *one)
+    )
+    assert fer_utils(*words, "--out", str(tmp_path / "out")) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1 and "Traceback" not in error
+    assert not (tmp_path / "out" / "model.safetensors").exists()
+
+
+# What comes with the kit
+
+
+def test_the_shipped_pair_beats_copying_people_it_never_saw():
+    pair = translate.load("change_facs3d")
+    net = {"mini_xception_facs3d": models.load("mini_xception_facs3d")}
+    faces = [translate.drawn(label, TRUTH[:10]) for label in pair.classes]
+    for there, back, label in ((0, 1, pair.classes[1]), (1, 0, pair.classes[0])):
+        found = translate.against_truth(pair, faces[there], faces[back], label)
+        assert found["ssim"].interval[0] > 0 > found["l1"].interval[1]
+        called = translate.shares_called(pair.apply(faces[there], label), label, net)
+        assert called["mini_xception_facs3d"] >= 0.6
+
+
+def test_what_comes_with_the_kit_is_small_and_says_how_it_was_made():
+    for name in translate.names():
+        pair = translate.load(name)
+        file = Path(translate.__file__).parent / "weights" / f"{name}.safetensors"
+        assert file.stat().st_size <= 3_000_000
+        assert pair.card["command"].startswith("python -m fer_utils translate train")
+        assert set(pair.card["scores"]) == set(pair.classes)
+        measured = pair.card["scores"][pair.classes[1]]
+        if "facs3d" in name:
+            assert measured["ssim"]["people"] == measured["l1"]["people"] == 40
