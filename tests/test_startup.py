@@ -62,7 +62,9 @@ def test_help_loads_nothing_heavy(arguments, may):
     assert loaded(command(*arguments, "--help")) <= may
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "explain", "reproduce", "bench"])
+@pytest.mark.parametrize(
+    "name", ["train", "evaluate", "explain", "reproduce", "translate", "bench"]
+)
 def test_help_of_every_command_loads_no_package_for_one_function(name):
     assert loaded(command(name, "--help")) & FOR_ONE_FUNCTION == set()
 
@@ -83,6 +85,7 @@ def test_the_setup_cell_loads_no_package_for_one_function():
         ("pictures", {"numpy", "torch"}),
         ("models", {"numpy", "torch"}),
         ("evaluate", {"numpy", "torch"}),
+        ("translate", set()),
     ],
 )
 def test_a_room_loads_no_more_than_it_needs(name, may):
@@ -103,7 +106,9 @@ def test_tab_completion_shows_the_public_names_alone():
     assert {"data", "models", "saliency", "setup", "FerError"} <= set(dir(fer))
 
 
-@pytest.mark.parametrize("name", ["models", "papers", "evaluate", "inputs", "emotions"])
+@pytest.mark.parametrize(
+    "name", ["models", "papers", "evaluate", "inputs", "emotions", "translate"]
+)
 def test_tab_completion_of_a_room_shows_its_public_names_alone(name):
     room = getattr(fer, name)
     assert dir(room) == sorted(room.__all__)

@@ -14,7 +14,8 @@ import numpy as np
 from tqdm.auto import tqdm
 
 import faces3d
-from fer_utils._arguments import choice, integer
+from faces3d.drawing import LARGEST, SMALLEST
+from fer_utils._arguments import choice, integer, shown
 from fer_utils.data import _cache
 from fer_utils.errors import FerError
 
@@ -45,6 +46,8 @@ def people(first: str, second: str, size: int = 48) -> People:
     Raises:
         FerError: no such expressions, the same one twice, a size that cannot be drawn.
     """
+    for label in (first, second):
+        choice("expression", label, faces3d.action_units.PROTOTYPES)
     if first == second:
         raise FerError(f"both classes are {first}: name two that differ.")
     truth = drawn(first, TRUTH, size), drawn(second, TRUTH, size)
@@ -63,7 +66,10 @@ def drawn(expression: str, identities: Iterable[int], size: int = 48) -> np.ndar
         FerError: no such expression, or a size that cannot be drawn.
     """
     choice("expression", expression, faces3d.action_units.PROTOTYPES)
-    size, who = integer("size", size), [int(number) for number in identities]
+    size = integer("size", size, SMALLEST, LARGEST)
+    if isinstance(identities, str) or not isinstance(identities, Iterable):
+        raise FerError(f"identities={shown(identities)}: expected whole numbers from 0.")
+    who = [integer("identities", number, 0) for number in identities]
     asked = hashlib.sha256(repr((expression, who, size)).encode()).hexdigest()[:16]
     name, source = f"drawn-{expression}-{size}-{asked}", Path(faces3d.__file__).parent
     stamp = _stamp(source)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils._arguments import check_array, check_path, choice, number, shown
+from fer_utils._arguments import check_array, check_names, check_path, choice, number, shown
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.files import make_folder, write
@@ -40,10 +40,19 @@ class Pair:
         classes: tuple[str, str],
         size: int,
         generators: Mapping[str, nn.Module],
-        card: Mapping[str, Any] | None = None,
+        card: Mapping[str, Any],
     ):
-        self.classes, self.size = classes, size
-        self.generators, self.card = dict(generators), dict(card or {})
+        check_classes(classes)
+        SIDES.check("size", size)
+        fits = isinstance(generators, Mapping) and set(generators) == set(classes)
+        if not fits or not all(isinstance(net, nn.Module) for net in generators.values()):
+            raise FerError(f"generators={shown(generators)}: expected one for each of the classes.")
+        if not isinstance(card, Mapping) or not isinstance(card.get("net"), Mapping):
+            raise FerError(
+                f"card={shown(card)}: expected what is said of the pair, with its 'net'."
+            )
+        self.classes, self.size = tuple(classes), size
+        self.generators, self.card = dict(generators), dict(card)
         self.history: dict[str, list] = {}
 
     @property
@@ -133,6 +142,19 @@ class Pair:
         write(path, content)
         write(path.with_suffix(".json"), json.dumps(self.card, indent=2) + "\n")
         return self.card
+
+
+def check_classes(classes: object) -> None:
+    """Raise a FerError unless these are two names that differ."""
+    check_names("classes", classes)
+    if len(set(classes)) != 2 or len(classes) != 2:  # type: ignore[call-overload,arg-type]
+        raise FerError(f"classes={shown(classes)}: expected two names that differ.")
+
+
+def check_pair(pair: object) -> None:
+    """Raise a FerError unless this is a pair of generators."""
+    if not isinstance(pair, Pair):
+        raise FerError(f"pair={shown(pair)}: expected a pair of generators, as `load` returns.")
 
 
 def as_input(images: Tensor) -> Tensor:

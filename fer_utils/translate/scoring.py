@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from fer_utils._arguments import check_array, choice
+from fer_utils._arguments import check_array, choice, shown
 from fer_utils.errors import FerError
 from fer_utils.models.answers import as_pictures, device_of, named_classes
-from fer_utils.translate.pair import Pair
+from fer_utils.translate.pair import Pair, check_pair
 from fer_utils.translate.similarity import ssim
 
 DRAWS = 2000  # of the bootstrap
@@ -77,7 +77,9 @@ def against_truth(
     Raises:
         FerError: pictures that do not fit, or not as many of both.
     """
-    check_array("truth", truth, 4, kinds="u")
+    check_pair(pair)
+    for name, value in (("images", images), ("truth", truth)):
+        check_array(name, value, 4, kinds="u")
     if truth.shape != images.shape:
         raise FerError("images and truth have other shapes: give the same people in both.")
     if not len(images):
@@ -94,6 +96,8 @@ def shares_called(
 ) -> dict[str, float]:
     """Return the share of pictures that each network calls by a class, by the network's name."""
     check_array("images", images, 4, kinds="u")
+    if not isinstance(nets, Mapping):
+        raise FerError(f"nets={shown(nets)}: expected networks by name.")
     shares = {}
     for name, net in nets.items():
         classes = named_classes(net)

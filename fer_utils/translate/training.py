@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from tqdm.auto import tqdm
 
-from fer_utils._arguments import check_array, check_path, shown
+from fer_utils._arguments import check_array, check_path, check_truth, shown
 from fer_utils._arguments import seed as check_seed
 from fer_utils.errors import FerError
 from fer_utils.files import make_folder, write, write_json
@@ -17,7 +17,7 @@ from fer_utils.locks import LOCK, hold
 from fer_utils.models.answers import chosen_device, float32_by_default
 from fer_utils.train.cpu import prepared
 from fer_utils.translate import state
-from fer_utils.translate.pair import WEIGHTS, Pair
+from fer_utils.translate.pair import WEIGHTS, Pair, check_classes
 from fer_utils.translate.run import Run
 from fer_utils.translate.settings import FEWEST, SIDES, STEPS, Settings
 from fer_utils.translate.sheet import as_png, progress_sheet
@@ -76,6 +76,11 @@ def fit(
         raise FerError(f"settings={shown(settings)}: expected Settings.")
     check_pictures(first, second, classes)
     STEPS.check("steps", steps)
+    check_truth("resume", resume)
+    if not isinstance(card, Mapping | None):
+        raise FerError(f"card={shown(card)}: expected what else to say, by name.")
+    if on_picture is not None and not callable(on_picture):
+        raise FerError(f"on_picture={shown(on_picture)}: expected a function.")
     seed, device = check_seed(seed), chosen_device(device)
     folder = None if out is None else make_folder(check_path("out", out))
     with prepared(device):
@@ -92,8 +97,7 @@ def fit(
 
 def check_pictures(first: np.ndarray, second: np.ndarray, classes: tuple[str, str]) -> None:
     """Raise a FerError unless two generators can learn from these pictures."""
-    if not (isinstance(classes, tuple | list) and len(classes) == 2 and classes[0] != classes[1]):
-        raise FerError(f"classes={shown(classes)}: expected two names that differ.")
+    check_classes(classes)
     for name, pictures in zip(classes, (first, second), strict=True):
         check_array(str(name), pictures, 4, kinds="u")
         if pictures.dtype != np.uint8:
