@@ -123,14 +123,13 @@ class PlainLoop:
         self.nets = Networks(**nets)
         self.generator = torch.Generator().manual_seed(run.seed)
         self.pools: tuple[dict[int, Tensor], dict[int, Tensor]] = ({}, {})
-        betas = tuple(self.settings.betas)
         generators = self.nets.to_second, self.nets.to_first
         judges = self.nets.judge_second, self.nets.judge_first
         self.optimizers = [
             torch.optim.Adam(
                 itertools.chain(*(net.parameters() for net in pair)),
                 lr=self.settings.learning_rate,
-                betas=betas,
+                betas=self.settings.betas,
             )
             for pair in (generators, judges)
         ]

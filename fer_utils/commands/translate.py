@@ -2,7 +2,7 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fer_utils.commands import as_command, file_name
 from fer_utils.errors import FerError
@@ -174,7 +174,7 @@ def faces_to_translate(args: argparse.Namespace, pair: "Pair") -> "tuple[np.ndar
     return rows.images, [f"{args.data}_{number:05d}" for number in range(len(rows))]
 
 
-def form(name: str, size: int | None, channels: int = 1) -> dict[str, int | bool]:
+def form(name: str, size: int | None, channels: int = 1) -> dict[str, Any]:
     """Return what `data.load` is asked for, of a data set that comes in any size and colour."""
     from fer_utils.data import catalog
 

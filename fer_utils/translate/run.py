@@ -48,17 +48,13 @@ class Run:
         for net in self.networks.named().values():
             net.to(device).train()
         nets = self.networks
-        pairs = ((nets.to_second, nets.to_first), (nets.judge_second, nets.judge_first))
-        self.optimizers = tuple(
-            self._adam([*one.parameters(), *two.parameters()]) for one, two in pairs
+        self.optimizers = (
+            self._adam([*nets.to_second.parameters(), *nets.to_first.parameters()]),
+            self._adam([*nets.judge_second.parameters(), *nets.judge_first.parameters()]),
         )
-        self.step = Step(
-            nets,
-            settings,
-            tuple(torch.from_numpy(np.array(part)).to(device) for part in pictures),
-            self.optimizers,
-            torch.zeros(steps, len(TERMS), device=device),
-        )
+        first, second = (torch.from_numpy(np.array(part)).to(device) for part in pictures)
+        log = torch.zeros(steps, len(TERMS), device=device)
+        self.step = Step(nets, settings, (first, second), self.optimizers, log)
         self.recorded: Callable[[Tensor], None] | None = None
         self.eager_steps = 0
 
@@ -67,8 +63,7 @@ class Run:
         on_gpu = self.device.type == "cuda"
         if on_gpu:  # a recorded step reads the rate from its place in memory
             rate = torch.tensor(rate, device=self.device)
-        betas = tuple(self.settings.betas)
-        return torch.optim.Adam(weights, lr=rate, betas=betas, fused=True, capturable=on_gpu)
+        return torch.optim.Adam(weights, rate, self.settings.betas, fused=True, capturable=on_gpu)
 
     def advance(self) -> None:
         """Do one step."""
@@ -160,14 +155,12 @@ class Run:
             "of": self.steps,
             "settings": settings.as_dict(),
             "seed": self.seed,
-            "pictures": {
-                name: len(part) for name, part in zip(self.classes, self.pictures, strict=True)
-            },
+            "pictures": {self.classes[k]: len(self.pictures[k]) for k in (0, 1)},
             "torch": torch.__version__.split("+")[0],
         }
         generators = dict(zip(self.classes, (nets.to_first, nets.to_second), strict=True))
         size = self.pictures[0].shape[2]
-        return Pair(tuple(self.classes), size, generators, {**card, **about})
+        return Pair(self.classes, size, generators, {**card, **about})
 
 
 def recorded(step: Step, plan: Tensor) -> Callable[[Tensor], None]:

@@ -74,7 +74,7 @@ class Settings:
     mirror: bool = True
 
     def __post_init__(self) -> None:
-        """Fill in the blocks; refuse what `fit` could not do."""
+        """Fill in the blocks, and refuse what `fit` could not do."""
         choice("generator", self.generator, GENERATORS)
         if self.blocks is None:
             object.__setattr__(self, "blocks", GENERATORS[self.generator])
@@ -86,6 +86,7 @@ class Settings:
             raise FerError(f"betas={shown(betas)}: expected two numbers from 0 to below 1.")
         for beta in betas:
             DECAY.check("betas", beta)
+        object.__setattr__(self, "betas", (betas[0], betas[1]))
         check_truth("flip_labels", self.flip_labels)
         check_truth("mirror", self.mirror)
 

@@ -126,18 +126,18 @@ class Step:
         fake_first, same_first = nets.to_first(torch.cat([second, first])).split(1)
         back_first, back_second = nets.to_first(fake_second), nets.to_second(fake_first)
         real = float(not self.settings.flip_labels)
-        cycles = ((back_first, first), (back_second, second))
         adversarial = losses.adversarial(nets.judge_second(fake_second), real)
         adversarial = adversarial + losses.adversarial(nets.judge_first(fake_first), real)
         identity = losses.identity(same_second, second) + losses.identity(same_first, first)
         l1, l2, ssim = (
-            sum(term(back, picture) for back, picture in cycles)
+            term(back_first, first) + term(back_second, second)
             for term in (losses.l1, losses.l2, losses.ssim_loss)
         )
         terms = [adversarial, identity, l1, l2, ssim]
         shares = (getattr(weights, name) for name in TERMS[:5])
-        total = sum(share * term for share, term in zip(shares, terms, strict=True))
-        total.backward()
+        torch.stack(
+            [share * term for share, term in zip(shares, terms, strict=True)]
+        ).sum().backward()
         optimizer.step()
         return [term.detach() for term in terms], [fake_second.detach(), fake_first.detach()]
 
