@@ -211,6 +211,21 @@ def test_a_recorded_step_reads_each_plan_from_its_place(monkeypatch):
     assert same(weights(usual), weights(fit(6)))
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("kind", ["change", "resnet"])
+def test_a_recorded_step_learns_what_an_eager_one_does(kind, monkeypatch):
+    settings = Settings(generator=kind, filters=2, blocks=1, pool=4)
+    made, recorded = [], run.recorded
+    monkeypatch.setattr(run, "recorded", lambda *one: made.append(1) or recorded(*one))
+    graph = translate.fit(FIRST, SECOND, settings, classes=CLASSES, steps=12, device="cuda")
+    assert made
+    monkeypatch.setattr(run, "EAGER_STEPS", 1000)
+    eager = translate.fit(FIRST, SECOND, settings, classes=CLASSES, steps=12, device="cuda")
+    for name, value in weights(graph).items():
+        assert torch.allclose(value, weights(eager)[name], atol=1e-3), name
+
+
 def test_labels_flipped_throughout_change_nothing():
     """1 minus a discriminator has the same losses: flip all labels, and nobody can tell."""
     nets = steps.Networks.create(TINY, 1)
@@ -467,3 +482,48 @@ def test_what_comes_with_the_kit_is_small_and_says_how_it_was_made():
         measured = pair.card["scores"][pair.classes[1]]
         if "facs3d" in name:
             assert measured["ssim"]["people"] == measured["l1"]["people"] == 40
+
+
+def test_a_finished_run_is_shipped_in_half_precision(drawn, tmp_path, monkeypatch):
+    from scripts import ship_pair
+
+    pair = translate.fit(
+        FIRST, SECOND, TINY, classes=("neutral", "disgust"), steps=2, out=tmp_path, device="cpu"
+    )
+    monkeypatch.setattr(ship_pair, "JUDGES", ("mini_xception",))
+    card = ship_pair.ship(tmp_path, "tiny", "facs3d", note="a note", folder=tmp_path / "kit")
+    shipped = translate.load(tmp_path / "kit" / "tiny.safetensors")
+    assert shipped.card == card and card["half"] and card["note"] == "a note"
+    there = pair.apply(FIRST).astype(int)
+    assert np.abs(there - shipped.apply(FIRST)).max() <= ship_pair.VISIBLE
+    found = translate.against_truth(shipped, stripes(0, 40), stripes(1, 40), "disgust")
+    assert card["scores"]["disgust"]["l1"] == found["l1"].as_dict()
+    assert set(card["scores"]["neutral"]["called"]) == {"mini_xception_facs3d"}
+    assert sorted(path.name for path in (tmp_path / "kit").iterdir()) == [
+        "tiny.json",
+        "tiny.safetensors",
+    ]
+    monkeypatch.setattr(training, "SAVE_EVERY", 1)
+    monkeypatch.setattr(training, "LOOK_EVERY", 1)
+    monkeypatch.setattr(training.Run, "losses", lambda *_: np.full((1, len(TERMS)), np.nan))
+    with pytest.raises(FerError, match="no numbers any more after 1 steps"):
+        fit(3, out=tmp_path / "nan")
+
+
+def test_scores_by_hand():
+    black, grey = np.zeros((3, 1, 16, 16), np.uint8), np.full((3, 1, 16, 16), 51, np.uint8)
+    pair = translate.Pair(
+        CLASSES,
+        16,
+        {"lying": nn.Identity(), "standing": Constant(0.3, add=True)},
+        {"net": {"generator": "change", "channels": 1}},
+    )
+    found = translate.against_truth(pair, black, grey)
+    # from -1 by .3 up: .15 of white, which is 38 after rounding; the truth is 51
+    assert found["l1"].translated == pytest.approx([13 / 255] * 3)
+    assert found["l1"].copied == pytest.approx([51 / 255] * 3)
+    assert found["l1"].gain == pytest.approx(-38 / 255)
+    assert found["l1"].interval == pytest.approx((-38 / 255, -38 / 255))
+    assert (found["ssim"].translated > found["ssim"].copied).all()
+    with pytest.raises(FerError, match="other shapes"):
+        translate.against_truth(pair, black, grey[:2])

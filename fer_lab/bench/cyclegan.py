@@ -23,10 +23,12 @@ from fer_utils.translate.settings import GENERATORS, Settings
 from fer_utils.translate.step import Networks, draw_plan
 
 CLASSES = ("neutral", "disgust")
-#: Steps whose losses are compared, and how far apart they may be. The second sees what the first
-#: did to all weights; Adam's first steps are as long for a gradient of rounding errors as for any
-#: other, so later ones drift apart.
+#: Steps whose losses are compared, and how far apart they may be: the later ones see what the first
+#: did to all weights.
 COMPARED, TOLERANCE = 2, 1e-4
+#: A tenth of the usual: Adam's first steps are as long for a gradient of rounding errors as for any
+#: other. What a step takes does not depend on it.
+LEARNING_RATE = 2e-5
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class OurSteps:
 
     def __init__(self, case: Case, pictures: tuple[np.ndarray, np.ndarray], device: torch.device):
         self.device = device
-        settings = Settings(generator=case.generator)
+        settings = Settings(generator=case.generator, learning_rate=LEARNING_RATE)
         with prepared(device):
             self.run = Run(pictures, CLASSES, settings, 1_000_000, 0, device)
 
