@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         plots,
         saliency,
         train,
+        translate,
         widgets,
     )
 
@@ -41,6 +42,7 @@ __all__ = [
     "saliency",
     "setup",
     "train",
+    "translate",
     "widgets",
 ]
 

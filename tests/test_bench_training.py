@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fer_lab.bench import architectures, plain_loop, training
+from fer_lab.bench import architectures, cyclegan, plain_loop, training
 from fer_lab.bench.shared import Result
 from fer_utils import data, models, train
 from fer_utils.__main__ import main
@@ -24,6 +24,20 @@ def test_table_has_medians_and_the_ratio():
     said = [line.split()[-5:] for line in training.BENCH.table(rows).splitlines()[2:4]]
     assert said[0] == ["200", "100", "300", "143.54", "1.00"]
     assert said[1] == ["500", "400", "900", "57.42", "2.50"]
+
+
+def test_bench_cyclegan_compares_the_same_training(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(cyclegan, "UNTIMED", 0)
+    file = tmp_path / "times.csv"
+    words = ["bench", "cyclegan", "--generator", "resnet", "--steps", "1", "--repeats", "1"]
+    assert main([*words, "--device", "cpu", "--csv", str(file)]) == 0
+    rows = [line for line in file.read_text().splitlines() if not line.startswith("#")]
+    plain, ours = list(csv.DictReader(rows))
+    assert float(plain["times_as_fast_as_plain"]) == 1 and float(ours["slowest"]) > 0
+    assert 0 < float(ours["largest_difference_of_a_loss"]) <= cyclegan.TOLERANCE
+    monkeypatch.setattr(cyclegan, "plain", lambda net: net.apply(lambda part: part.eval()))
+    assert main([*words, "--device", "cpu"]) == 2  # another training: it is not compared
+    assert "nothing compares" in capsys.readouterr().err
 
 
 def test_the_peer_changes_pictures_as_the_recipe_says():

@@ -24,13 +24,14 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+import faces3d
 import fer_lab.bench
 import fer_lab.experiment
 import fer_lab.experiments
 import fer_lab.reproduce.command
 from faces3d import dataset as drawn
 from fer_lab.bench.shared import Bench
-from fer_utils import data, evaluate, models, papers, plots, saliency, train
+from fer_utils import data, evaluate, models, papers, plots, saliency, train, translate
 from fer_utils.__main__ import COMMANDS, main, make_parser
 from fer_utils.data import _download
 from fer_utils.data.datasets import facs3d
@@ -39,6 +40,7 @@ from fer_utils.emotions import FER7
 from fer_utils.errors import FerError
 from fer_utils.ranges import Range
 from fer_utils.saliency import scores
+from fer_utils.translate.settings import STEPS
 from tests.test_arguments import Net
 
 # Together in `make test`; without an end, and with other seeds each time, in `make fuzz`.
@@ -50,7 +52,9 @@ QUIET = {
     "suppress_health_check": list(HealthCheck),
 }
 
-ROOMS = {room.__name__.split(".")[-1]: room for room in (data, models, train, saliency, plots)}
+ROOMS = {
+    room.__name__.split(".")[-1]: room for room in (data, models, train, saliency, plots, translate)
+}
 ROOMS["evaluate"] = importlib.import_module("fer_utils.evaluate")
 PROGRAMS = {
     f"experiments {module.name}": importlib.import_module(f"fer_lab.experiments.{module.name}")
@@ -78,6 +82,8 @@ WORDS = {
     "relabel": ("majority", "plurality", ""),
     "base_weights": ("imagenet", *FILES),
     "key": (*KEYS, KEYS[0].split(":")[0]),
+    **dict.fromkeys(("first", "second", "to"), ("neutral", "disgust", "bored")),
+    "pair": ("change_facs3d", *FILES),
     "share": ("1/1", "1/2", "2/2", "3/2", "0/0"),
     "face": ("0", "1", "13"),
 }
@@ -188,7 +194,13 @@ def place(tmp_path_factory):
         patch.chdir(folder)
         patch.setenv("FER_UTILS_DATA", str(folder))
         patch.setattr(facs3d, "_read", lambda path: faces)
+        patch.setenv("FER_UTILS_CACHE", str(folder / "cache"))
         patch.setattr(torch, "set_num_threads", lambda number: None)
+        patch.setattr(faces3d, "draw", lambda *_, size: np.zeros((size, size), np.uint8))
+        translated = translate.fit
+        patch.setattr(
+            translate, "fit", lambda *words, **options: translated(*words, **_one_step(options))
+        )
         short = {name: replace(one, epochs=1) for name, one in train.RECIPES.items()}
         for name, one in short.items():
             patch.setitem(train.RECIPES, name, one)
@@ -205,6 +217,7 @@ def place(tmp_path_factory):
         patch.setattr(fer_lab.experiment, "ROOT", folder)
         patch.setattr(_download, "_library", _no_library)
         patch.setattr(drawn, "pack", lambda out, seed: out.write_bytes(b"") or "0" * 64)
+        patch.setattr(fer_lab.bench.cyclegan, "race", lambda *_: {})
         for name in ("occlusion", "architectures", "startup"):
             patch.setattr(fer_lab.bench.BENCHES[name][0], "measure", lambda *_: [])
         patch.setattr(fer_lab.bench.training, "race", lambda *_: {})
@@ -230,6 +243,10 @@ def _one_epoch(options):
     options.pop("progress", None)
     epochs = options.get("epochs")
     return {**options, "epochs": 1 if epochs is None or epochs in Range(1, whole=True) else epochs}
+
+
+def _one_step(options):
+    return {**options, "steps": 1 if options["steps"] in STEPS else options["steps"]}
 
 
 def _no_library(source):
@@ -288,6 +305,8 @@ HISTORY = train.History(
         }
     ]
 )
+TINY = translate.Settings(filters=2, blocks=1)
+PAIR = translate.fit(IMAGES, IMAGES, TINY, steps=1, device="cpu")
 NAN = float("nan")
 THINGS = (NET, KIT_NET, IMAGES[0], HEAT, FACES, EVALUATION, OMAP, ATTRIBUTION, RECIPE, HISTORY)
 ODD_VALUES = (
@@ -361,6 +380,18 @@ MEANT = {
     "titles": (["a"], None),
     "correct": (1, 0),
     "n": (2, 1),
+    **dict.fromkeys(("first", "second"), (IMAGES, "happy", "disgust")),
+    "settings": (TINY,),
+    "steps": (1,),
+    "pair": (PAIR,),
+    "truth": (IMAGES,),
+    "to": ("first", None),
+    "expression": ("happy",),
+    "identities": ([3], range(2)),
+    "generator": ("change",),
+    "generators": (PAIR.generators,),
+    "card": (PAIR.card, None),
+    **dict.fromkeys(("x", "y"), (torch.rand(2, 1, 24, 24),)),
     "device": ("cpu", None, "cuda"),
     "precision": train.PRECISIONS,
     "epochs": (1,),
@@ -380,7 +411,7 @@ MEANT = {
 }
 
 
-CALLED = ("progress", "on_epoch", "create", "generate")
+CALLED = ("progress", "on_epoch", "on_picture", "create", "generate")
 
 
 @st.composite
@@ -391,7 +422,7 @@ def given_to(draw, name):
         if one.kind in (one.VAR_KEYWORD, one.VAR_POSITIONAL):
             continue
         needed = one.default is one.empty
-        if one.name != "epochs" and not needed and draw(st.booleans()):
+        if one.name not in ("epochs", "steps", "settings") and not needed and draw(st.booleans()):
             continue
         if needed and not draw(st.integers(0, 60)):
             continue

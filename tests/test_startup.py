@@ -84,7 +84,7 @@ def test_the_setup_cell_loads_no_package_for_one_function():
     assert not there & {"ipywidgets", "anywidget"}  # a widget that is shown loads them
 
 
-@pytest.mark.parametrize("name", ["emotions", "errors", "papers"])
+@pytest.mark.parametrize("name", ["emotions", "errors", "papers", "translate"])
 def test_a_room_of_words_loads_nothing(name):
     assert loaded(f"import fer_utils.{name}") == set()
 
@@ -110,7 +110,9 @@ def test_tab_completion_shows_the_public_names_alone():
     assert {"data", "models", "saliency", "setup", "FerError"} <= set(dir(fer))
 
 
-@pytest.mark.parametrize("name", ["models", "papers", "evaluate", "inputs", "emotions"])
+@pytest.mark.parametrize(
+    "name", ["models", "papers", "evaluate", "inputs", "emotions", "translate"]
+)
 def test_tab_completion_of_a_room_shows_its_public_names_alone(name):
     room = getattr(fer, name)
     assert dir(room) == sorted(room.__all__)

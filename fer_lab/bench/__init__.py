@@ -2,7 +2,7 @@
 
 import argparse
 
-from fer_lab.bench import architectures, occlusion, startup, training
+from fer_lab.bench import architectures, cyclegan, occlusion, startup, training
 
 __all__ = ["add_arguments", "run"]
 
@@ -10,6 +10,7 @@ BENCHES = {
     "occlusion": (occlusion, "occlusion maps, beside captum's"),
     "training": (training, "training, beside a plain loop"),
     "architectures": (architectures, "all networks: training, answering, first epoch, memory"),
+    "cyclegan": (cyclegan, "a CycleGAN's training steps, beside the public one's loop"),
     "startup": (startup, "whole programs until they end, beside `import torch`"),
 }
 

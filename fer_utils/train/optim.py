@@ -85,6 +85,8 @@ def make_scheduler(
         return ReduceLROnPlateau(
             optimizer, mode="max", factor=recipe.decay, patience=recipe.plateau - 1, threshold=0
         )
+    if recipe.schedule == "linear":
+        return LambdaLR(optimizer, lambda done: linear(done, epochs))
     if recipe.schedule == "one_cycle":
         # The rate rises for 15 % of the steps and falls along a cosine; torch moves the momentum
         # the other way. One step more than there are: it may be asked once after the last.
@@ -92,6 +94,11 @@ def make_scheduler(
             optimizer, recipe.learning_rate, total_steps=epochs * steps + 1, pct_start=0.15
         )
     return None
+
+
+def linear(done: int, total: int) -> float:
+    """Return the factor on the rate after `done` of `total`: 1 for half of them, then down to 0."""
+    return min(1.0, 2 * (1 - done / total))
 
 
 def step_after_batch(scheduler: LRScheduler | None) -> None:

@@ -22,7 +22,7 @@ from fer_utils.train.augment import RANGES as CHANGES
 from fer_utils.train.augment import Augmentation
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
-SCHEDULES = ("constant", "exponential", "steps", "plateau", "one_cycle")
+SCHEDULES = ("constant", "exponential", "steps", "plateau", "one_cycle", "linear")
 L2_TARGETS = ("convolutions", "last two linear layers")
 BALANCES = ("none", "weights", "sampler", "oversample", "augment")
 
@@ -61,7 +61,8 @@ class Recipe:
         schedule: an entry of `SCHEDULES`. `exponential` multiplies the rate by `decay` after
             every epoch, `steps` as `steps` says, `plateau` by `decay` after `plateau` epochs in
             a row without a higher validation accuracy; `one_cycle` rises for 15 % of the steps
-            and falls along a cosine.
+            and falls along a cosine; `linear` is constant for half of the epochs and then falls
+            evenly to 0.
         decay: see schedule.
         weight_decay: the optimizer's own.
         l2: weight of the sum of squares added to the loss, over the weights of `l2_on`.
