@@ -241,7 +241,7 @@ class Job(run.Run):
             "command": self.command(),
         }
         lock.check()
-        # `fit` was given the test set to watch, or features: what `digests` compares is the pictures
+        # `fit` may have watched the test set, or learned from features: `digests` knows pictures
         lock.digests = learned
         keys = ("claim", "config", "seed", "split", "accuracy", "command")
         models.save(net, self.folder / "model.safetensors", {key: record[key] for key in keys})
