@@ -7,13 +7,11 @@ import numpy as np
 from fer_utils._arguments import check_truth, choice, integer, number
 from fer_utils.data import _face_crop as cascades
 from fer_utils.detect.boxes import Box, inside
+from fer_utils.detect.nets import LOOK
 
 #: Those of OpenCV's frontal-face cascades that differ: "default" is the papers'; "alt2" finds
 #: nothing in a picture of coins, and at larger steps of `scale` still finds what there is.
 CASCADES = ("alt2", "default")
-
-#: Longest side that is looked at: a face of a twentieth of it is still found.
-LOOK = 1280
 
 
 def load(

@@ -1,12 +1,18 @@
 """Detectors that are nets: read and run by OpenCV, without the framework that trained them."""
 
+import hashlib
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fer_utils.errors import FerError
+
+#: Longest side of the picture that detectors of any size of picture look at.
+LOOK = 1280
 
 
 class Net:
@@ -35,7 +41,7 @@ class Net:
         try:
             self._net = read()
         except cv2.error as error:
-            raise self._failed("read", error) from None
+            raise not_run(what, error) from None
         self._net.enableFusion(not sizes)
         self._names = list(self._net.getUnconnectedOutLayersNames())
         self(np.zeros(trial, np.float32))
@@ -48,14 +54,14 @@ class Net:
                 # OpenCV writes its next answer over this one
                 answers = [answer.copy() for answer in self._net.forward(self._names)]
             except self._error as error:
-                raise self._failed("run", error) from None
+                raise not_run(self._what, error) from None
         return dict(zip(self._names, answers, strict=True))
 
-    def _failed(self, verb: str, error: Exception) -> FerError:
-        reason = str(error).strip().rsplit("error: ", 1)[-1].splitlines()[0]
-        return FerError(
-            f"{self._what} is no net that the OpenCV here can {verb} ({reason}): take another file."
-        )
+
+def not_run(what: str, error: Exception) -> FerError:
+    """Return in words that OpenCV cannot read or run a net."""
+    reason = str(error).strip().rsplit("error: ", 1)[-1].splitlines()[0]
+    return FerError(f"{what} is no net that the OpenCV here can run ({reason}): take another.")
 
 
 def suppress(
@@ -97,10 +103,49 @@ def sigmoid(values: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(values, -80, 80)))
 
 
-def needs(name: str, extra: str, files: Sequence[str]) -> FerError:
-    """Return what to say where an optional detector's package is not installed."""
-    return FerError(
-        f'{name} is not installed: pip install -c constraints.txt -e ".[{extra}]" in the kit\'s '
-        f"folder brings its weights ({', '.join(files)}), and "
-        'detector="blazeface" needs nothing.'
-    )
+def reduced(picture: np.ndarray, look: int) -> tuple[np.ndarray, float]:
+    """Return a picture (H, W, 3) with no side longer than `look`, and its scale, 1 or less."""
+    height, width = picture.shape[:2]
+    scale = look / max(height, width)
+    if scale >= 1:
+        return picture, 1.0
+    import cv2
+
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), scale
+
+
+def checked_file(path: Path, sha256: str, advice: str) -> bytes:
+    """Return the bytes of a file that others distribute.
+
+    Raises:
+        FerError: it is not the file that is known by this SHA-256; the message ends in the advice.
+    """
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        what = "is another file than the one that is known" if content else "is not there"
+        raise FerError(f"{path} {what}: {advice}.")
+    return content
+
+
+def package_file(detector: str, package: str, name: str, sha256: str) -> bytes:
+    """Return a file of another package that is installed; nothing of the package is imported.
+
+    Args:
+        detector: which needs it; the extra that installs the package has its name.
+        package: as it would be imported.
+        name: of the file, in the package's folder.
+        sha256: of the file.
+
+    Raises:
+        FerError: the package is not installed, or holds another file.
+    """
+    there = find_spec(package)
+    how = f'python -m pip install -c constraints.txt -e ".[{detector}]"'
+    if there is None or not there.submodule_search_locations:
+        raise FerError(
+            f"detector {detector!r} needs weights that do not come with the kit: run `{how}` in "
+            "its folder, or take 'blazeface'."
+        )
+    place = Path(there.submodule_search_locations[0]) / name
+    return checked_file(place, sha256, f"run `{how} --force-reinstall` in the kit's folder")
