@@ -106,14 +106,8 @@ def load(kind: str = "back", score: float = 0.5) -> Callable[[np.ndarray], list[
 
     known = KINDS[choice("kind", kind, KINDS)]
     least = number("score", score, 0, 1)
-    name = f"blazeface_{kind}.tflite"
-    content = np.frombuffer(read_checked(FOLDER / name, known.sha256), np.uint8)
-    net = Net(
-        lambda: cv2.dnn.readNetFromTFLite(content),
-        (1, 3, known.side, known.side),
-        name,
-        sizes=False,
-    )
+    content = read_checked(FOLDER / f"blazeface_{kind}.tflite", known.sha256)
+    net = Net(cv2.dnn.readNetFromTFLite, content, (1, 3, known.side, known.side), 2, sizes=False)
     centers = anchors(known.side, known.strides)
 
     def find(picture: np.ndarray) -> list[Box]:

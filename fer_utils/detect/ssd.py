@@ -6,6 +6,7 @@ you name the folder that has them. They are in Caffe's format, which OpenCV 5 no
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,8 +45,12 @@ def load(folder: str | Path | None = None, score: float = 0.5) -> Callable[[np.n
             f"OpenCV {cv2.__version__} cannot read the weights of detector 'ssd' (Caffe's): "
             "install opencv-python below 5, or take 'blazeface'."
         )
-    structure, weights = (np.frombuffer(content, np.uint8) for content in _contents(folder))
-    net = Net(lambda: read_caffe(structure, weights), (1, 3, SIDE, SIDE), "the ssd", sizes=False)
+    structure, weights = _contents(folder)
+
+    def read(content: np.ndarray) -> Any:
+        return read_caffe(np.frombuffer(structure, np.uint8), content)
+
+    net = Net(read, weights, (1, 3, SIDE, SIDE), 1, sizes=False)
 
     def find(picture: np.ndarray) -> list[Box]:
         height, width = picture.shape[:2]

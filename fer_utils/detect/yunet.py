@@ -60,7 +60,7 @@ def load(
                     )
                 _, found = nets[size].detect(cv2.cvtColor(seen, cv2.COLOR_RGB2BGR))
             except cv2.error as error:
-                raise not_run(str(path), error) from None
+                raise not_run(error, f"{path} may be no YuNet") from None
         return np.zeros((0, 15)) if found is None else found
 
     def find(picture: np.ndarray) -> list[Box]:
