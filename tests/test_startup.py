@@ -62,7 +62,7 @@ def test_help_loads_nothing_heavy(arguments, may):
     assert loaded(command(*arguments, "--help")) <= may
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "explain", "reproduce", "bench"])
+@pytest.mark.parametrize("name", ["train", "evaluate", "explain", "look", "reproduce", "bench"])
 def test_help_of_every_command_loads_no_package_for_one_function(name):
     assert loaded(command(name, "--help")) & FOR_ONE_FUNCTION == set()
 

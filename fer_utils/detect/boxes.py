@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fer_utils._arguments import check_path, number, shown
+from fer_utils._arguments import check_path, integer, number, shown
+from fer_utils.data._face_crop import cut
 from fer_utils.errors import FerError
 
 #: What a picture may be given as: a file, its bytes, Pillow's picture, or an array uint8 (H, W),
@@ -56,18 +57,30 @@ def overlap(one: Box, other: Box) -> float:
     return both / (one.area + other.area - both)
 
 
-def crop(picture: Photograph, box: Box, margin: float = MARGIN) -> np.ndarray:
+def crop(
+    picture: Photograph, box: Box, margin: float = MARGIN, side: int | None = None
+) -> np.ndarray:
     """Return the square around a face: uint8 (C, H, W), C = 1 where the picture is grey, else 3.
 
     The square's centre is the box's, its side the box's longer side times `margin`; where that
     reaches beyond the picture the square is moved inside, and made smaller where it has to be.
 
+    Args:
+        picture: as in `detect.faces`.
+        box: of a face in it.
+        margin: side of the square by the longer side of the box.
+        side: resize to so many pixels, as data sets are on loading; None leaves them.
+
     Raises:
-        FerError: no picture, or a margin that is no number above 0.
+        FerError: no picture, no box, or a margin that is no number above 0.
     """
     pixels = channels_first(picture)
-    left, top, side = square(box, pixels.shape[1:], margin)
-    return pixels[:, top : top + side, left : left + side]
+    left, top, length = square(box, pixels.shape[1:], margin)
+    if side is None:
+        return pixels[:, top : top + length, left : left + length]
+    side = integer("side", side, 1, 1024)
+    small = cut(pixels.transpose(1, 2, 0), (left, top, length), side)
+    return np.ascontiguousarray(small.reshape(side, side, len(pixels)).transpose(2, 0, 1))
 
 
 def square(box: Box, shape: tuple[int, ...], margin: float = MARGIN) -> tuple[int, int, int]:
