@@ -14,6 +14,7 @@ COMMANDS = {
     "reproduce": "train and score what a published row names, beside its number",
     "explain": "draw what a network looked at in one picture",
     "translate": "change the expression of faces, and train what does it",
+    "look": "find the faces in photographs, and name their expressions",
     "bench": "measure speed, ours and the peer's side by side",
 }
 

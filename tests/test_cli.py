@@ -224,7 +224,10 @@ TYPED = {
     "evaluate": "--data ferplus --root R --relabel majority --split-by random --shares 0.6 0.1 0.3 "
     "--split-seed 2 --crop haar --no-color --size 64 --split valid --model 'my net' --flip "
     "--device cpu --out c.png",
-    "explain": "--model vgg13 --face 3 --out m.png --method gradient --window 9 --stride 3 "
+    "look": "photo.jpg --model vgg13 --detector ssd --detector-file folder --margin 1.2 "
+    "--out s.png --csv f.csv --map",
+    "explain": "--model vgg13 --face 3 --person 2 --whole --detector yunet "
+    "--detector-file y.onnx --out m.png --method gradient --window 9 --stride 3 "
     "--fill mean --target fear --seed 2 --scores",
     "data": "fer2013 --root R --clean --out b.csv",
     "relabel": "fer2013 --root R --relabel majority --split-by random --shares 0.6 0.1 0.3 "
@@ -310,8 +313,9 @@ WRONG = {
     "evaluate": ["--device gpu", "--device ''", "--out c.xyz", "--out nowhere/c.png", "--out ."],
     "explain": [
         *("--seed -1", "--seed " + "9" * 20, "--window 0", "--stride -3", "--out nowhere/c.png"),
-        *("--face one", "--out ."),
+        *("--face one", "--out .", "--person 0"),
     ],
+    "look": ["--margin 0.1", "--margin wide", "--out .", "--out nowhere/s.png", "--csv nowhere/f"],
     "reproduce": [
         *("--runs 0", "--seeds 0 -1", "--epochs 0", "--faces 0", "--threads -1", "--share 2/1"),
         *("--device gpu", "--out file", "--figures file"),
@@ -330,6 +334,7 @@ NEEDED = {
     "train": "--out run",
     "evaluate": "--model mini_xception_facs3d",
     "explain": "--out map.png --face 0",
+    "look": "photo.jpg",
     "reproduce": "alessi2019 --data data",
     "bench occlusion": "--model mini_xception",
     "bench training": "--model mini_xception",

@@ -72,7 +72,8 @@ def test_help_loads_nothing_heavy(arguments, may):
 
 
 def test_help_of_every_command_loads_no_package_for_one_function():
-    names = ("train", "relabel", "evaluate", "explain", "reproduce", "translate", "bench")
+    learners = ("train", "relabel", "evaluate", "reproduce", "translate")
+    names = (*learners, "explain", "look", "bench")
     after = loaded_after_each(*(command(name, "--help") for name in names))
     for name, there in zip(names, after, strict=True):
         assert there & FOR_ONE_FUNCTION == set(), name
@@ -87,6 +88,10 @@ def test_the_setup_cell_loads_no_package_for_one_function():
 @pytest.mark.parametrize("name", ["emotions", "errors", "papers", "translate"])
 def test_a_room_of_words_loads_nothing(name):
     assert loaded(f"import fer_utils.{name}") == set()
+
+
+def test_the_room_of_detectors_loads_no_network():
+    assert loaded("import fer_utils.detect") <= {"numpy"}
 
 
 def test_a_room_of_arrays_loads_no_more_than_it_needs():
@@ -111,7 +116,7 @@ def test_tab_completion_shows_the_public_names_alone():
 
 
 @pytest.mark.parametrize(
-    "name", ["models", "papers", "evaluate", "inputs", "emotions", "translate"]
+    "name", ["detect", "models", "papers", "evaluate", "inputs", "emotions", "translate"]
 )
 def test_tab_completion_of_a_room_shows_its_public_names_alone(name):
     room = getattr(fer, name)

@@ -47,6 +47,18 @@ def test_the_largest_of_two_faces(scene, face):
     canvas.paste(Image.fromarray(face).resize((130, 130)), (60, 60))
     left, _, _ = largest_face(np.asarray(canvas.convert("L")))
     assert left > 400
+    alone, done = read_upload(file(scene), "one.png")
+    assert "smaller" not in done
+    found, done = read_upload(file(canvas), "two.png")
+    np.testing.assert_array_equal(found, alone)
+    assert done.endswith("; 1 smaller one is left out.")
+
+
+def test_a_picture_on_its_side_is_turned(scene):
+    upright, _ = read_upload(file(scene), "photo.png")
+    found, done = read_upload(file(scene.rotate(90, expand=True)), "lying.png")
+    np.testing.assert_array_equal(found, upright)
+    assert "turned by 270 degrees" in done
 
 
 def test_small_face_crops_are_enough(face):

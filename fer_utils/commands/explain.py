@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fer_utils.commands import file_name
+from fer_utils.commands.look import MODEL, SIDE, add_detector, chosen_detector, nobody
 from fer_utils.errors import FerError
-from fer_utils.ranges import PIXELS, SEED
+from fer_utils.ranges import PIXELS, SEED, Range
 
 if TYPE_CHECKING:
     from fer_utils import saliency
     from fer_utils.saliency import scores
 
 SHOWN = 3
+DRAWN_MODEL = "mini_xception_facs3d"
+CUT_OUT = 64  # pixels a side: a picture that is no larger is a face, as in FER2013
 PARTS = ("part_ablation", "shapley_parts")
 
 
@@ -22,12 +25,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from fer_utils.saliency import METHODS
 
     methods = ", ".join(METHODS)
-    parser.add_argument("--model", default="mini_xception_facs3d", help="pretrained name, or file")
+    parser.add_argument(
+        "--model",
+        help=f"pretrained name, or file (default: {MODEL} for a photograph, else {DRAWN_MODEL})",
+    )
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--image", type=file_name, help="a picture of one face, cut out")
+    what.add_argument("--image", type=file_name, help="a photograph")
     what.add_argument(
         "--face", type=int, help="number of a test face of facs3d, whose truth is known"
     )
+    parser.add_argument(
+        "--person",
+        type=Range(1, 1000, whole=True),
+        default=1,
+        help="of a photograph: which face, 1 being the largest",
+    )
+    parser.add_argument(
+        "--whole", action="store_true", help="the picture is a face, cut out: look for none in it"
+    )
+    add_detector(parser)
     parser.add_argument(
         "--out", type=file_name, required=True, help="figure to write (.png, .pdf, ...)"
     )
@@ -49,8 +65,9 @@ def run(args: argparse.Namespace) -> int:
     from fer_utils.saliency import scores
 
     check_place(args.out)  # before the work
-    image, source, truth, parts = picture(args)
-    net = models.load(args.model)
+    net = models.load(args.model or (DRAWN_MODEL if args.image is None else MODEL))
+    side = getattr(net, "input_size", None) or SIDE
+    image, source, truth, parts = picture(args, side)
     given = {name: getattr(args, name) for name in ("window", "stride")}
     given["fill"] = None if args.fill is None else fill_value(args.fill)
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -75,21 +92,22 @@ def run(args: argparse.Namespace) -> int:
 
 
 def picture(
-    args: argparse.Namespace,
+    args: argparse.Namespace, side: int
 ) -> tuple[np.ndarray, str, "scores.Truth | None", dict[str, Any]]:
     """Return the picture, where it comes from in words, its truth, and its parts if known.
+
+    Args:
+        args: as they are typed.
+        side: to which a face that is cut out of a photograph is resized.
 
     Raises:
         FerError: no such face or file.
     """
     from fer_utils import data
-    from fer_utils.pictures import read_picture
     from fer_utils.saliency import scores
 
     if args.face is None:
-        image = read_picture(args.image)
-        height, width = image.shape[1:]
-        return image, f"picture: {height} x {width} pixels, taken whole as the face", None, {}
+        return *person(args, side), None, {}
     faces = data.load(data.EMBEDDED, split="test")
     if not 0 <= args.face < len(faces):
         raise FerError(f"facs3d has test faces 0 to {len(faces) - 1}, not {args.face}.")
@@ -99,6 +117,34 @@ def picture(
     regions = None if faces.regions is None else faces.regions[args.face]
     parts = {"parts": regions, "part_names": faces.region_names}
     return faces.images[args.face], source, truth, parts
+
+
+def person(args: argparse.Namespace, side: int) -> tuple[np.ndarray, str]:
+    """Return one face of a photograph, (C, side, side), or a small picture as it is; and words.
+
+    Raises:
+        FerError: no such file, no face in it, or not as many.
+    """
+    from fer_utils import detect
+    from fer_utils.pictures import read_picture
+
+    image = read_picture(args.image)
+    height, width = image.shape[1:]
+    if args.whole or max(height, width) <= CUT_OUT:
+        return image, f"picture: {height} x {width} pixels, taken whole as the face"
+    image, boxes, turned = detect.upright(image, chosen_detector(args))
+    if not boxes:
+        raise FerError(f"{nobody(args.image)[:-1]}; --whole takes the picture as a face, cut out.")
+    count = "1 face was found" if len(boxes) == 1 else f"{len(boxes)} faces were found"
+    if args.person > len(boxes):
+        raise FerError(f"{count} in {args.image}, so there is no --person {args.person}.")
+    box = boxes[args.person - 1]
+    words = [count, f"turned by {turned} degrees"] if turned else [count]
+    if len(boxes) > 1:
+        words.append(f"--person 1 to {len(boxes)} chooses one, the largest first")
+    place = f"{box.width} x {box.height} pixels at column {box.x}, row {box.y}"
+    source = f"picture: {'; '.join(words)}; face {args.person}: {place}"
+    return detect.crop(image, box, side=side), source
 
 
 def fill_value(text: str) -> str | float:

@@ -11,6 +11,7 @@ The colours can be told apart by the colour-blind and on a grey print.
 from fer_utils.plots.architectures import architectures, blocks
 from fer_utils.plots.grids import balance, cards, counts, faces
 from fer_utils.plots.maps import attribution, attributions, heats, occluded, occlusion, saliency
+from fer_utils.plots.photographs import photographs
 from fer_utils.plots.picture import Picture, png, save, show
 from fer_utils.plots.rows import accuracies, claims, dots, intervals, read_table
 from fer_utils.plots.scores import bars, cell, confusion, history
@@ -36,6 +37,7 @@ __all__ = [
     "intervals",
     "occluded",
     "occlusion",
+    "photographs",
     "png",
     "read_table",
     "saliency",

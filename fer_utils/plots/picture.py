@@ -95,7 +95,7 @@ def _check(name: str, value: Any, kind: Any, *, inside: bool = False) -> None:
             raise FerError(f"{name}={shown(value)}: give a dict, by name.")
         for one in value.values():
             _check(name, one, inner[1], inside=True)
-    elif origin is Sequence:
+    elif origin in (Sequence, Collection):
         if isinstance(value, str | Mapping) or not isinstance(value, Collection):
             raise FerError(f"{name}={shown(value)}: give a list.")
         for one in value if inner[0] is not np.ndarray else ():

@@ -19,9 +19,9 @@ class NoFace(FerError):
 
 
 def read_upload(content: bytes, name: str, *, middle: bool = False) -> tuple[np.ndarray, str]:
-    """Return the largest face in an uploaded picture.
+    """Return the largest face in an uploaded picture, turned upright where it lies on its side.
 
-    Faces are found by the frontal-face cascade that comes with OpenCV (Viola and Jones, 2001).
+    Faces are found by a frontal-face cascade that comes with OpenCV (Viola and Jones, 2001).
     Nothing is written to a file: the name is for messages, and its folders are dropped.
 
     Args:
@@ -36,6 +36,7 @@ def read_upload(content: bytes, name: str, *, middle: bool = False) -> tuple[np.
         NoFace: no face was found, and `middle` is False.
         FerError: too large, animated, damaged, or no picture.
     """
+    from fer_utils import detect
     from fer_utils.data import _face_crop as crop  # loads OpenCV
 
     if not isinstance(content, bytes | bytearray | memoryview) or not isinstance(name, str):
@@ -49,18 +50,24 @@ def read_upload(content: bytes, name: str, *, middle: bool = False) -> tuple[np.
     with opened(BytesIO(content), name) as picture:
         notes = _look_before_decoding(picture, name)
         gray = crop.gray(to_array(picture, name))
-    box = crop.largest_face(gray)
-    if box is not None:
-        notes.append(f"a face of {box[2]} x {box[2]} pixels was found in it")
+    turned, boxes, degrees = detect.upright(gray)
+    if boxes:
+        box, others = boxes[0], len(boxes) - 1
+        notes.append(f"a face of {box.width} x {box.height} pixels was found in it")
+        if degrees:
+            notes.append(f"it was turned by {degrees} degrees")
+        if others:
+            notes.append(f"{others} smaller {'one is' if others == 1 else 'ones are'} left out")
+        face = detect.crop(turned, box, side=SIDE)
     elif middle:
         notes.append("no face was found in it: the middle is taken")
-        box = crop.middle(*gray.shape)
+        face = crop.cut(gray, crop.middle(*gray.shape), SIDE)[None]
     else:
         raise NoFace(
             f"no face was found in {name}. It may be turned, covered or too close to the border. "
             "Tick the box to take the middle of the picture as it is."
         )
-    return crop.cut(gray, box, SIDE)[None], f"{name}: {'; '.join(notes)}."
+    return face, f"{name}: {'; '.join(notes)}."
 
 
 def _look_before_decoding(picture: Image.Image, name: str) -> list[str]:
