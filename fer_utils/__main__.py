@@ -12,6 +12,7 @@ COMMANDS = {
     "evaluate": "score a network: confusion matrix, precision, recall, F1",
     "reproduce": "train and score what a published row names, beside its number",
     "explain": "draw what a network looked at in one picture",
+    "export": "write a trained network as ONNX, to run without torch",
     "bench": "measure speed, ours and the peer's side by side",
 }
 
