@@ -1,7 +1,8 @@
 """Learn how machines read facial expressions, and see what they look at while they do it.
 
-A picture of a face goes in at `data`, becomes channels in `inputs`, scores in `models`, numbers
-in `evaluate`, and a map of what the model looked at in `saliency`. The notebooks walk that way.
+A picture of a face goes in at `data` (`detect` finds faces in photographs), becomes channels in
+`inputs`, scores in `models`, numbers in `evaluate`, and a map of what the model looked at in
+`saliency`. The notebooks walk that way.
 Each of these is loaded when it is first used: `import fer_utils as fer; fer.data.load("facs3d")`.
 """
 
@@ -16,6 +17,7 @@ from fer_utils.errors import FerError
 if TYPE_CHECKING:
     from fer_utils import (
         data,
+        detect,
         emotions,
         evaluate,
         inputs,
@@ -32,6 +34,7 @@ __all__ = [
     "FerError",
     "__version__",
     "data",
+    "detect",
     "emotions",
     "evaluate",
     "inputs",

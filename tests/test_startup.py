@@ -76,6 +76,7 @@ def test_the_setup_cell_loads_no_package_for_one_function():
 @pytest.mark.parametrize(
     "name, may",
     [
+        ("detect", {"numpy"}),
         ("emotions", set()),
         ("errors", set()),
         ("papers", set()),
@@ -103,7 +104,7 @@ def test_tab_completion_shows_the_public_names_alone():
     assert {"data", "models", "saliency", "setup", "FerError"} <= set(dir(fer))
 
 
-@pytest.mark.parametrize("name", ["models", "papers", "evaluate", "inputs", "emotions"])
+@pytest.mark.parametrize("name", ["detect", "models", "papers", "evaluate", "inputs", "emotions"])
 def test_tab_completion_of_a_room_shows_its_public_names_alone(name):
     room = getattr(fer, name)
     assert dir(room) == sorted(room.__all__)

@@ -35,20 +35,63 @@ def largest_face(gray: np.ndarray) -> Box | None:
     Raises:
         FerError: the OpenCV that is installed has no such detector.
     """
-    import cv2
-
-    cascade = detector()
-    height, width = gray.shape
-    scale = min(max(1.0, SMALLEST_LOOK / max(gray.shape)), LARGEST_LOOK / max(gray.shape))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    seen = cv2.equalizeHist(cv2.resize(gray, size, interpolation=_resampling(scale < 1)))
-    found = cascade.detectMultiScale(seen, 1.1, 5, minSize=(40, 40))
-    if len(found) == 0:
+    found = squares(gray)
+    if not found:
         return None
-    left, top, side, _ = max(found, key=lambda box: box[2])
-    left, top, side = (round(int(number) / scale) for number in (left, top, side))
+    height, width = gray.shape
+    (left, top, side), _ = found[0]
     side = min(side, width, height)
     return min(left, width - side), min(top, height - side), side
+
+
+def squares(
+    gray: np.ndarray,
+    *,
+    cascade: str = "default",
+    scale: float = 1.1,
+    neighbors: int = 5,
+    smallest: int = 40,
+    look: int = LARGEST_LOOK,
+    equalize: bool = True,
+) -> list[tuple[Box, float]]:
+    """Return squares around the faces in a grey picture uint8 (H, W), and the cascade's weights.
+
+    Args:
+        gray: the picture; the squares are in its pixels and may reach a pixel beyond it.
+        cascade: "default", "alt2", ...: the end of a name of OpenCV's frontal-face cascades.
+        scale: from one size of a face to the next.
+        neighbors: so many overlapping finds make a face.
+        smallest: side of a face, in pixels of the picture as the cascade sees it.
+        look: longest side of the picture as the cascade sees it; a larger one is reduced.
+        equalize: spread the intensities first, as the papers' protocols do.
+
+    Returns:
+        They are in order of size and place: OpenCV's own order changes from call to call where it
+        works with several threads.
+
+    Raises:
+        FerError: the OpenCV that is installed has no such detector.
+    """
+    import cv2
+
+    finder = detector(cascade)
+    height, width = gray.shape
+    factor = min(max(1.0, SMALLEST_LOOK / max(gray.shape)), look / max(gray.shape))
+    if factor != 1 or equalize:
+        size = max(1, round(width * factor)), max(1, round(height * factor))
+        gray = cv2.resize(gray, size, interpolation=_resampling(factor < 1))
+    if equalize:
+        gray = cv2.equalizeHist(gray)
+    found, _, weights = finder.detectMultiScale3(
+        gray, scale, neighbors, minSize=(smallest, smallest), outputRejectLevels=True
+    )
+    boxes = np.asarray(found, int).reshape(-1, 4)[:, :3]
+    every = zip(boxes.tolist(), np.ravel(weights).tolist(), strict=True)
+    largest_first = sorted(every, key=lambda one: (-one[0][2], one[0][1], one[0][0]))
+    return [
+        ((round(left / factor), round(top / factor), round(side / factor)), weight)
+        for (left, top, side), weight in largest_first
+    ]
 
 
 def middle(height: int, width: int) -> Box:
@@ -90,9 +133,10 @@ def _resampling(smaller: bool) -> int:
     return cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
 
 
-def detector() -> Any:
+def detector(cascade: str = "default") -> Any:
     """Return this thread's cascade (a ``cv2.CascadeClassifier``, which OpenCV 5 does not have)."""
-    if not hasattr(_OWN, "detector"):
+    own = vars(_OWN)
+    if cascade not in own:
         import cv2
 
         classifier, files = getattr(cv2, "CascadeClassifier", None), getattr(cv2, "data", None)
@@ -101,5 +145,5 @@ def detector() -> Any:
                 f"OpenCV {cv2.__version__} has no Haar cascades to find faces with: install "
                 "opencv-python below 5, or go without cropping."
             )
-        _OWN.detector = classifier(f"{files.haarcascades}haarcascade_frontalface_default.xml")
-    return _OWN.detector
+        own[cascade] = classifier(f"{files.haarcascades}haarcascade_frontalface_{cascade}.xml")
+    return own[cascade]
