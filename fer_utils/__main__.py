@@ -13,6 +13,7 @@ COMMANDS = {
     "reproduce": "train and score what a published row names, beside its number",
     "explain": "draw what a network looked at in one picture",
     "export": "write a trained network as ONNX, to run without torch",
+    "live": "faces and their expressions in a film, or before the camera",
     "bench": "measure speed, ours and the peer's side by side",
 }
 

@@ -10,6 +10,7 @@ import pytest
 
 import fer_utils as fer
 
+COMMANDS_WITH_TORCH = ("train", "evaluate", "explain", "export", "live", "reproduce", "bench")
 ROOT = Path(fer.__file__).parents[1]
 SETUP_CELL = (
     "from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets"
@@ -62,7 +63,7 @@ def test_help_loads_nothing_heavy(arguments, may):
     assert loaded(command(*arguments, "--help")) <= may
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate", "explain", "reproduce", "bench"])
+@pytest.mark.parametrize("name", COMMANDS_WITH_TORCH)
 def test_help_of_every_command_loads_no_package_for_one_function(name):
     assert loaded(command(name, "--help")) & FOR_ONE_FUNCTION == set()
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from fer_lab.bench import architectures, occlusion, startup, training
+from fer_lab.bench import architectures, live, occlusion, startup, training
 
 __all__ = ["add_arguments", "run"]
 
@@ -10,6 +10,7 @@ BENCHES = {
     "occlusion": (occlusion, "occlusion maps, beside captum's"),
     "training": (training, "training, beside a plain loop"),
     "architectures": (architectures, "all networks: training, answering, first epoch, memory"),
+    "live": (live, "frames of a film, beside the papers' pipeline"),
     "startup": (startup, "whole programs until they end, beside `import torch`"),
 }
 

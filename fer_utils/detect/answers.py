@@ -24,9 +24,9 @@ SIDE = 48  # of the faces shown to a net that takes any size
 class Answers:
     """Asks a net for the probabilities of faces.
 
-    With the extra `onnx`, a net of the kit on the CPU is asked through onnxruntime: the same answers
-    to 1e-5, several times as fast for the few faces of a frame. The exported file is kept in the
-    cache folder. Other nets, and those on a GPU, are asked through torch.
+    With the extra `onnx`, a net of the kit on the CPU is asked through onnxruntime: the same
+    answers to 1e-5, several times as fast for the few faces of a frame. The exported file is kept
+    in the cache folder. Other nets, and those on a GPU, are asked through torch.
 
     Attributes:
         classes: names of the net's outputs.

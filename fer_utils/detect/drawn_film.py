@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from faces3d import PARTS
-from fer_utils._arguments import integer, number, seed as check_seed
-from fer_utils.detect.boxes import Box, inside
+from fer_utils._arguments import integer, number
+from fer_utils._arguments import seed as check_seed
+from fer_utils.detect.boxes import Box, inside, overlap
 from fer_utils.detect.film import Frame, Shown
 from fer_utils.emotions import FER7
-from fer_utils.errors import FerError
+from fer_utils.errors import FerError, shown
 
 SECONDS = 12.0
 #: Nobody of facs3d: its people have smaller numbers.
@@ -97,7 +98,7 @@ class DrawnFilm:
         try:
             width, height = size
         except (TypeError, ValueError):
-            raise FerError(f"size={size!r}: give width and height, (640, 480).") from None
+            raise FerError(f"size={shown(size)}: give width and height, (640, 480).") from None
         self.size = integer("width", width, 160, 1920), integer("height", height, 120, 1080)
         self.rate = number("rate", rate, 1, 120)
         self.count = max(1, round(seconds * self.rate))
@@ -112,13 +113,15 @@ class DrawnFilm:
         """Draw one frame, the same whichever were drawn before."""
         seconds = index / self.rate
         picture = self._wall.copy()
-        shown = []
+        people = []
         for part in self._parts:
             since = seconds - part.start
             if since < 0:
                 continue
             what, strength = part.showing(since - WALK)
-            tile, cover, face = _tile(part.person, what if strength else "neutral", strength, part.tile)
+            tile, cover, face = _tile(
+                part.person, what if strength else "neutral", strength, part.tile
+            )
             x, y = part.centre(since, *self.size)
             left, top = round(x - part.tile / 2), round(y - part.tile / 2)
             _paste(picture, tile, cover, left, top)
@@ -128,8 +131,12 @@ class DrawnFilm:
             whole = (face[2] - face[0]) * (face[3] - face[1])
             if box is not None and box.area >= VISIBLE * whole:
                 what = what if strength >= 0.5 else "neutral"
-                shown.append(Shown(part.person - FIRST_PERSON, what, strength, box))
-        return Frame(index, seconds, picture, tuple(shown))
+                people.append(Shown(part.person - FIRST_PERSON, what, strength, box))
+        return Frame(index, seconds, picture, tuple(people))
+
+    def warm_up(self) -> None:
+        """Draw one small face: the renderer compiles itself when it is first asked."""
+        _tile(FIRST_PERSON, "neutral", 0.0, 16)
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -139,15 +146,15 @@ def _cast(people: int, height: int, seed: int) -> list[_Part]:
     """Return who plays: one alone stands in the middle, of two or three each has a third."""
     random = np.random.default_rng(seed)
     columns = {1: [0.5], 2: [0.3, 0.72], 3: [0.2, 0.52, 0.83]}[people]
-    shown = [name for name in FER7 if name != "neutral"]
+    others = [name for name in FER7 if name != "neutral"]
     return [
         _Part(
             person=FIRST_PERSON + 10 * seed + number,
             start=0.9 * number,
             place=(column, float(random.uniform(0.44, 0.52))),
             tile=int(height * (0.74 - 0.11 * number)),
-            from_left=number % 2 == 0,
-            expressions=tuple(str(name) for name in random.permutation(shown)),
+            from_left=column < 0.5,
+            expressions=tuple(str(name) for name in random.permutation(others)),
         )
         for number, column in enumerate(columns)
     ]
@@ -173,7 +180,9 @@ def _tile(
     from faces3d.identity import person as who
 
     units = checked_units(expression, strength, None)
-    light, cover, parts = render.render(who(person), units, render.View(zoom=ZOOM), side, oversample(side))
+    light, cover, parts = render.render(
+        who(person), units, render.View(zoom=ZOOM), side, oversample(side)
+    )
     light = light + (1 - cover)[..., None] * BACKGROUND
     picture = (np.clip(light, 0, 1) ** (1 / scene.GAMMA) * 255).round().astype(np.uint8)
     rows, columns = np.nonzero(np.isin(parts, [PARTS.index(name) for name in FACE_PARTS]))
@@ -185,7 +194,10 @@ def _pullover(picture: np.ndarray, x: int, y: int, part: _Part) -> None:
     """Put a pullover below a head whose tile has its centre there."""
     import cv2
 
-    middle, axes = (x, y + round(0.87 * part.tile)), (round(0.6 * part.tile), round(0.52 * part.tile))
+    middle, axes = (
+        (x, y + round(0.87 * part.tile)),
+        (round(0.6 * part.tile), round(0.52 * part.tile)),
+    )
     color = PULLOVERS[part.person % len(PULLOVERS)]
     cv2.ellipse(picture, middle, axes, 0, 0, 360, color, -1, cv2.LINE_AA)
 
@@ -196,16 +208,17 @@ def _paste(picture: np.ndarray, tile: np.ndarray, cover: np.ndarray, left: int, 
     side = len(tile)
     rows = slice(max(top, 0), max(0, min(top + side, height)))
     columns = slice(max(left, 0), max(0, min(left + side, width)))
-    here = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+    here = (
+        slice(rows.start - top, rows.stop - top),
+        slice(columns.start - left, columns.stop - left),
+    )
     below = picture[rows, columns]
     if below.size:
         above, share = tile[here], cover[here]
         below[:] = (above * share + below * (1 - share) + 0.5).astype(np.uint8)
 
 
-def found(box: Box, shown: tuple[Shown, ...], least: float = 0.35) -> Shown | None:
+def found(box: Box, people: tuple[Shown, ...], least: float = 0.35) -> Shown | None:
     """Return whose face a box is around: the person whose box it overlaps most, by `least` IoU."""
-    from fer_utils.detect.boxes import overlap
-
-    best = max(shown, key=lambda one: overlap(box, one.box), default=None)
+    best = max(people, key=lambda one: overlap(box, one.box), default=None)
     return best if best is not None and overlap(box, best.box) >= least else None

@@ -93,8 +93,8 @@ class Film:
                     "drawn for one that the kit draws."
                 )
             raise FerError(
-                f"{self.name} cannot be read as a film (an .mp4 that was cut off has lost the index "
-                "at its end)."
+                f"{self.name} cannot be read as a film (an .mp4 that was cut off has lost the "
+                "index at its end)."
             )
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # of a camera: no frame waits for its turn
         said = (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
@@ -167,7 +167,7 @@ class Writer:
         if not self._writer.isOpened():
             self._part.unlink(missing_ok=True)
             raise FerError(
-                f"OpenCV cannot write {self.path} here, {size[0]} x {size[1]} at {rate:g} per second."
+                f"OpenCV cannot write {self.path} here, {size[0]} x {size[1]} at {rate:g} a second."
             )
 
     def write(self, picture: np.ndarray) -> None:

@@ -1,10 +1,10 @@
 """From a frame to the faces in it: found, cut out, answered, followed; and what that takes.
 
-    live = Live(models.load("mini_xception_facs3d"), detector="haar")
-    for frame in film.opened("drawn"):
-        faces = live(frame.picture, frame.time)     # each with id, box, probabilities, smoothed
-        draw(picture, faces, live.classes)          # into the picture
-    live.seconds                                    # of each stage, all frames together
+live = Live(models.load("mini_xception_facs3d"), detector="haar")
+for frame in film.opened("drawn"):
+    faces = live(frame.picture, frame.time)     # each with id, box, probabilities, smoothed
+    draw(picture, faces, live.classes)          # into the picture
+live.seconds                                    # of each stage, all frames together
 """
 
 from collections import defaultdict
@@ -20,11 +20,12 @@ from torch import nn
 from fer_utils._arguments import integer
 from fer_utils.detect.answers import Answers
 from fer_utils.detect.boxes import Box, ordered, overlap, square
-from fer_utils.detect.detectors import Detector, detector as loaded
+from fer_utils.detect.detectors import Detector
+from fer_utils.detect.detectors import detector as loaded
 from fer_utils.detect.track import Face, Tracks
 
 STAGES = ("decode", "detect", "crop", "answer", "draw", "write")
-EVERY = 5  # frames between two searches of the whole frame
+EVERY = 3  # frames between two searches of the whole frame
 #: The whole frame is searched in a reduced copy; near a face, in a copy of the part around it.
 WHOLE = {"scale": 1.2, "smallest": 28, "look": 320}
 NEAR = {"scale": 1.1, "neighbors": 3, "smallest": 28, "look": 72}

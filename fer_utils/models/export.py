@@ -9,9 +9,9 @@ networks ran on phones; this is the form in which phones, browsers and other lan
 
 What the outputs mean stands in the file's metadata, see `METADATA`. Opset 18. `cv2.dnn` of OpenCV
 4.14 reads all nets of the kit but those with a spatial transformer (`deep_emotion`, `stl=True`:
-it has no GridSample), and neither uint8 nor a `size` that is not the net's own (no antialiased Resize).
-There is no option for int8: dynamic quantisation takes its scale from all faces of a batch, so that
-a face's scores would depend on its neighbours.
+it has no GridSample), and neither uint8 nor a `size` that is not the net's own (no antialiased
+Resize). There is no option for int8: dynamic quantisation takes its scale from all faces of a
+batch, so that a face's scores would depend on its neighbours.
 """
 
 import copy
