@@ -17,6 +17,7 @@ from torch import nn
 
 from fer_utils import data, models
 from fer_utils.__main__ import main
+from fer_utils.detect import answers
 from fer_utils.errors import FerError
 from fer_utils.models.answers import as_pictures
 
@@ -71,6 +72,20 @@ def test_answers_are_those_of_torch_alone_and_in_a_batch(folder):
     together = session.run(["probabilities"], {"faces": faces})[0]
     alone = [session.run(["probabilities"], {"faces": face[None]})[0][0] for face in faces]
     assert np.abs(together - wanted).max() < 1e-5 and np.abs(alone - wanted).max() < 1e-5
+
+
+def test_live_pictures_are_asked_through_the_file(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("FER_UTILS_CACHE", str(tmp_path))
+    net = models.load(NAME)
+    kept = tmp_path / "onnx" / f"{answers._digest(net)}.onnx"
+    kept.parent.mkdir()
+    kept.write_bytes((folder / "net.onnx").read_bytes())
+    quick, slow = answers.Answers(net), answers.Answers(net, "torch")
+    assert (quick.engine, slow.engine) == ("onnxruntime", "torch")
+    faces = data.load("facs3d", split="test").images[:3]
+    assert np.abs(quick(faces) - slow(faces)).max() < 1e-5
+    net.trunk.head.bias.data[0] += 1
+    assert answers._digest(net) != kept.stem  # another net, another file
 
 
 def test_the_page_runs_where_there_is_no_torch(folder):

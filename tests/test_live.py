@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
+from fer_lab.bench import live as bench
 from fer_utils import models
 from fer_utils.__main__ import main
 from fer_utils.commands import live as command
@@ -40,7 +41,7 @@ def said_by(capsys):
     return [line for line in lines if line.strip() and "[00:" not in line]
 
 
-def faces_of(frames, smoothing=0.5):
+def faces_of(frames, smoothing):
     reader = live.Live(NET, smoothing=smoothing)
     return reader, [reader(frame.picture, frame.time) for frame in frames]
 
@@ -249,14 +250,15 @@ def test_no_window_without_a_screen(monkeypatch, capsys):
     assert "no screen for a window" in capsys.readouterr().err
 
 
-def test_a_window_ends_with_q(monkeypatch):
+def test_a_window_ends_with_q(tmp_path, monkeypatch):
     pictures = []
     monkeypatch.setattr(command, "window_there", lambda: True)
     monkeypatch.setattr(
         command, "shown", lambda picture: pictures.append(picture) or len(pictures) < 3
     )
-    assert main(["live", "--source", "drawn", "--show"]) == 0
-    assert len(pictures) == 3
+    words = ["live", "--source", "drawn", "--show", "--csv", str(tmp_path / "a.csv")]
+    assert main(words) == 0
+    assert len(pictures) == 3 and (tmp_path / "a.csv.unfinished").exists()  # it can be gone on with
 
 
 def test_on_a_full_disk_what_was_written_stays_readable(tmp_path, monkeypatch, capsys):
@@ -290,3 +292,33 @@ def test_boxes_of_truth_are_around_the_drawn_face():
     rows, columns = np.nonzero(wall[: shown.box.y + shown.box.height])
     head = Box(columns.min(), rows.min(), np.ptp(columns), np.ptp(rows))
     assert overlap(head, shown.box) > 0.4 and head.area > shown.box.area
+
+
+def test_bench_races_the_pipelines_on_one_film(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bench, "SIZES", (SIZE,))
+    monkeypatch.setattr(DrawnFilm.__init__, "__defaults__", (None, SIZE, 25.0, 1, 0))
+    words = ["bench", "live", "--frames", "3", "--repeats", "1", "--threads", "1"]
+    assert main([*words, "--csv", str(tmp_path / "a.csv")]) == 0
+    rows = pd.read_csv(tmp_path / "a.csv", comment="#")
+    assert list(rows.pipeline) == list(bench.pipelines(NET)) and rows.pipeline[0] == bench.PLAIN
+    assert (rows.median_frames_per_second > 0).all() and (rows.false_per_frame == 0).all()
+    assert (rows.recall > 0.6).all()
+    assert (rows[["detect_ms", "answer_ms", "draw_ms"]] > 0).all(axis=None)
+    assert "320 x 240, 1 threads, net on cpu" in capsys.readouterr().out
+
+
+def test_plain_pipeline_answers_a_face_at_a_time():
+    frame = DrawnFilm().frame(28)
+    boxes = [one.box for one in frame.shown]
+    plain = bench.Plain(NET, lambda picture: boxes, smoothing=0, engine="torch")
+    shapes = []
+    ask = plain.answers.__call__
+    plain.answers = type("Asked", (), {
+        "cut": plain.answers.cut,
+        "__call__": lambda self, faces: shapes.append(len(faces)) or ask(faces),
+    })()  # fmt: skip
+    faces = plain(frame.picture, frame.time)
+    together = live.Live(NET, lambda picture: boxes, smoothing=0, engine="torch")
+    assert shapes == [1, 1] and len(faces) == 2
+    for one, other in zip(faces, together(frame.picture, 0.0), strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)

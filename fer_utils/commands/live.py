@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--detector", default="haar", help=f"one of: {', '.join(DETECTORS)} (default: haar)"
     )
     parser.add_argument(
-        "--smoothing", type=TAU, default=0.5, help="time constant of the average, in seconds"
+        "--smoothing", type=TAU, default=0.2, help="time constant of the average, in seconds"
     )
     parser.add_argument("--out", type=file_name, help="film to write: .mp4 to play, .avi exact")
     parser.add_argument("--csv", type=file_name, help="table to write: a row per face and frame")
@@ -91,7 +91,8 @@ def run(args: argparse.Namespace) -> int:
                         writer.write(picture)
                 if picture is not None and show and not shown(picture):
                     break
-            finished = not source.live
+            else:
+                finished = not source.live
         except KeyboardInterrupt:
             if not source.live:
                 raise

@@ -25,9 +25,9 @@ from fer_utils.detect.detectors import detector as loaded
 from fer_utils.detect.track import Face, Tracks
 
 STAGES = ("decode", "detect", "crop", "answer", "draw", "write")
-EVERY = 3  # frames between two searches of the whole frame
+EVERY = 2  # frames between two searches of the whole frame
 #: The whole frame is searched in a reduced copy; near a face, in a copy of the part around it.
-WHOLE = {"scale": 1.2, "smallest": 28, "look": 320}
+WHOLE = {"scale": 1.2, "neighbors": 4, "smallest": 24, "look": 256}
 NEAR = {"scale": 1.1, "neighbors": 3, "smallest": 28, "look": 72}
 AROUND = 1.8  # side of that part by the box's
 COLORS = ((255, 196, 0), (0, 200, 255), (120, 230, 90), (255, 120, 170), (190, 150, 255))
@@ -87,7 +87,7 @@ class Live:
         net: nn.Module,
         detector: str | Detector | Callable[[np.ndarray], list[Box]] = "haar",
         *,
-        smoothing: float = 0.5,
+        smoothing: float = 0.2,
         every: int = EVERY,
         engine: str | None = None,
     ):

@@ -42,7 +42,7 @@ class Face:
 class Tracks:
     """The faces seen so far."""
 
-    def __init__(self, smoothing: float = 0.5):
+    def __init__(self, smoothing: float = 0.2):
         """Begin without faces.
 
         Args:
