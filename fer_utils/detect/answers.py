@@ -56,7 +56,7 @@ class Answers:
             given = {"faces": faces.astype(np.float32) / 255}
             return self._session.run(["probabilities"], given)[0]
         with evaluating(self.net), torch.inference_mode():
-            pictures = as_pictures(torch.from_numpy(faces).to(device_of(self.net)))
+            pictures = as_pictures(torch.tensor(faces).to(device_of(self.net)))
             return ask(self.net, pictures).softmax(1).cpu().numpy()
 
     def cut(self, picture: np.ndarray, boxes: Sequence[Box], margin: float = MARGIN) -> np.ndarray:
