@@ -15,6 +15,8 @@ COMMANDS = {
     "explain": "draw what a network looked at in one picture",
     "translate": "change the expression of faces, and train what does it",
     "look": "find the faces in photographs, and name their expressions",
+    "export": "write a trained network as ONNX, to run without torch",
+    "live": "faces and their expressions in a film, or before the camera",
     "bench": "measure speed, ours and the peer's side by side",
 }
 

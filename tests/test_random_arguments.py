@@ -36,6 +36,7 @@ from fer_utils.__main__ import COMMANDS, main, make_parser
 from fer_utils.data import _download
 from fer_utils.data.datasets import facs3d
 from fer_utils.data.faceset import FaceSet
+from fer_utils.detect import drawn_film
 from fer_utils.emotions import FER7
 from fer_utils.errors import FerError
 from fer_utils.ranges import Range
@@ -86,6 +87,8 @@ WORDS = {
     "pair": ("change_facs3d", *FILES),
     "share": ("1/1", "1/2", "2/2", "3/2", "0/0"),
     "face": ("0", "1", "13"),
+    "source": ("drawn", "0", *FILES),
+    "detector": ("haar", "blazeface", "ssd"),
 }
 NUMBERS = (-1, 0, 0.5, 1, 2, 3, 1.5, 10**25, -(10**25))
 
@@ -218,10 +221,11 @@ def place(tmp_path_factory):
         patch.setattr(_download, "_library", _no_library)
         patch.setattr(drawn, "pack", lambda out, seed: out.write_bytes(b"") or "0" * 64)
         patch.setattr(fer_lab.bench.cyclegan, "race", lambda *_: {})
-        for name in ("occlusion", "architectures", "startup"):
+        for name in ("occlusion", "architectures", "startup", "live"):
             patch.setattr(fer_lab.bench.BENCHES[name][0], "measure", lambda *_: [])
         patch.setattr(fer_lab.bench.training, "race", lambda *_: {})
         patch.setattr(Bench, "table", lambda *_: "")
+        patch.setattr(drawn_film, "SECONDS", 0.1)
         patch.setattr(scores, "score", lambda *_, **__: None)
         patch.setattr(scores, "report", lambda _: "")
         audit = models.audit()

@@ -10,6 +10,10 @@ import pytest
 
 import fer_utils as fer
 
+COMMANDS_WITH_TORCH = (
+    *("train", "relabel", "evaluate", "explain", "translate", "look", "export", "live"),
+    *("reproduce", "bench"),
+)
 ROOT = Path(fer.__file__).parents[1]
 SETUP_CELL = (
     "from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets"
@@ -72,10 +76,8 @@ def test_help_loads_nothing_heavy(arguments, may):
 
 
 def test_help_of_every_command_loads_no_package_for_one_function():
-    learners = ("train", "relabel", "evaluate", "reproduce", "translate")
-    names = (*learners, "explain", "look", "bench")
-    after = loaded_after_each(*(command(name, "--help") for name in names))
-    for name, there in zip(names, after, strict=True):
+    after = loaded_after_each(*(command(name, "--help") for name in COMMANDS_WITH_TORCH))
+    for name, there in zip(COMMANDS_WITH_TORCH, after, strict=True):
         assert there & FOR_ONE_FUNCTION == set(), name
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from fer_lab.bench import architectures, cyclegan, occlusion, startup, training
+from fer_lab.bench import architectures, cyclegan, live, occlusion, startup, training
 
 __all__ = ["add_arguments", "run"]
 
@@ -11,6 +11,7 @@ BENCHES = {
     "training": (training, "training, beside a plain loop"),
     "architectures": (architectures, "all networks: training, answering, first epoch, memory"),
     "cyclegan": (cyclegan, "a CycleGAN's training steps, beside the public one's loop"),
+    "live": (live, "frames of a film, beside the papers' pipeline"),
     "startup": (startup, "whole programs until they end, beside `import torch`"),
 }
 

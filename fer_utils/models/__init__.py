@@ -10,6 +10,7 @@ from fer_utils.models.checkpoints import (
     save,
 )
 from fer_utils.models.counting import audit, count
+from fer_utils.models.export import OPSET, export
 from fer_utils.models.facenet import FaceNet
 from fer_utils.models.registry import create, from_claim, names, paper
 from fer_utils.models.summary import describe
@@ -18,11 +19,13 @@ from fer_utils.models.wrapping import wrap
 
 __all__ = [
     "FaceNet",
+    "OPSET",
     "audit",
     "card",
     "count",
     "create",
     "describe",
+    "export",
     "features",
     "freeze_base",
     "from_claim",

@@ -1,0 +1,106 @@
+"""The table of a film: one row per face and frame, written as the film is read.
+
+While it is written a file NAME.csv.unfinished beside it says of which work it is; the same work
+goes on after its last whole frame, to the same rows.
+"""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import astuple
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_utils._arguments import check_path
+from fer_utils.detect.boxes import Box
+from fer_utils.detect.drawn_film import found
+from fer_utils.detect.film import Frame
+from fer_utils.detect.track import Face
+from fer_utils.errors import FerError
+from fer_utils.files import check_writable, read_json, write_json
+
+HEAD = ("frame", "time", "face", "x", "y", "width", "height", "answer")
+TRUTH = ("person", "truth", "strength")
+
+
+class Table:
+    """Writes rows: frame, time, face, box, answer, each class, each class smoothed, and the truth.
+
+    `pandas.read_csv` reads it. The answer is the likeliest class after smoothing. The truth
+    (person, expression, strength) is known of drawn films alone, and empty where a box is around
+    no person.
+
+    Attributes:
+        done: faces of the frames that an interrupted work has left, by frame: time and faces.
+    """
+
+    def __init__(self, path: str | Path, classes: Sequence[str], work: dict[str, Any], drawn: bool):
+        """Begin a table, or go on with one.
+
+        Args:
+            path: NAME.csv.
+            classes: names of the net's outputs.
+            work: what decides the rows; another work does not go on with them.
+            drawn: whether the truth is known.
+
+        Raises:
+            FerError: it cannot be written, or is another work's.
+        """
+        self.path = check_path("csv", path)
+        self.classes, self.drawn = tuple(classes), drawn
+        self.done: dict[int, tuple[float, list[Face]]] = {}
+        self._mark = self.path.with_name(f"{self.path.name}.unfinished")
+        check_writable(self.path)
+        if self._mark.is_file() and self.path.is_file():
+            if read_json(self._mark) != work:
+                raise FerError(
+                    f"{self.path} was begun by other work (another film, net or option): repeat "
+                    f"that to finish it, or delete {self._mark.name}."
+                )
+            self._take_up()
+        else:
+            self.path.write_text(",".join(self.names) + "\n", encoding="utf-8")
+            write_json(self._mark, work)
+        self._file = self.path.open("a", encoding="utf-8", newline="")
+        self._rows = csv.writer(self._file, lineterminator="\n")
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        smoothed = [f"smoothed_{name}" for name in self.classes]
+        return [*HEAD, *self.classes, *smoothed, *(TRUTH if self.drawn else ())]
+
+    def _take_up(self) -> None:
+        """Read the rows that are there; the last frame's may be not all, and are dropped."""
+        lines = self.path.read_text(encoding="utf-8").splitlines()
+        whole = [line for line in csv.reader(lines[1:]) if len(line) == len(self.names)]
+        last = whole[-1][0] if whole else ""
+        kept = [line for line in whole if line[0] != last]
+        text = [",".join(self.names), *(",".join(line) for line in kept)]
+        self.path.write_text("\n".join(text) + "\n", encoding="utf-8")
+        count, first = len(self.classes), len(HEAD)
+        for row in kept:
+            numbers = [float(word) for word in row[first : first + 2 * count]]
+            box = Box(*(int(word) for word in row[3:7]))
+            now, smoothed = np.array(numbers[:count]), np.array(numbers[count:])
+            faces = self.done.setdefault(int(row[0]), (float(row[1]), []))[1]
+            faces.append(Face(int(row[2]), box, now, smoothed))
+
+    def add(self, frame: Frame, faces: Sequence[Face]) -> None:
+        """Write the rows of a frame."""
+        for face in faces:
+            answer = self.classes[int(face.smoothed.argmax())]
+            row = [frame.number, frame.time, face.id, *astuple(face.box)[:4], answer]
+            row += [*face.probabilities.tolist(), *face.smoothed.tolist()]
+            if self.drawn:
+                shown = found(face.box, frame.shown)
+                row += ["", "", ""] if shown is None else [*astuple(shown)[:3]]
+            self._rows.writerow(row)
+        self._file.flush()
+
+    def close(self, finished: bool) -> None:
+        """Close the file; one that is finished is not gone on with."""
+        self._file.close()
+        if finished:
+            self._mark.unlink(missing_ok=True)
