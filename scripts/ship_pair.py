@@ -2,6 +2,8 @@
 
     python scripts/ship_pair.py DIR NAME --data facs3d
     python scripts/ship_pair.py DIR NAME --data fer2013 --note "..."
+    python scripts/ship_pair.py DIR NAME --data facs3d --strength 0.8
+        a generator of the change draws so much of it from now on
 
 DIR is where `python -m fer_utils translate train --out DIR` left the pair. On facs3d it is scored
 against the drawn truth, beside copying the input, with 40 people it never saw; on any data set by
@@ -13,11 +15,13 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from fer_utils import data, models, translate
 from fer_utils.errors import FerError
 from fer_utils.translate import Pair
 from fer_utils.translate.drawing import TRUTH
+from fer_utils.translate.networks import ChangeGenerator
 from fer_utils.translate.pair import WEIGHTS
 
 FOLDER = Path(translate.__file__).with_name("weights")
@@ -63,6 +67,17 @@ def halved(pair: Pair, folder: Path, faces: np.ndarray) -> tuple[bool, int]:
     return most <= VISIBLE, most
 
 
+def weaken(pair: Pair, strength: float) -> None:
+    """Let generators that draw a change draw `strength` times as much of it, in place."""
+    with torch.no_grad():
+        for net in pair.generators.values():
+            if not isinstance(net, ChangeGenerator):
+                raise FerError("--strength is for generators that draw only the change.")
+            for numbers in net.layers[-1].parameters():
+                numbers.mul_(strength)
+    pair.card["strength"] = strength
+
+
 def ship(
     run: Path,
     name: str,
@@ -70,15 +85,18 @@ def ship(
     root: str | None = None,
     note: str = "",
     folder: Path = FOLDER,
+    strength: float = 1.0,
 ) -> dict:
     """Write `folder`/NAME.safetensors and its card; return the card.
 
     Raises:
-        FerError: the training has not ended.
+        FerError: the training has not ended, or its generators do not draw a change.
     """
     pair = translate.load(run)
     if pair.card["steps"] < pair.card["of"]:
         raise FerError(f"{run} has done {pair.card['steps']} of {pair.card['of']} steps.")
+    if strength != 1:
+        weaken(pair, strength)
     folder.mkdir(parents=True, exist_ok=True)
     faces = translate.drawn("neutral", TRUTH, pair.size)
     if pair.channels != 1:
@@ -101,8 +119,10 @@ def main() -> None:
     parser.add_argument("--data", required=True, help="data set it learned from")
     parser.add_argument("--root", help="folder of the data set, where it is not in a usual place")
     parser.add_argument("--note", default="")
+    parser.add_argument("--strength", type=float, default=1.0, help="share of the change, above 0")
     args = parser.parse_args()
-    card = ship(args.run, args.name, args.data, args.root, args.note)
+    options = {"note": args.note, "strength": args.strength}
+    card = ship(args.run, args.name, args.data, args.root, **options)
     for label, found in card["scores"].items():
         print(f"{label}: {found}")
 

@@ -503,6 +503,11 @@ def test_a_finished_run_is_shipped_in_half_precision(drawn, tmp_path, monkeypatc
         "tiny.json",
         "tiny.safetensors",
     ]
+    half = ship_pair.ship(tmp_path, "weak", "facs3d", folder=tmp_path / "weak", strength=0.5)
+    assert half["strength"] == 0.5
+    weak = translate.load(tmp_path / "weak" / "weak.safetensors").apply(FIRST).astype(int)
+    assert np.abs(weak - pair.apply(FIRST, strength=0.5)).max() <= ship_pair.VISIBLE
+    assert np.abs(weak - there).max() > ship_pair.VISIBLE
     monkeypatch.setattr(training, "SAVE_EVERY", 1)
     monkeypatch.setattr(training, "LOOK_EVERY", 1)
     monkeypatch.setattr(training.Run, "losses", lambda *_: np.full((1, len(TERMS)), np.nan))

@@ -109,7 +109,10 @@ class Study:
 
     def settings(self, arm: Arm) -> list:
         """Return what decides an arm's numbers: runs of other settings are not reused."""
-        return [arm, self.recipe, PRECISION, RARE, OF, SHARE]
+        known = import_module("fer_utils.translate")
+        there = arm.generator in known.names()
+        weights = known.load(arm.generator).card["sha256"] if there else ""
+        return [arm, self.recipe, PRECISION, RARE, OF, SHARE, weights]
 
     def table_of(self, rows: list[dict]) -> str:
         """Return all runs as CSV; its first lines say what they are."""
