@@ -7,6 +7,7 @@ from fer_utils.commands import Parser, carry_out
 
 COMMANDS = {
     "data": "which data sets are here, and how to get the others",
+    "relabel": "which labels a network that has not learned them would change",
     "models": "which networks there are, and their published numbers of parameters",
     "train": "train a network and keep its best epoch",
     "evaluate": "score a network: confusion matrix, precision, recall, F1",

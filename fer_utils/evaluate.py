@@ -227,12 +227,18 @@ def evaluate(
         flip: look at every face and at its mirror image, and average the probabilities.
 
     Raises:
-        FerError: no faces, a class that the net does not know, a net without `.classes`, or one
-            that does not give a finite score per class.
+        FerError: no faces, generated ones, a class that the net does not know, a net without
+            `.classes`, or one that does not give a finite score per class.
     """
     check_faces(faces)
     if len(faces) == 0:
         raise FerError(f"no faces to evaluate: {faces!r} is empty.")
+    if faces.generated.any():
+        raise FerError(
+            f"{faces.name}: {faces.generated.sum()} of these faces are generated, and nobody is "
+            "scored on those: leave them out by faces.take(~faces.generated), or see with predict "
+            "what the net says of them."
+        )
     labels = labels_for(named_classes(net), faces)
     if device is not None:
         net = net.to(chosen_device(device))

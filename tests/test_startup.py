@@ -63,7 +63,7 @@ def test_help_loads_nothing_heavy(arguments, may):
 
 
 @pytest.mark.parametrize(
-    "name", ["train", "evaluate", "explain", "reproduce", "translate", "bench"]
+    "name", ["train", "relabel", "evaluate", "explain", "reproduce", "translate", "bench"]
 )
 def test_help_of_every_command_loads_no_package_for_one_function(name):
     assert loaded(command(name, "--help")) & FOR_ONE_FUNCTION == set()

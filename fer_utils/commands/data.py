@@ -7,15 +7,17 @@ from pathlib import Path
 from textwrap import fill, indent, wrap
 
 from fer_utils import data
-from fer_utils.commands import file_name
+from fer_utils.commands import as_csv, file_name
 from fer_utils.data import catalog
 from fer_utils.data._download import download
 from fer_utils.data.catalog import CARDS, Card
 from fer_utils.errors import FerError
+from fer_utils.files import check_writable, write
 
 _WIDTH = 100
 _COLUMNS = {"name": 8, "here": 9, "licence": 36, "how to get it": 41}
 _NARROWEST = 16
+_SHEET = 12  # pictures of each reason on a sheet
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,9 +33,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="examine it: counts, unreadable pictures, copies, the same picture in train and test",
     )
     group.add_argument(
+        "--clean",
+        action="store_true",
+        help="list its bad pictures: black, flat, no face, text, profiles, voted no face",
+    )
+    group.add_argument(
         "--download",
         action="store_true",
         help="fetch it with your own account, where a public library can",
+    )
+    parser.add_argument(
+        "--out",
+        type=file_name,
+        help="with --clean: a table of the bad pictures (.csv), or a sheet of them (.png)",
     )
 
 
@@ -44,9 +56,13 @@ def run(args: argparse.Namespace) -> int:
         FerError: there is no data set of that name, or it was not found.
     """
     if args.name is None:
-        if args.doctor or args.download or args.root:
+        if args.doctor or args.clean or args.download or args.root or args.out:
             raise FerError("Say which data set: python -m fer_utils data NAME --doctor")
         print(table())
+    elif args.out and not args.clean:
+        raise FerError("--out FILE is where the bad pictures are listed: add --clean.")
+    elif args.clean:
+        bad_pictures(args)
     elif args.doctor:
         print(data.doctor(args.name, args.root))
     elif args.download:
@@ -55,6 +71,40 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(card(catalog.get(args.name).card, args.root))
     return 0
+
+
+def bad_pictures(args: argparse.Namespace) -> None:
+    """Print how many bad pictures there are, and write their table or their sheet."""
+    if args.out:
+        if args.out.suffix.lower() not in (".csv", ".png"):
+            raise FerError(f"{args.out.name} must end in .csv (a table) or .png (a sheet).")
+        check_writable(args.out)
+    found = data.clean(data.load(args.name, args.root))
+    print(found)
+    if args.out is None:
+        return
+    faces = found.faces
+    if args.out.suffix.lower() == ".csv":
+        rows = [
+            (at, row, faces.split[at], faces.classes[faces.labels[at]], reason)
+            for at, row, reason in found.rows
+        ]
+        about = [
+            f"bad pictures of {args.name}, by python -m fer_utils data {args.name} --clean",
+            "position: in the FaceSet; row: where the picture came from",
+        ]
+        columns = ("position", "row", "split", "label", "reason")
+        write(args.out, as_csv(about, [columns, *rows]))
+    else:
+        from fer_utils import plots
+
+        shown = [(at, why) for why, places in found.found.items() for at in places[:_SHEET]]
+        if not shown:
+            raise FerError(f"{args.name} has no bad pictures to draw on {args.out.name}.")
+        pictures = faces.images[[at for at, _ in shown]]
+        sheet = plots.faces(pictures, [why for _, why in shown], columns=_SHEET)
+        plots.save(sheet, args.out)
+    print(f"wrote {args.out}")
 
 
 def table() -> str:

@@ -1,12 +1,17 @@
 """`python -m fer_utils train`: train a network and keep its best epoch."""
 
 import argparse
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from fer_utils import models, train
 from fer_utils.commands import _faces, as_command, file_name
+from fer_utils.commands.relabel import relabelled
+from fer_utils.data import fill
+from fer_utils.errors import FerError
 from fer_utils.evaluate import Evaluation, evaluate
 from fer_utils.files import check_folder, make_folder
 from fer_utils.inputs import INPUTS
@@ -16,6 +21,8 @@ from fer_utils.ranges import EPOCHS, SEED, SIDE, THREADS
 from fer_utils.train import parallel
 from fer_utils.train.loop import locked
 from fer_utils.train.recipes import BALANCES, CHANGEABLE, changed
+
+GENERATED = "cyclegan"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,10 +59,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--balance",
-        choices=BALANCES,
+        choices=(*BALANCES, GENERATED),
         help="rare classes: count more in the loss (weights), come as often as the others in "
-        "epochs of the same length (sampler), or are filled up with augmented copies (augment); "
-        "default: the recipe's",
+        "epochs of the same length (sampler), are repeated until they are as many as the largest "
+        "(oversample) or filled up with augmented copies (augment), or one is filled up with faces "
+        "of --generator (cyclegan); default: the recipe's",
+    )
+    parser.add_argument(
+        "--generator",
+        metavar="NAME",
+        help="for --balance cyclegan: a translation that comes with the kit, a file, or the folder "
+        "of its training",
+    )
+    parser.add_argument(
+        "--labels",
+        type=file_name,
+        metavar="FILE.csv",
+        help="change training labels as a table of the command relabel says",
     )
     parser.add_argument("--epochs", type=EPOCHS, help="default: the recipe's")
     parser.add_argument("--seed", type=SEED, default=0)
@@ -97,17 +117,28 @@ def learn(args: argparse.Namespace) -> int:
     for folder in filter(None, (args.out, args.tensorboard)):
         check_folder(folder)
     recipe_name = args.recipe or models.paper(args.model)
-    balance = [f"balance={args.balance}"] if args.balance else []
+    if (args.balance == GENERATED) != (args.generator is not None):
+        raise FerError("--balance cyclegan and --generator NAME need each other.")
+    translator = _translator(args.generator) if args.generator else None
+    balance = [f"balance={args.balance}"] if args.balance in BALANCES else []
     balance = [word for word in balance if word not in args.set]
     recipe = changed(train.recipe(recipe_name), [*args.set, *balance])
     # a paper's recipe trains that paper's net; the card names it, however it was chosen
     args.variant = args.variant or variant_of(args.model, recipe_name)
     faces, about = _faces.load(args)
+    loaded = faces
+    if args.labels is not None:
+        faces = relabelled(faces, args.labels)
     classes = _faces.learnable(faces)
     about["without"] = [name for name in faces.classes if name not in classes]
     faces = _faces.leave_out(faces, about["without"])
     train_faces, valid_faces = faces.where(split="train"), faces.where(split="valid")
-    about["digest"] = train_faces.digest
+    # what evaluate finds when it loads them: before labels were changed and faces were added
+    about["digest"] = loaded.where(split="train").digest
+    if translator is not None:
+        of, to = translator.classes
+        train_faces = fill(train_faces, lambda images: translator.apply(images, to=to), to, of)
+        print(f"{train_faces.generated.sum()} faces of {to} made from {of} by {args.generator}")
     net = models.create(
         args.model,
         inputs=args.inputs,
@@ -159,6 +190,7 @@ def learn(args: argparse.Namespace) -> int:
         result = evaluate(net, valid_faces)
         card = {
             "data": f"{train_faces.name}, {len(train_faces)} training faces"
+            + (f", {made} of them generated" if (made := int(train_faces.generated.sum())) else "")
             + (f", label rule {args.relabel}" if args.relabel else ""),
             "faces": about,
             "recipe": recipe_name,
@@ -179,11 +211,19 @@ def learn(args: argparse.Namespace) -> int:
     return 0
 
 
+def _translator(name: str) -> Any:
+    """Return a trained translation between two classes, `fer_utils.translate`'s."""
+    return import_module("fer_utils.translate").load(name)
+
+
 def command(args: argparse.Namespace) -> str:
     """Return the command that repeats this run, without the folders of this machine."""
     base = Path(args.base_weights).name if args.base_weights else None  # a file, or "imagenet"
+    maker = Path(args.generator).name if args.generator else None
+    table = Path(args.labels.name) if args.labels else None
     recipe = args.recipe or models.paper(args.model)
-    given = argparse.Namespace(**{**vars(args), "base_weights": base, "recipe": recipe})
+    own = {"base_weights": base, "generator": maker, "labels": table, "recipe": recipe}
+    given = argparse.Namespace(**{**vars(args), **own})
     hide = ("root", "device", "tensorboard", "out", "restart")
     return as_command(args.parser, given, hide, keep=("data", "model", "recipe", "seed"))
 

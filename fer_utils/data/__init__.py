@@ -4,9 +4,12 @@ from fer_utils.data import catalog
 from fer_utils.data._index import SPLITS
 from fer_utils.data._load import check, find, load, places
 from fer_utils.data.catalog import names, register
+from fer_utils.data.cleaning import clean
 from fer_utils.data.datasets import EMBEDDED
 from fer_utils.data.doctor import doctor
 from fer_utils.data.faceset import FaceSet
+from fer_utils.data.folds import folds
+from fer_utils.data.joining import fill, join
 from fer_utils.data.splits import split
 
 __all__ = [
@@ -15,8 +18,12 @@ __all__ = [
     "FaceSet",
     "catalog",
     "check",
+    "clean",
     "doctor",
+    "fill",
     "find",
+    "folds",
+    "join",
     "load",
     "names",
     "places",

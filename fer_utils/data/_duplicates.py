@@ -9,6 +9,7 @@ pass 0.95 without being copies.
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,24 +82,44 @@ def twins(
         least: the correlation from which two pictures are near copies.
         progress: show a progress bar.
     """
-    total = len(thumbnails)
-    unit = _unit(thumbnails)
-    anywhere, elsewhere = _Best(total), _Best(total)
+    anywhere, elsewhere = _Best(len(thumbnails)), _Best(len(thumbnails))
     pairs = 0
+    for first, second, value in _alike(thumbnails, least, progress):
+        pairs += len(value)
+        anywhere.update(first, second, value)
+        apart = split[first] != split[second]
+        elsewhere.update(first[apart], second[apart], value[apart])
+    return Twins(anywhere.place, elsewhere.place, pairs)
+
+
+def groups(thumbnails: np.ndarray, *, least: float = NEAR, progress: bool = True) -> np.ndarray:
+    """Return int64 (N,): equal numbers for pictures that a chain of near copies connects.
+
+    Args: as of `twins`.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    total, found = len(thumbnails), [np.empty((2, 0), np.int64)]
+    found += [np.stack(pair[:2]) for pair in _alike(thumbnails, least, progress)]
+    first, second = np.concatenate(found, axis=1)
+    links = coo_array((np.ones(len(first), bool), (first, second)), (total, total))
+    return connected_components(links, directed=False)[1].astype(np.int64)
+
+
+def _alike(
+    thumbnails: np.ndarray, least: float, progress: bool
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield the pairs that correlate at `least` or more: two positions and how much."""
+    total, unit = len(thumbnails), _unit(thumbnails)
     with tqdm(total=total, desc="near copies", unit="pic", disable=not progress) as bar:
         for start in range(0, total, _BLOCK):
             rows = unit[start : start + _BLOCK]
             likeness = rows @ unit[start:].T
             first, second = np.nonzero(likeness >= least)
             first, second = first[first < second], second[first < second]
-            value = likeness[first, second]
-            first, second = first + start, second + start
-            pairs += len(value)
-            anywhere.update(first, second, value)
-            apart = split[first] != split[second]
-            elsewhere.update(first[apart], second[apart], value[apart])
+            yield first + start, second + start, likeness[first, second]
             bar.update(len(rows))
-    return Twins(anywhere.place, elsewhere.place, pairs)
 
 
 class _Best:

@@ -90,9 +90,9 @@ def _resampling(smaller: bool) -> int:
     return cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
 
 
-def detector() -> Any:
+def detector(name: str = "frontalface_default") -> Any:
     """Return this thread's cascade (a ``cv2.CascadeClassifier``, which OpenCV 5 does not have)."""
-    if not hasattr(_OWN, "detector"):
+    if not hasattr(_OWN, name):
         import cv2
 
         classifier, files = getattr(cv2, "CascadeClassifier", None), getattr(cv2, "data", None)
@@ -101,5 +101,5 @@ def detector() -> Any:
                 f"OpenCV {cv2.__version__} has no Haar cascades to find faces with: install "
                 "opencv-python below 5, or go without cropping."
             )
-        _OWN.detector = classifier(f"{files.haarcascades}haarcascade_frontalface_default.xml")
-    return _OWN.detector
+        setattr(_OWN, name, classifier(f"{files.haarcascades}haarcascade_{name}.xml"))
+    return getattr(_OWN, name)

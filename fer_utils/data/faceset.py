@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _DIGEST_WHOLE = 256 * 2**20
 _DIGEST_FACES, _DIGEST_PART = 1024, 16 * 2**20
 
+#: The column that marks faces which no camera took: a network made them.
+GENERATED = "generated"
+
 _PER_FACE = ("images", "labels", "split", "votes", "subjects", "rows", "regions", "twins", "truth")
 
 
@@ -46,9 +49,11 @@ class FaceSet:
         twins: uint8 (N, C, H, W), the same person's neutral face, zeros where not known, or None.
         truth: bool (N,), True where regions and twins are known, or None.
         left_out: one sentence for every row or picture that could not be used.
-        label_rule: the rule that made the labels from votes, "" where labels are as published.
+        label_rule: the rule that made the labels from votes or from a network's probabilities, ""
+            where labels are as published.
         columns: what else the data set tells about every face: name -> array (N,), such as
-            "angle", "gaze" or "session".
+            "angle", "gaze" or "session". "generated" is bool: True marks faces that a network made
+            (`fer_utils.data.fill`), which can be training faces only.
     """
 
     name: str
@@ -100,6 +105,12 @@ class FaceSet:
         unknown = sorted(set(np.unique(self.split).tolist()) - set(SPLITS))
         if unknown:
             raise FerError(f"{self.name}: splits are {', '.join(SPLITS)}; found {unknown[0]!r}")
+        outside = int((self.generated & (self.split != "train")).sum())
+        if outside:
+            raise FerError(
+                f"{self.name}: {outside} generated faces are not in train; they may be learned "
+                "from, but never choose an epoch or test a net."
+            )
         if self.votes is not None and self.votes.shape[1:] != (len(self.vote_names),):
             raise FerError(
                 f"{self.name}: votes of shape {self.votes.shape} do not fit "
@@ -133,6 +144,12 @@ class FaceSet:
             f"FaceSet({self.name}: {len(self)} faces {height}x{width} {kind}, "
             f"{len(self.classes)} classes{', ' + splits if splits else ''}{extra})"
         )
+
+    @property
+    def generated(self) -> np.ndarray:
+        """Which faces a network made, bool (N,)."""
+        marks = self.columns.get(GENERATED)
+        return np.zeros(len(self), bool) if marks is None else marks.astype(bool)
 
     def where(self, split: str | None = None, label: str | int | None = None) -> "FaceSet":
         """Return the faces of one split, of one class (name or index), or both.
@@ -227,10 +244,10 @@ class FaceSet:
         """What tells these faces from others, whatever their name and number, in hexadecimal.
 
         One digest (SHA-256, 64 bits of it) each for "pixels", "labels" (with the names of the
-        classes), "split" and, where there are any, "votes". It is the same wherever the pixels
-        lie, in memory or in a file. Of pixels above 256 MB those of at most 1,024 faces,
-        evenly spread, or 16 MB are looked at: another set is noticed, a few changed pictures may
-        not be.
+        classes), "split" and, where there are any, "votes" and the marks of "generated" faces. It
+        is the same wherever the pixels lie, in memory or in a file. Of pixels above 256 MB those
+        of at most 1,024 faces, evenly spread, or 16 MB are looked at: another set is noticed, a
+        few changed pictures may not be.
         """
         pixels = self.images
         if pixels.nbytes > _DIGEST_WHOLE:
@@ -243,17 +260,41 @@ class FaceSet:
         }
         if self.votes is not None:
             found["votes"] = _digest(self.votes, *self.vote_names)
+        if self.generated.any():
+            found[GENERATED] = _digest(self.generated)
         return found
 
-    def relabel(self, rule: str) -> "FaceSet":
-        """Return the faces that a rule for the votes can label, with those labels.
+    def join(self, other: "FaceSet") -> "FaceSet":
+        """Return these faces and then those of `other`; see `fer_utils.data.joining.join`."""
+        from fer_utils.data.joining import join
 
-        The rules are FERPlus's ("majority", "probability" or "cross_entropy", "multi_target",
-        "argmax"; see `fer_utils.data.relabel`). Prints how many faces of each split are kept.
+        return join(self, other)
+
+    def relabel(self, rule: str, probabilities: np.ndarray | None = None) -> "FaceSet":
+        """Return the faces with the labels that a rule gives them.
+
+        The rules for votes are FERPlus's ("majority", "probability" or "cross_entropy",
+        "multi_target", "argmax"): faces that they cannot label are left out, and how many of each
+        split are kept is printed. The rules for a network's probabilities ("distribution",
+        "confident") leave none out; how many labels they change is printed. See
+        `fer_utils.data.relabel`.
+
+        Args:
+            rule: its name.
+            probabilities: what a network that has not learned these labels says of each face,
+                float (N, K), columns as `classes` (`fer_utils.train.out_of_fold`); for the rules
+                that need them.
 
         Raises:
-            FerError: there are no votes, no such rule, or the set has been relabelled already.
+            FerError: there is no such rule, there are no votes or no fitting probabilities, or the
+                labels come from votes already and are to come from votes again.
         """
+        if probabilities is not None or rule in relabel.ON_PROBABILITIES:
+            labels = relabel.from_probabilities(probabilities, self.labels, self.classes, rule)
+            changed = int((labels != self.labels).sum())
+            print(f"{self.name}, rule {rule}: changed {changed} of {len(self)} labels")
+            rules = " + ".join(filter(None, (self.label_rule, rule)))
+            return replace(self, labels=labels, label_rule=rules)
         votes = self._need_votes()
         if self.label_rule:
             raise FerError(

@@ -1,4 +1,6 @@
-"""From ten taggers' votes to one label per face: FERPlus's rules.
+"""From ten taggers' votes, or a network's probabilities, to one label per face.
+
+The rules for votes are FERPlus's.
 
 Source: Barsoum, Zhang, Canton Ferrer and Zhang, "Training deep networks for facial expression
 recognition with crowd-sourced label distribution" (ICMI 2016), in the exact form of the data
@@ -7,12 +9,18 @@ gives another test set: always say which rule, and how many faces it kept. Say w
 papers quote 25,045 training and 3,191 validation faces for the majority rule, while the same rule
 keeps 25,060 and 3,199 with fer2013new.csv. The label.csv files in FERPlus's repository hold other
 votes for some faces.
+
+The rules for probabilities are mazen2021's, as far as it says what it did, and confident learning:
+Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels" (JAIR
+2021). The probabilities have to come from a network that has not learned the labels in question
+(`fer_utils.train.out_of_fold`): one that has learned them repeats them.
 """
 
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from fer_utils._arguments import check_array
 from fer_utils.emotions import FER8, nearest
 from fer_utils.errors import FerError
 
@@ -131,3 +139,77 @@ def distribution(votes: np.ndarray, vote_names: Sequence[str], rule: str) -> np.
     shares = kept[:, columns].astype(np.float64)
     total = shares.sum(axis=1, keepdims=True)
     return np.divide(shares, total, out=np.zeros_like(shares), where=total > 0)
+
+
+def by_distribution(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Take the class to which the network gives more than half; else keep the label.
+
+    mazen2021 says in one half-sentence that wrongly labelled pictures were relabelled "based on
+    class distribution using convolutional neural networks (CNN)". It leaves open which network,
+    whether it had learned the very labels that it judged, which pictures counted as wrongly
+    labelled, how sure it had to be, how many labels were changed, and whether anybody looked. Here
+    "class distribution" is read as what the network says of one picture: its probabilities over
+    the classes. More than half of them decide, as the rule "majority" asks of people.
+    """
+    return np.where(probabilities.max(axis=1) > 0.5, probabilities.argmax(axis=1), labels)
+
+
+def confident(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Take the most probable class among those that the network is confident of.
+
+    It is confident of a class where it gives it at least as much as it does on average to the
+    faces that carry its label (the paper's thresholds t_j); a face without such a class keeps its
+    label. A network that is always unsure about fear thus needs less for "fear" than for "happy".
+    The changed labels are those outside the diagonal of the paper's confident joint (its equation
+    1); cleanlab's differ where a class below its threshold is the most probable of all and two
+    others reach theirs.
+    """
+    own = probabilities[np.arange(len(labels)), labels]
+    counts = np.bincount(labels, minlength=probabilities.shape[1])
+    sums = np.bincount(labels, own, minlength=probabilities.shape[1])
+    # nobody can be confident of a class that no face is labelled with
+    least = np.divide(sums, counts, out=np.full(len(counts), np.inf), where=counts > 0)
+    # the mean is rounded: a face of its own has to reach it
+    reached = np.where(probabilities >= least - 1e-6, probabilities, -1)
+    return np.where(reached.max(axis=1) >= 0, reached.argmax(axis=1), labels)
+
+
+#: Rule name -> function from probabilities (N, K) and labels (N,) to labels (N,).
+ON_PROBABILITIES: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "distribution": by_distribution,
+    "confident": confident,
+}
+
+
+def from_probabilities(
+    probabilities: np.ndarray | None, labels: np.ndarray, classes: Sequence[str], rule: str
+) -> np.ndarray:
+    """Return int64 (N,): the labels by a rule of `ON_PROBABILITIES`.
+
+    Args:
+        probabilities: float (N, K), rows sum to 1.
+        labels: int64 (N,), as they are.
+        classes: the K classes.
+        rule: its name.
+
+    Raises:
+        FerError: no such rule, or probabilities that are none or do not fit.
+    """
+    if rule not in ON_PROBABILITIES:
+        raise FerError(
+            f"There is no rule {rule!r} for probabilities.{nearest(rule, ON_PROBABILITIES)}"
+        )
+    if probabilities is None:
+        raise FerError(
+            f"The rule {rule!r} needs a network's probabilities for every face: "
+            "train.out_of_fold(...).probabilities."
+        )
+    check_array("probabilities", probabilities, 2, "f")
+    if probabilities.shape != (len(labels), len(classes)):
+        raise FerError(
+            f"probabilities of shape {probabilities.shape} do not fit {len(labels)} faces of "
+            f"{len(classes)} classes."
+        )
+    if not (np.abs(probabilities.sum(axis=1) - 1) < 1e-3).all() or (probabilities < 0).any():
+        raise FerError("probabilities are shares of 1 for every face, and these are not.")
+    return ON_PROBABILITIES[rule](probabilities.astype(np.float64), labels).astype(np.int64)

@@ -60,6 +60,11 @@ def split(
         raise FerError(f"by={shown(by)} is not a way to split.{nearest(by, WAYS)}")
     if by == "paper":
         return _paper(faces)
+    if faces.generated.any():
+        raise FerError(
+            f"{faces.name} holds generated faces, which may not be tested on, nor may the faces "
+            "they were made from: divide it first, then add them."
+        )
     portions = check_shares(shares)
     if by == "random":
         divided = replace(faces, split=_random(faces.labels, portions, seed))

@@ -8,6 +8,7 @@ from fer_utils.train.history import History, tensorboard
 from fer_utils.train.loop import PRECISIONS, fit
 from fer_utils.train.measure import Measured, measured, table
 from fer_utils.train.recipes import RECIPES, Recipe, recipe
+from fer_utils.train.relabelling import Verdict, out_of_fold, referee
 
 __all__ = [
     "PRECISIONS",
@@ -15,9 +16,12 @@ __all__ = [
     "History",
     "Measured",
     "Recipe",
+    "Verdict",
     "fit",
     "measured",
+    "out_of_fold",
     "recipe",
+    "referee",
     "table",
     "tensorboard",
 ]

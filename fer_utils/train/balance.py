@@ -25,7 +25,8 @@ def per_class(labels: Tensor, balance: str) -> int:
     """Return how many faces of each class an epoch has; 0 where it has every face once."""
     counts = torch.bincount(labels)
     # rounded up, so that an epoch is never shorter than before
-    many = {"sampler": -(-len(labels) // len(counts)), "augment": int(counts.max())}
+    even, largest = -(-len(labels) // len(counts)), int(counts.max())
+    many = {"sampler": even, "oversample": largest, "augment": largest}
     return many.get(balance, 0)
 
 

@@ -259,6 +259,11 @@ def check_splits(net: nn.Module, train: FaceSet, valid: FaceSet) -> None:
         check_faces(faces)
         if len(faces) == 0:
             raise FerError(f"the {name} split is empty: {faces!r}.")
+    if valid.generated.any():
+        raise FerError(
+            f"{valid.name}: {valid.generated.sum()} of the validation faces are generated; they "
+            "may be learned from, but never choose the epoch."
+        )
     classes = named_classes(net)
     seen = np.bincount(labels_for(classes, train), minlength=len(classes))
     missing = [name for name, n in zip(classes, seen, strict=True) if n == 0]

@@ -24,7 +24,7 @@ from fer_utils.train.augment import Augmentation
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "exponential", "steps", "plateau", "one_cycle", "linear")
 L2_TARGETS = ("convolutions", "last two linear layers")
-BALANCES = ("none", "weights", "sampler", "augment")
+BALANCES = ("none", "weights", "sampler", "oversample", "augment")
 
 _OR_NEVER = Range(0, MILLION, whole=True, why="epochs; 0 is never")
 #: What the numbers of `Recipe` may be.
@@ -97,9 +97,9 @@ class Recipe:
         balance: what is done about rare classes, an entry of `BALANCES`. "weights": their faces
             count more in the loss (`balance.class_weights`). "sampler": an epoch has as many faces
             as before, the same number of every class: some come several times, others not at all.
-            "augment": an epoch has every face once, and further copies of those of the rarer
-            classes until every class has as many as the largest, each changed by `augmentation`
-            in its own way (borgalli2022).
+            "oversample": an epoch has every face once, and those of the rarer classes again and
+            again until every class has as many as the largest. "augment": the same, but refused
+            without an `augmentation`, which changes each copy in its own way (borgalli2022).
     """
 
     source: str
