@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from fer_utils.widgets.live import LiveHistory, live_history
     from fer_utils.widgets.matrix import ConfusionExplorer, confusion_explorer
     from fer_utils.widgets.pickers import Trainer, trainer
+    from fer_utils.widgets.translator import Translator, TranslatorState, translator
     from fer_utils.widgets.uploads import NoFace, read_upload
     from fer_utils.widgets.views import (
         ExplorerState,
@@ -29,6 +30,8 @@ __all__ = [
     "LiveHistory",
     "NoFace",
     "Trainer",
+    "Translator",
+    "TranslatorState",
     "confusion_explorer",
     "explore",
     "explorer_data",
@@ -39,6 +42,7 @@ __all__ = [
     "read_upload",
     "refined",
     "trainer",
+    "translator",
 ]
 
 _MODULES = {
@@ -46,6 +50,7 @@ _MODULES = {
     "live": ("LiveHistory", "live_history"),
     "matrix": ("ConfusionExplorer", "confusion_explorer"),
     "pickers": ("Trainer", "trainer"),
+    "translator": ("Translator", "TranslatorState", "translator"),
     "uploads": ("NoFace", "read_upload"),
     "views": ("ExplorerState", "explore", "explorer_data", "explorer_figure", "refined"),
 }
