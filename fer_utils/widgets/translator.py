@@ -94,7 +94,7 @@ def looked_at(
     for name in list(pictures)[:2]:
         omap = occlusion(state.net, pictures[name], window=8, stride=2, progress=progress)
         said = omap.target_index(None)
-        title = f"{name}: {omap.classes[said]} {omap.clean[said]:.0%}"
+        title = f"{name}: {omap.classes[said]} {omap.clean[said]:.2f}"
         maps[title] = colored(pictures[name], omap.heat(None), True)[0].transpose(2, 0, 1)
     return maps
 

@@ -60,11 +60,17 @@ note = Image.new("L", (48, 48), 245)
 ImageDraw.Draw(note).text((2, 18), "no photo", fill=30)
 noise = np.random.default_rng(0).integers(0, 256, (48, 48))
 stripes = np.tile(np.repeat([90, 170], 4), (48, 6))
-side = faces3d.draw("neutral", 3, yaw=70)
+side = faces3d.draw("neutral", 3, yaw=60)
 put_in = [np.zeros((48, 48)), np.full((48, 48), 130), note, noise, stripes, side]
+
+# %% [markdown]
+# They take the places of the first six faces.
+
+# %%
 images = few.images.copy()
 images[:6] = np.stack(put_in)[:, None]
-found = data.clean(replace(few, images=images), ["black", "flat", "no face", "text", "profile"])
+reasons = ["black", "flat", "no face", "text", "profile"]
+found = data.clean(replace(few, images=images), reasons, progress=False)
 
 # %% [markdown]
 # **Predict.** Which of the six will be found? And will any of the other 94 pictures be listed, which
@@ -79,8 +85,8 @@ print(found)
 # A picture can have several reasons.
 
 # %%
-reasons = [", ".join(why for at, _, why in found.rows if at == place) for place in range(6)]
-titles = [words.replace(", ", ",\n") or "not listed" for words in reasons]
+listed = [[why for at, _, why in found.rows if at == place] for place in range(6)]
+titles = [",\n".join(words) or "not listed" for words in listed]
 plots.show(plots.faces(images[:6], titles, columns=6, scale=1.2))
 
 # %% [markdown]
@@ -96,7 +102,8 @@ for row in plots.read_table("../figures/cleaning.csv"):
         print(f"{row['reason']:20}{row['found']:>7}{row['both']:>10} = {share:>22}")
 
 # %% [markdown]
-# **Interpret.** "Black" and "text" are right nearly always, and find a third of what people call no
+# **Interpret.** A rule knows what it was told: stripes of which half have one grey pass for a note.
+# On FER2013 "black" and "text" are right nearly always, and find a third of what people call no
 # face. "No face" finds most of the rest, and with it thousands of faces that people could read: the
 # finder was made for upright heads in larger photographs, and a hand, a tilt or a tight crop is
 # enough to mislead it. Whoever deletes all that is listed deletes a seventh of the Training part, and by
@@ -120,6 +127,11 @@ chosen = random.permutation(len(known))[: round(0.15 * len(known))]
 labels = known.labels.copy()
 labels[chosen] = (labels[chosen] + random.integers(1, 7, len(chosen))) % 7
 came = replace(known, labels=labels)
+
+# %% [markdown]
+# What the net says of every face, as shares of 1:
+
+# %%
 net = models.pretrained("mini_xception_facs3d")
 answers = evaluate.evaluate(net, came).probabilities.astype(float)
 
@@ -129,8 +141,7 @@ answers = evaluate.evaluate(net, came).probabilities.astype(float)
 # threshold, what the net gives on average to the faces that carry its label. By hand:
 
 # %%
-own = answers[np.arange(len(labels)), labels]
-least = np.array([own[labels == k].mean() for k in range(7)])
+least = np.array([answers[labels == k, k].mean() for k in range(7)])
 reached = np.where(answers >= least, answers, -1)
 by_hand = np.where(reached.max(axis=1) > 0, reached.argmax(axis=1), labels)
 confident = came.relabel("confident", answers)
@@ -160,8 +171,7 @@ for rule in ("distribution", "confident"):
     moved = new != labels
     mended, spoiled = (moved & (new == truth)).sum(), (moved & (labels == truth)).sum()
     wrong = (new != truth).sum()
-    print(f"{rule:13}{moved.sum()} changed: {mended} mended, {spoiled} right ones spoiled; "
-          f"wrong before {(labels != truth).sum()}, after {wrong}")
+    print(f"  {mended} mended, {spoiled} right ones spoiled, {wrong} wrong ones left")
 
 # %% [markdown]
 # For photographs nobody knows the truth, and the referee is people. Of these drawn faces it is ten
@@ -220,10 +230,10 @@ def players(seed):
 # later.
 
 # %%
-def play(nets, optimizers, rounds, seed=1, real=1.0, drawn=0.0):
+def play(nets, optimizers, rounds, real=1.0, drawn=0.0):
     """Play some rounds."""
     (generator, judge), (learns_to_draw, learns_to_judge) = nets, optimizers
-    random = torch.Generator().manual_seed(seed)
+    random = torch.Generator().manual_seed(1)
     for _ in range(rounds):
         numbers, noise = torch.randn(2, 64, 1, generator=random)
         made, seen = generator(noise), 3 + 0.5 * numbers
@@ -251,7 +261,7 @@ for axes, rounds in zip(panels, (0, 150, 1000), strict=True):
     axes.plot(x[:, 0], opinion, color="black", lw=1, label="judge")
     axes.set(title=f"{rounds} more rounds", xlabel="number", ylim=(-0.3, 2))
 panels[0].legend(frameon=False, fontsize=8)
-words = "Three histograms of real and drawn numbers: apart at first, on top of each other at the end."
+words = "Three histograms of real and drawn numbers: apart at first, one on the other at the end."
 plots.show(figure, alt=words)
 
 # %% [markdown]
@@ -259,8 +269,9 @@ plots.show(figure, alt=words)
 
 # %%
 with torch.no_grad():
-    print("mean of the drawn numbers within 0.3 of 3:", bool(abs(nets[0](noise).mean() - 3) < 0.3))
-    print("opinion of the number 3 between 0.3 and 0.7:", bool(0.3 < nets[1](torch.ones(1) * 3) < 0.7))
+    mean, opinion = nets[0](noise).mean().item(), nets[1](torch.tensor([3.0])).item()
+print("mean of the drawn numbers within 0.3 of 3:", abs(mean - 3) < 0.3)
+print("opinion of the number 3 between 0.3 and 0.7:", 0.3 < opinion < 0.7)
 
 # %% [markdown]
 # **Interpret.** Near one half: where real and drawn numbers are equally frequent, 0.5 is the best
@@ -324,10 +335,18 @@ print(f"b after 300 rounds: differs by less than a thousandth: {abs(ends[0] - en
 picture, back = (torch.tensor(faces3d.draw(e, 480) / 127.5 - 1)[None, None]
                  for e in ("neutral", "disgust"))
 grades = torch.tensor([0.9, 0.4, 0.7])
-print("adversarial", ((grades - 1) ** 2).mean(), translate.losses.adversarial(grades, 1.0))
-print("identity   ", (back - picture).abs().mean(), translate.losses.identity(back, picture))
-print("cycle, L1  ", (back - picture).abs().mean(), translate.losses.l1(back, picture))
-print("cycle, L2  ", ((back - picture) ** 2).mean(), translate.losses.l2(back, picture))
+
+# %% [markdown]
+# By hand on the left, by the module on the right. (A judge gave three patches 0.9, 0.4 and 0.7.)
+
+# %%
+losses, difference = translate.losses, back - picture
+terms = {"adversarial": (((grades - 1) ** 2).mean(), losses.adversarial(grades, 1.0))}
+terms["identity"] = difference.abs().mean(), losses.identity(back, picture)
+terms["cycle, L1"] = difference.abs().mean(), losses.l1(back, picture)
+terms["cycle, L2"] = (difference**2).mean(), losses.l2(back, picture)
+for name, (by_hand, by_module) in terms.items():
+    print(f"{name:12}{by_hand:.4f}  {by_module:.4f}")
 
 # %% [markdown]
 # The fifth is 1 - SSIM. L1 and L2 look at single pixels. SSIM (Wang et al. 2004) compares means, contrasts
@@ -344,11 +363,14 @@ from torch.nn.functional import conv2d, pad
 weights = torch.exp(-(torch.arange(11.0) - 5) ** 2 / (2 * 1.5**2)).double()
 window = (torch.outer(weights, weights) / weights.sum() ** 2)[None, None]
 
+# %% [markdown]
+# The formula. With `border` the picture is mirrored outwards first, which some packages do:
 
+# %%
 def ssim_by_hand(x, y, top=1.0, border=0):
     """Return the mean SSIM of pictures (N, 1, H, W); `border` pixels are mirrored outwards."""
     x, y = (pad(part, [border] * 4, mode="reflect") for part in (x, y))
-    (mx, my), (xx, yy, xy) = ([conv2d(p, window) for p in ps] for ps in ((x, y), (x * x, y * y, x * y)))
+    mx, my, xx, yy, xy = (conv2d(part, window) for part in (x, y, x * x, y * y, x * y))
     c1, c2 = (0.01 * top) ** 2, (0.03 * top) ** 2
     alike = (2 * (xy - mx * my) + c2) / (xx - mx**2 + yy - my**2 + c2)
     return ((2 * mx * my + c1) / (mx**2 + my**2 + c1) * alike).mean()
@@ -360,9 +382,9 @@ def ssim_by_hand(x, y, top=1.0, border=0):
 # %%
 to_unit = [(part + 1) / 2 for part in (picture, back)]
 fifth = 1 - ssim_by_hand(*to_unit)
-print("1 - SSIM agrees:", torch.isclose(fifth, translate.losses.ssim_loss(back, picture)).item())
-third = (translate.losses.l1(back, picture) + translate.losses.l2(back, picture) + fifth) / 3
-print("cycle agrees:   ", torch.isclose(third, translate.losses.cycle(back, picture)).item())
+print("1 - SSIM agrees:", torch.isclose(fifth, losses.ssim_loss(back, picture)).item())
+third = (losses.l1(back, picture) + losses.l2(back, picture) + fifth) / 3
+print("cycle agrees:   ", torch.isclose(third, losses.cycle(back, picture)).item())
 print(translate.Weights())
 
 # %% [markdown]
@@ -378,22 +400,26 @@ print(translate.Weights())
 some = known.take(np.flatnonzero(known.labels == known.class_index("happy"))[:4])
 x, twin = (torch.tensor(part / 255.0) for part in (some.images, some.twins))
 pairs = {"expression": twin, "other person": x.roll(1, 0), "negative": 1 - x}
-print(f"{'':36}" + "".join(f"{name:>14}" for name in pairs))
 ways = {"whole windows, range 1 (ours)": (1, 0, False), "mirrored border": (1, 5, False)}
 ways |= {"-1 to 1, range 2": (2, 0, True), "0 to 1, range taken for 255": (255, 0, False)}
+
+# %% [markdown]
+# One row for each way, one column for each kind of pair:
+
+# %% tags=["tolerance:1e-2"] reason="a drawn pixel may be rounded differently on another processor"
+print(" " * 36 + "".join(f"{name:>14}" for name in pairs))
 for name, (top, border, signed) in ways.items():
-    both = ((2 * a - 1, 2 * b - 1) if signed else (a, b) for a, b in ((x, y) for y in pairs.values()))
-    values = [ssim_by_hand(a, b, top, border) for a, b in both]
+    moved = [(2 * part - 1 if signed else part) for part in (x, *pairs.values())]
+    values = [ssim_by_hand(moved[0], other, top, border) for other in moved[1:]]
     print(f"{name:36}" + "".join(f"{value:14.3f}" for value in values))
 
 # %% [markdown]
 # **Interpret.** The first row is what scikit-image gives with Gaussian weights, piq, and pytorch-msssim
 # with `data_range=1`. The second is the default of torchmetrics 1.9.0 and kornia 0.9.0: at 48 x 48 a
-# third of the averaged pixels is border, so "SSIM .90" of one paper may be ".84" of another. The third is what
+# third of the averaged pixels is border, and the order of two methods may depend on it. The third is what
 # becomes of tanh outputs that nobody maps to 0 to 1: the formula compares mean brightness as a
-# ratio, which makes no sense with negative numbers. The last row is the default of pytorch-msssim
-# 1.0.0: c1 and c2 drown the pictures, everything is alike, the loss is zero, and nothing warns. (Each
-# was measured with the packages themselves; here the formula alone reproduces them.) A published
+# ratio, which makes no sense with negative numbers, and finds a face rather like its own negative. The last row is the default of pytorch-msssim
+# 1.0.0: c1 and c2 drown the pictures, everything is alike, the loss is as good as zero, and nothing warns. A published
 # SSIM without window, border and range is not a number that can be compared.
 #
 # ## A hundred steps
@@ -426,7 +452,7 @@ for axes, (step, sheet) in zip(panels, sheets.items(), strict=True):
     axes.set_title(f"after {step} steps")
     axes.axis("off")
 words = "Sheets of faces after 50 and 100 steps: six people, their translations and the way back, "
-plots.show(figure, alt=words + "in both directions; still close to copies, with first marks at the brows.")
+plots.show(figure, alt=words + "in both directions; all still close to copies.")
 
 # %% [markdown]
 # After a hundred steps there is little more to see than copies with blemishes. Keep that in mind:
@@ -525,8 +551,8 @@ for name, images in there.items():
 # ### Batch norm at batch 1
 #
 # The paper trains with batch norm and one picture a step. In training every picture is then normed
-# by its own mean. In torch's `eval()` the running means of all pictures take over, with which the net has never
-# worked:
+# by its own mean. In torch's `eval()` the running means of all pictures take over, with which the net
+# has never worked:
 
 # %%
 resnet = loaded["resnet"].generators["disgust"].eval()
@@ -535,7 +561,15 @@ with torch.inference_mode():
 rows = {"neutral": faces["neutral"], "by itself": there["resnet"]}
 rows["eval()"] = ((drawn + 1) * 127.5).round().byte().numpy()
 show_rows(rows, "Eight neutral people; made disgusted with each picture normed by itself; and in "
-          "eval(), where tones shift and faces fall apart.")  # fmt: skip
+          "eval(), by the same weights: other tones, and on dark faces a lattice.")  # fmt: skip
+
+# %% [markdown]
+# How far are the two rows from the truth? No weight differs between them.
+
+# %% tags=["tolerance:0.1"] reason="means over pictures of a trained generator; last digits differ elsewhere"
+for name in ("by itself", "eval()"):
+    pictures = (torch.tensor(part[:8] / 255.0) for part in (rows[name], faces["disgust"]))
+    print(f"{name:10} SSIM with the truth {translate.ssim(*pictures).mean():.3f}")
 
 # %% [markdown]
 # `Pair.apply` norms every picture by itself, as in training. Many a published CycleGAN that "did not work"
@@ -549,14 +583,13 @@ show_rows(rows, "Eight neutral people; made disgusted with each picture normed b
 # **Run.** Choose a face, an expression and a strength. The upper row has the face, the translation,
 # the way back, the difference and the truth; the lower one what the network's answer rests on.
 
-# %% tags=["tolerance:0.1"] reason="the alt text names the net's percentages for translated faces"
-person = 7
+# %% tags=["tolerance:0.25"] reason="the alt text names the net's probabilities for translated faces"
 shown = np.concatenate(list(faces.values()))
 drawn_people = data.FaceSet("drawn people", shown, np.repeat([0, 1], 40),
                             ("neutral", "disgust"), np.full(80, "test"))  # fmt: skip
 both = {name: np.concatenate([images, images]) for name, images in faces.items()}
-explorer = widgets.translator(loaded, drawn_people, list(judges), both)
-explorer.source.face.value = person
+explorer = widgets.translator(loaded, drawn_people, judges, both)
+explorer.source.face.value = 7
 explorer.wait()
 explorer
 
@@ -577,7 +610,7 @@ explorer
 real_pair = DATASET != "facs3d" and "change_fer2013" in translate.names()
 pair = translate.load("change_fer2013") if real_pair else loaded["change"]
 part = learned.take(slice(0, 1500))
-filled = data.fill(part, lambda images: pair.apply(images, to="disgust"), to="disgust", of="neutral")
+filled = data.fill(part, lambda images: pair.apply(images, "disgust"), to="disgust", of="neutral")
 before, after = part.counts()["disgust"], filled.counts()["disgust"]
 print(f"disgust: {before} faces, now {after}, of which {filled.generated.sum()} generated")
 plots.show(plots.counts(filled))
@@ -595,19 +628,28 @@ except FerError as refused:
     print(refused)
 
 # %% [markdown]
-# A generator has few ways to draw disgust. Whoever learns its faces knows half of the test faces' faces of that kind
-# by manner, not by person. So: learn from them if you like, never test on them.
+# A generator has few ways to draw disgust. A network that has learned its faces recognises the
+# others by its manner, whoever is shown. So: learn from them if you like, never test on them.
 #
 # ## Does it help?
 #
 # The same network on training faces as they are, with disgust repeated, weighted, or filled up by the
 # generator; the test faces unchanged. Three seeds each, stored by `python -m fer_lab.experiments.balancing`.
 
-# %% tags=["nbval-ignore-output"] reason="the table is made by runs of hours; it is shown as it stands"
+# %%
 from pathlib import Path
 
-balancing = Path("../figures/balancing.csv")
-runs = plots.read_table(balancing) if balancing.exists() else []
+
+def stored(name):
+    """Return the rows of a table of figures/, none where it has not been made yet."""
+    path = Path(f"../figures/{name}.csv")
+    return plots.read_table(path) if path.exists() else []
+
+# %% [markdown]
+# Where a table is not there, its command is named.
+
+# %% tags=["nbval-ignore-output"] reason="the table is made by runs of hours; it is shown as it stands"
+runs = stored("balancing")
 for arm in dict.fromkeys(row["arm"] for row in runs):
     mine = [row for row in runs if row["arm"] == arm]
     right, all_, said, correct, n = (sum(int(row[key]) for row in mine) for key in (
@@ -624,7 +666,7 @@ if not runs:
 # %%
 def matrix_of(arm):
     """Return the confusion matrix of all runs of an arm, by rows."""
-    cells = [np.fromstring(row["confusion"], int, sep=" ") for row in runs if row["arm"] == arm]
+    cells = [list(map(int, row["confusion"].split())) for row in runs if row["arm"] == arm]
     total = np.sum(cells, axis=0).reshape(len(known.classes), -1)
     return total / total.sum(axis=1, keepdims=True)
 
@@ -640,7 +682,7 @@ for arm in ("original", "CycleGAN") if runs else ():
 # %%
 from fer_utils import papers
 
-gains = [c for c in papers.claims("mazen2021:Fig. 17")]
+gains = papers.claims("mazen2021:Fig. 17")
 print(", ".join(f"{c.row} +{c.printed}" for c in gains))
 shares = sum(c.value for c in gains) / len(gains)
 print(f"on average +{shares:.0f} points; +{91.76 - 64:.0f} of all faces")
@@ -654,6 +696,8 @@ print(f"on average +{shares:.0f} points; +{91.76 - 64:.0f} of all faces")
 for name in ("fear", "angry", "disgust") if runs else ():
     k = known.class_index(name)
     print(f"{name:8} {100 * (matrix_of('CycleGAN') - matrix_of('original'))[k, k]:+.0f} points")
+if not runs:
+    print("nothing to compare before the table is there")
 
 # %% [markdown]
 # **Interpret.** Filling up one class can move that class, and its neighbours a little, mostly down: what is
@@ -681,54 +725,57 @@ accuracies = {name: replace(said, labels=sheet).accuracy for name, sheet in exam
 plots.show(plots.accuracies(accuracies, reference="true labels"))
 
 # %% [markdown]
-# Relabelled by itself, the exam asks the network what it thinks and agrees. Relabelled by another, it
-# asks how alike the two are. Both are *above* the truth where the two nets err alike. The stored
+# Relabelled by itself, the exam asks the network what it thinks, and it scores more than the true
+# labels give it. Relabelled by another good network the score lands near the true one here: the
+# labels were spoiled by chance, and chance is what a network can undo. Where two networks make the same
+# mistakes, that exam is too kind as well. The stored
 # experiment does it as the paper may have: nets that have not learned a face's label relabel it,
 # everywhere, test faces included (`python -m fer_lab.experiments.exam`, three seeds, 15 % of the labels
 # wrong):
 
 # %%
-rows = plots.read_table("../figures/exam.csv")
-for exam in dict.fromkeys(row["exam"] for row in rows):
-    for arm in dict.fromkeys(row["learned"] for row in rows):
-        mine = [row for row in rows if (row["exam"], row["learned"]) == (exam, arm)]
-        share = sum(int(row["correct"]) for row in mine) / sum(int(row["n"]) for row in mine)
-        print(f"{exam:18}learned: {arm:14}{share:7.1%}")
+right, all_ = {}, {}
+for row in stored("exam"):
+    key = row["exam"], row["learned"]
+    right[key] = right.get(key, 0) + int(row["correct"])
+    all_[key] = all_.get(key, 0) + int(row["n"])
+score = {key: 100 * right[key] / all_[key] for key in right}
+for (exam, arm), value in score.items():
+    print(f"learned labels {arm:14}exam {exam:18}{value:6.1f} %")
+if not score:
+    print("not here yet: `python -m fer_lab.experiments.exam` makes it")
 
 # %% [markdown]
 # How much of the rise is honest? A network that learned relabelled faces may really be better; the true
 # labels tell.
 
 # %%
-def score(exam, arm):
-    """Return the accuracy over all seeds, in per cent."""
-    mine = [row for row in rows if (row["exam"], row["learned"]) == (exam, arm)]
-    return 100 * sum(int(row["correct"]) for row in mine) / sum(int(row["n"]) for row in mine)
-
-
-rise = score("distribution", "distribution") - score("as they came", "as they came")
-better = score("true labels", "distribution") - score("true labels", "as they came")
-print(f"old exam, old labels -> new exam, new labels: {rise:+.1f} points")
-print(f"of these the network got better, by the true labels: {better:+.1f} points")
+if score:
+    came_so, by_rule = "as they came", "distribution"
+    rise = score[by_rule, by_rule] - score[came_so, came_so]
+    better = score["true labels", by_rule] - score["true labels", came_so]
+    print(f"from old labels and old exam to new labels and new exam: {rise:+.1f} points")
+    print(f"by the true labels, the network got better by {better:+.1f} points")
 
 # %% [markdown]
 # On FER2013 (`python -m fer_lab.experiments.exam_fer2013`): a network of the kit on PublicTest, whose labels are
 # changed by another net or by itself. It is the same network in every line.
 
 # %%
-print(f"{'labels changed by':24}{'exam':30}{'score':>7}{'changed':>9}{'people agree':>14}")
-for row in plots.read_table("../figures/exam_fer2013.csv"):
-    share, agree = int(row["correct"]) / int(row["n"]), ""
-    if row["new"]:
-        agree = f"{int(row['new']) / int(row['changed']):.0%}"
-    who = f"{row['relabelled_by']:24}{row['exam']:30}"
-    print(f"{who}{share:7.1%}{row['changed']:>9}{agree:>14}")
+wanted = ("as they came", "distribution", "confident", "cleaned, distribution")
+print(f"{'labels changed by':24}{'exam':24}{'score':>6}{'changed':>9}{'people agree':>14}")
+for row in stored("exam_fer2013"):
+    if row["exam"] in (*wanted, "ten people's majority"):
+        agree = f"{int(row['new']) / int(row['changed']):.0%}" if row["new"] else ""
+        share = f"{int(row['correct']) / int(row['n']):.1%}"
+        print(f"{row['relabelled_by']:24}{row['exam']:24}{share:>6}{row['changed']:>9}{agree:>14}")
 
 # %% [markdown]
-# **Interpret.** Read the last column first: of the labels that a network would change, that share ten
-# people would have changed the same way. The rest is not cleaning but the network's opinion, made
-# official. Then read the scores: the same network on the same faces gains as many points as you
-# let it mark its own exam. No line of this needs a better network, a GAN, or bad faith: 64 can become 91.76 by
+# **Interpret.** Read the last column first: of the labels that a network would change, most of ten people
+# would have changed less than half in the same way. The rest is not cleaning but the network's opinion, made
+# official. Then read the scores. The same network on the same faces goes from 71 % to 76 % when
+# another network relabels the exam, and to 90 % when it relabels and cleans its own; by the ten people's majority
+# it has 70 %. No line of this needs a better network, a GAN, or bad faith: 64 can become 91.76 by
 # relabelling before dividing. It does not show that this is what happened; the paper gives neither
 # its list nor its labels. It shows that the number cannot be read as what the network learned.
 #
