@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from fer_utils.widgets.live import LiveHistory, live_history
     from fer_utils.widgets.matrix import ConfusionExplorer, confusion_explorer
     from fer_utils.widgets.pickers import Trainer, trainer
-    from fer_utils.widgets.translator import Translator, TranslatorState, translator
+    from fer_utils.widgets.translation import (
+        Translator,
+        TranslatorState,
+        translator,
+        translator_maps,
+        translator_pictures,
+    )
     from fer_utils.widgets.uploads import NoFace, read_upload
     from fer_utils.widgets.views import (
         ExplorerState,
@@ -43,6 +49,8 @@ __all__ = [
     "refined",
     "trainer",
     "translator",
+    "translator_maps",
+    "translator_pictures",
 ]
 
 _MODULES = {
@@ -50,7 +58,13 @@ _MODULES = {
     "live": ("LiveHistory", "live_history"),
     "matrix": ("ConfusionExplorer", "confusion_explorer"),
     "pickers": ("Trainer", "trainer"),
-    "translator": ("Translator", "TranslatorState", "translator"),
+    "translation": (
+        "Translator",
+        "TranslatorState",
+        "translator",
+        "translator_maps",
+        "translator_pictures",
+    ),
     "uploads": ("NoFace", "read_upload"),
     "views": ("ExplorerState", "explore", "explorer_data", "explorer_figure", "refined"),
 }

@@ -218,6 +218,7 @@ def _methods() -> list[tuple[str, str]]:
 
 
 def nets_by_name(models: Models) -> dict[str, nn.Module | None]:
+    """Return nets by the name to show; None for a pretrained one that has not been read yet."""
     names: Any = pretrained_names() if models is None else models
     if isinstance(names, str):
         names = [names]

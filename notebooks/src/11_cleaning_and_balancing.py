@@ -53,8 +53,9 @@ print(learned)
 # %%
 from dataclasses import replace
 
-import faces3d
 from PIL import Image, ImageDraw
+
+import faces3d
 
 note = Image.new("L", (48, 48), 245)
 ImageDraw.Draw(note).text((2, 18), "no photo", fill=30)

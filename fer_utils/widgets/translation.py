@@ -55,7 +55,7 @@ class TranslatorState:
     truth: np.ndarray | None = None
 
 
-def translations(state: TranslatorState) -> dict[str, np.ndarray]:
+def translator_pictures(state: TranslatorState) -> dict[str, np.ndarray]:
     """Return pictures by their titles, uint8 (C, H, W): face, translation, back, difference, truth.
 
     Raises:
@@ -74,7 +74,7 @@ def translations(state: TranslatorState) -> dict[str, np.ndarray]:
     return pictures if state.truth is None else {**pictures, "the truth": state.truth}
 
 
-def looked_at(
+def translator_maps(
     state: TranslatorState, pictures: Mapping[str, np.ndarray], progress: Progress | None = None
 ) -> dict[str, np.ndarray]:
     """Return the occlusion maps of face and translation by their titles, RGB uint8 (3, H, W).
@@ -83,7 +83,7 @@ def looked_at(
 
     Args:
         state: what is shown.
-        pictures: of `translations`.
+        pictures: of `translator_pictures`.
         progress: as of `saliency.occlusion`.
 
     Raises:
@@ -191,10 +191,10 @@ class Translator(ui.VBox):
     def _draw(self, state: TranslatorState, stale: Stale) -> None:
         """Show the faces, then their maps (in the background)."""
         try:
-            self._faces = translations(state)
+            self._faces = translator_pictures(state)
             self._show()  # with the maps of before, until the new ones are there
             self.message.value = f'<div role="status">{near_truth(self._faces)}</div>'
-            self._maps = looked_at(state, self._faces, lambda done, total: not stale())
+            self._maps = translator_maps(state, self._faces, lambda done, total: not stale())
             self._show()
         except Cancelled:
             pass  # by a newer job
@@ -208,7 +208,11 @@ class Translator(ui.VBox):
 
     def _fail(self, error: Exception) -> None:
         words = str(error) if isinstance(error, FerError) else f"{type(error).__name__}: {error}"
-        self._faces, self._maps, self.view.value = {}, {}, ""  # the last pictures would pass for the answer
+        self._faces, self._maps, self.view.value = (
+            {},
+            {},
+            "",
+        )  # the last pictures would pass for the answer
         self.message.value = f'<div role="alert"><b>Not drawn:</b> {escape(words)}</div>'
 
     def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
