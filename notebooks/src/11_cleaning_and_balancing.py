@@ -215,6 +215,7 @@ plots.show(plots.counts(learned))
 # with numbers in place of pictures. What is real: numbers around 3. The generator makes a number
 # from noise by `a * noise + b`, and never sees a real one.
 
+
 # %%
 def players(seed):
     """Return a generator and a judge, untrained, each with its optimiser."""
@@ -225,10 +226,12 @@ def players(seed):
     nets = generator, judge
     return nets, [torch.optim.Adam(n.parameters(), 0.01, betas=(0.5, 0.999)) for n in nets]
 
+
 # %% [markdown]
 # A round: the judge learns, then the generator. The loss is the squared distance from the target
 # (LSGAN, the paper's equation 1). `real` and `drawn` are the targets; that they could be swapped is for
 # later.
+
 
 # %%
 def play(nets, optimizers, rounds, real=1.0, drawn=0.0):
@@ -242,6 +245,7 @@ def play(nets, optimizers, rounds, real=1.0, drawn=0.0):
         learns_to_judge.zero_grad(), loss.backward(), learns_to_judge.step()
         fooled = (judge(generator(noise)) - real).square().mean()
         learns_to_draw.zero_grad(), fooled.backward(), learns_to_draw.step()
+
 
 # %% [markdown]
 # **Predict.** After a thousand rounds the drawn numbers look like the real ones. What does a perfect
@@ -333,8 +337,9 @@ print(f"b after 300 rounds: differs by less than a thousandth: {abs(ends[0] - en
 # the first line.
 
 # %%
-picture, back = (torch.tensor(faces3d.draw(e, 480) / 127.5 - 1)[None, None]
-                 for e in ("neutral", "disgust"))
+picture, back = (
+    torch.tensor(faces3d.draw(e, 480) / 127.5 - 1)[None, None] for e in ("neutral", "disgust")
+)
 grades = torch.tensor([0.9, 0.4, 0.7])
 
 # %% [markdown]
@@ -361,11 +366,12 @@ for name, (by_hand, by_module) in terms.items():
 # %%
 from torch.nn.functional import conv2d, pad
 
-weights = torch.exp(-(torch.arange(11.0) - 5) ** 2 / (2 * 1.5**2)).double()
+weights = torch.exp(-((torch.arange(11.0) - 5) ** 2) / (2 * 1.5**2)).double()
 window = (torch.outer(weights, weights) / weights.sum() ** 2)[None, None]
 
 # %% [markdown]
 # The formula. With `border` the picture is mirrored outwards first, which some packages do:
+
 
 # %%
 def ssim_by_hand(x, y, top=1.0, border=0):
@@ -375,6 +381,7 @@ def ssim_by_hand(x, y, top=1.0, border=0):
     c1, c2 = (0.01 * top) ** 2, (0.03 * top) ** 2
     alike = (2 * (xy - mx * my) + c2) / (xx - mx**2 + yy - my**2 + c2)
     return ((2 * mx * my + c1) / (mx**2 + my**2 + c1) * alike).mean()
+
 
 # %% [markdown]
 # Does the module agree? And the weights of the paper: identity counts twice, the cycle, a third of L1 +
@@ -423,11 +430,12 @@ for name, (top, border, signed) in ways.items():
 # 1.0.0: c1 and c2 drown the pictures, everything is alike, the loss is as good as zero, and nothing warns. A published
 # SSIM without window, border and range is not a number that can be compared.
 #
-# ## A hundred steps
+# ## Two hundred steps
 #
 # Now faces. 40 people neutral, 40 *others* with disgust: nothing is paired. They are drawn people in
-# any case, so that there is a truth. One step sees one picture of each side. It takes some 20
-# seconds; a full training (`python -m fer_utils translate train`) takes 10,000 steps or more.
+# any case, so that there is a truth. One step sees one picture of each side. It takes half a
+# minute; a full training (`python -m fer_utils translate train`) takes 10,000 steps or more.
+
 
 # %%
 def people(expression, who):
@@ -438,25 +446,25 @@ def people(expression, who):
 first, second = people("neutral", range(40)), people("disgust", range(180, 220))
 sheets = {}
 live = translate.fit(
-    first, second, classes=("neutral", "disgust"), steps=100, device="cpu",
+    first, second, classes=("neutral", "disgust"), steps=200, device="cpu",
     on_picture=lambda step, sheet: sheets.update({step: sheet}),
 )  # fmt: skip
 
 # %% [markdown]
-# What it could do after 50 and after 100 steps. In each half three rows: the face, its translation,
+# What it could do after 50, 100 and 200 steps. In each half three rows: the face, its translation,
 # and back again; above from neutral to disgust, below from disgust to neutral.
 
 # %%
-figure, panels = plt.subplots(1, len(sheets), figsize=(9, 4.8), layout="constrained")
+figure, panels = plt.subplots(1, len(sheets), figsize=(9, 3.4), layout="constrained")
 for axes, (step, sheet) in zip(panels, sheets.items(), strict=True):
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255)
     axes.set_title(f"after {step} steps")
     axes.axis("off")
-words = "Sheets of faces after 50 and 100 steps: six people, their translations and the way back, "
+words = "Faces after 50, 100 and 200 steps: six people, their translations and the way back, "
 plots.show(figure, alt=words + "in both directions; all still close to copies.")
 
 # %% [markdown]
-# After a hundred steps there is little more to see than copies with blemishes. Keep that in mind:
+# There is little more to see than copies with first blemishes at brows and nose. Keep that in mind:
 # copying is where this generator starts, and a copy is a *very* good picture of the person.
 #
 # ## The pairs that come with the kit
@@ -488,8 +496,10 @@ def show_rows(rows, alt):
     axes.spines[:].set_visible(False)
     plots.show(figure, alt=alt)
 
+
 # %% [markdown]
 # The same function serves both directions:
+
 
 # %%
 def translated(start, to):
@@ -646,6 +656,7 @@ def stored(name):
     path = Path(f"../figures/{name}.csv")
     return plots.read_table(path) if path.exists() else []
 
+
 # %% [markdown]
 # Where a table is not there, its command is named.
 
@@ -663,6 +674,7 @@ if not runs:
 # %% [markdown]
 # The confusion matrices (the paper's Fig. 17) of the original and the CycleGAN-balanced training data, three
 # runs added up:
+
 
 # %%
 def matrix_of(arm):
@@ -702,8 +714,9 @@ if not runs:
 
 # %% [markdown]
 # **Interpret.** Filling up one class can move that class, and its neighbours a little, mostly down: what is
-# now called disgust was called something before. It cannot lift fear by 50 points. The paper's
-# Figs. 15 and 16 show a test loss that "approaches zero". On FER2013 ten people do not agree with the
+# now called disgust was called something before. It cannot lift fear by 50 points. The curves of the
+# paper (Figs. 15 and 16; [04 Training](04_training.ipynb) draws such curves) end with a test loss that
+# "approaches zero". On FER2013 ten people do not agree with the
 # labels that well. Something else has changed: the labels of the exam.
 #
 # ## The lesson of 91.76
