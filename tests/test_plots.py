@@ -302,3 +302,14 @@ def test_importing_loads_nothing_that_only_some_figures_need():
     late = "seaborn pandas scipy sklearn captum numba llvmlite cv2 torchvision safetensors IPython"
     assert "matplotlib" in made.stdout.split()
     assert not set(late.split()) & set(made.stdout.split())
+
+
+def test_titles_of_two_lines_have_room():
+    def top(titles):
+        figure = plots.faces(np.zeros((2, 1, 8, 8), np.uint8), titles)
+        figure.canvas.draw()
+        ends = [text.get_window_extent().y1 for text in figure.axes[0].texts]
+        return max(ends) - figure.bbox.y1
+
+    assert top(["one", "two"]) < 1
+    assert top(["one\nmore", "two"]) < 1

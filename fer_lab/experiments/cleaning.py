@@ -81,7 +81,7 @@ def table_of(rows: list[dict]) -> str:
             "FER2013 with FERPlus's votes: train is Training, valid is PublicTest; "
             "found: pictures that a rule of data.clean lists",
             "people: pictures of which more than half of the ten votes say that it is no face "
-            "(not_a_face), or that or that they cannot tell (unusable); both: found and said",
+            "(not_a_face), or that or cannot tell (unusable); both: found and said",
             "precision: both of found; recall: both of people; Wilson intervals, 95 %",
             f"made by: {EXPERIMENT.command}",
         ],

@@ -81,7 +81,8 @@ def faces(
     columns = max(1, min(columns, len(images)))
     rows = ceil(len(images) / columns)
     side = min(1.2 * scale, WIDEST / columns)
-    head = 0.24 if titles is not None else 0.0
+    lines = max((str(title).count("\n") + 1 for title in titles or ()), default=0)
+    head = 0.24 + 0.16 * (lines - 1) if lines else 0.0
     figure = Picture(figsize=(side * columns, (side + head) * rows))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, columns), ylim=(rows * (1 + head / side), 0))

@@ -44,6 +44,7 @@ def fit(
     resume: bool = True,
     card: Mapping[str, Any] | None = None,
     on_picture: Callable[[int, np.ndarray], object] | None = None,
+    progress: bool = True,
 ) -> Pair:
     """Train two generators on unpaired pictures of two classes; return them.
 
@@ -64,6 +65,7 @@ def fit(
         card: what else the pair's card is to say.
         on_picture: called with the number of steps done and the picture of progress, uint8
             (H, W) or (H, W, 3); see `sheet.progress_sheet`.
+        progress: show a bar with the losses.
 
     Returns:
         the pair. Its `history` has the terms of the losses (see `history`).
@@ -77,6 +79,7 @@ def fit(
     check_pictures(first, second, classes)
     STEPS.check("steps", steps)
     check_truth("resume", resume)
+    check_truth("progress", progress)
     if not isinstance(card, Mapping | None):
         raise FerError(f"card={shown(card)}: expected what else to say, by name.")
     if on_picture is not None and not callable(on_picture):
@@ -86,13 +89,13 @@ def fit(
     with prepared(device):
         if folder is None:
             run = Run((first, second), classes, settings, steps, seed, device)
-            return _train(run, None, card or {}, on_picture)
+            return _train(run, None, card or {}, on_picture, progress)
         with hold(folder / LOCK):
             run = Run((first, second), classes, settings, steps, seed, device)
             if resume and (saved := state.load_state(folder / state.STATE, run.identity)):
                 state.check_device(saved, device, folder)
                 run.load(saved)
-            return _train(run, folder, card or {}, on_picture)
+            return _train(run, folder, card or {}, on_picture, progress)
 
 
 def check_pictures(first: np.ndarray, second: np.ndarray, classes: tuple[str, str]) -> None:
@@ -128,10 +131,12 @@ def _train(
     folder: Path | None,
     card: Mapping[str, Any],
     on_picture: Callable[[int, np.ndarray], object] | None,
+    progress: bool,
 ) -> Pair:
     """Do the steps that are left."""
     name = f"{run.classes[0]} <-> {run.classes[1]}"
-    with tqdm(total=run.steps, initial=run.done, desc=name, unit="step") as bar:
+    options = {"desc": name, "unit": "step", "disable": not progress}
+    with tqdm(total=run.steps, initial=run.done, **options) as bar:
         while run.done < run.steps:
             run.advance()
             bar.update()

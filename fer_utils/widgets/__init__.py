@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from fer_utils.widgets.live import LiveHistory, live_history
     from fer_utils.widgets.matrix import ConfusionExplorer, confusion_explorer
     from fer_utils.widgets.pickers import Trainer, trainer
+    from fer_utils.widgets.translation import (
+        Translator,
+        TranslatorState,
+        translator,
+        translator_maps,
+        translator_pictures,
+    )
     from fer_utils.widgets.uploads import NoFace, read_upload
     from fer_utils.widgets.views import (
         ExplorerState,
@@ -29,6 +36,8 @@ __all__ = [
     "LiveHistory",
     "NoFace",
     "Trainer",
+    "Translator",
+    "TranslatorState",
     "confusion_explorer",
     "explore",
     "explorer_data",
@@ -39,6 +48,9 @@ __all__ = [
     "read_upload",
     "refined",
     "trainer",
+    "translator",
+    "translator_maps",
+    "translator_pictures",
 ]
 
 _MODULES = {
@@ -46,6 +58,13 @@ _MODULES = {
     "live": ("LiveHistory", "live_history"),
     "matrix": ("ConfusionExplorer", "confusion_explorer"),
     "pickers": ("Trainer", "trainer"),
+    "translation": (
+        "Translator",
+        "TranslatorState",
+        "translator",
+        "translator_maps",
+        "translator_pictures",
+    ),
     "uploads": ("NoFace", "read_upload"),
     "views": ("ExplorerState", "explore", "explorer_data", "explorer_figure", "refined"),
 }

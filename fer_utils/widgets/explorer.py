@@ -193,7 +193,7 @@ def occlusion_explorer(faces: FaceSet, models: Models = None) -> Explorer:
     check_faces(faces)
     if len(faces) == 0:
         raise FerError("there are no faces to explore.")
-    return Explorer(FacePicker(faces), _nets(models))
+    return Explorer(FacePicker(faces), nets_by_name(models))
 
 
 def face_explorer(models: Models = None, expression: str = "happy") -> Explorer:
@@ -208,7 +208,7 @@ def face_explorer(models: Models = None, expression: str = "happy") -> Explorer:
     """
     from fer_utils.widgets.face_sliders import FaceSliders  # loads the renderer
 
-    return Explorer(FaceSliders(expression), _nets(models))
+    return Explorer(FaceSliders(expression), nets_by_name(models))
 
 
 def _methods() -> list[tuple[str, str]]:
@@ -217,7 +217,8 @@ def _methods() -> list[tuple[str, str]]:
     return [(METHODS[name].title, name) for name in names]
 
 
-def _nets(models: Models) -> dict[str, nn.Module | None]:
+def nets_by_name(models: Models) -> dict[str, nn.Module | None]:
+    """Return nets by the name to show; None for a pretrained one that has not been read yet."""
     names: Any = pretrained_names() if models is None else models
     if isinstance(names, str):
         names = [names]

@@ -19,6 +19,7 @@ class FacePicker(ui.VBox):
 
     Attributes:
         image: what is chosen, uint8 (C, H, W); observe it.
+        place: which face of the data set that is; None for an upload.
         label, face: which face of the data set; moving one leaves an upload.
         upload, middle: a picture file, and whether its middle will do where no face is found.
         message: what became of the upload.
@@ -31,6 +32,7 @@ class FacePicker(ui.VBox):
         self.faces = faces
         self._which = np.arange(len(faces))
         self._upload: tuple[bytes, str] | None = None
+        self.place: int | None = None
         present = [name for name, count in faces.counts().items() if count]
         self.label = dropdown("expression", [EVERYONE, *present])
         self.face = slider("face", 0, len(faces) - 1, 0)
@@ -64,7 +66,8 @@ class FacePicker(ui.VBox):
 
     def _pick(self, change: dict | None = None) -> None:
         self._upload, self.message.value = None, ""
-        self.image = self.faces.images[self._which[self.face.value]]
+        self.place = int(self._which[self.face.value])
+        self.image = self.faces.images[self.place]
 
     def _receive(self, change: dict) -> None:
         if not self.upload.value:  # emptied below
@@ -90,7 +93,7 @@ class FacePicker(ui.VBox):
             self._say("alert", f"the upload cannot be used: {type(error).__name__}: {error}")
         else:
             self._say("status", done)
-            self.image = picture
+            self.place, self.image = None, picture
 
     def _say(self, role: str, words: str) -> None:
         start = "<b>Not taken:</b> " if role == "alert" else ""

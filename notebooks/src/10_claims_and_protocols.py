@@ -815,4 +815,4 @@ for one in papers.claims("pandey2019:IV"):
 #   matrix give away the labels.
 
 # %% [markdown]
-# Previous: [09 Explorer](09_explorer.ipynb)
+# Previous: [09 Explorer](09_explorer.ipynb) | Next: [11 Cleaning and balancing](11_cleaning_and_balancing.ipynb)
