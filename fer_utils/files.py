@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,20 @@ def check_writable(path: str | Path) -> None:
         _probe(path.parent)
     except OSError as error:
         raise _unwritable(path, path.parent, error) from error
+
+
+def check_apart(written: Iterable[Path | None], read: Iterable[Path] = ()) -> None:
+    """Raise a FerError where what is to be written would replace what is read, or is named twice.
+
+    Args:
+        written: files to be written; None is none.
+        read: files that are read.
+    """
+    kept = {path.resolve() for path in read}
+    for path in (path for path in written if path is not None):
+        if path.resolve() in kept:
+            raise FerError(f"{path} is read or written already: give what is written its own name.")
+        kept.add(path.resolve())
 
 
 def _probe(folder: Path) -> None:

@@ -101,3 +101,19 @@ def test_twenty_faces_and_one_at_the_rim_are_drawn():
     plots.png(figure)
     with pytest.raises(FerError, match="boxes and probabilities for each photograph"):
         plots.photographs([image], [boxes], [shares[:3]], ("yes", "no"))
+
+
+def test_a_photograph_is_not_written_over(folder, tmp_path, capsys):
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(next(folder.glob("*.png")).read_bytes())
+    before, table = photo.read_bytes(), tmp_path / "a.png"
+    for words in (
+        ["look", photo, "--out", photo],
+        ["look", photo, "--csv", photo],
+        ["look", photo, "--csv", table, "--out", table],
+        ["explain", "--image", photo, "--out", photo],
+        ["explain", "--image", photo, "--whole", "--person", 1, "--out", table],
+    ):
+        assert main([*map(str, words)]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert photo.read_bytes() == before and not table.exists()

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections import namedtuple
+from threading import Thread
 
 import cv2
 import numpy as np
@@ -227,7 +228,8 @@ def test_a_cut_off_film_is_read_as_far_as_it_goes(films, tmp_path, capsys):
         (["--source", "{}/cut.mp4"], "cannot be read as a film"),
         (["--source", "{}/text.mp4"], "cannot be read as a film"),
         (["--source", "{}/none.avi"], "film|no frame that can be read"),
-        (["--source", "{}/nothing.mp4"], "there is no film"),
+        (["--source", "{}/nothing.mp4"], "is not there"),
+        (["--source", "{}"], "is a folder"),
         (["--source", "93"], "no camera 93 here"),
         (["--source", "drawn", "--out", "{}/b.gif"], "no ending.*.mp4, .avi, .mkv"),
         (["--source", "drawn", "--out", "{}/no/b.mp4"], "there is no folder"),
@@ -322,3 +324,39 @@ def test_plain_pipeline_answers_a_face_at_a_time():
     assert shapes == [1, 1] and len(faces) == 2
     for one, other in zip(faces, together(frame.picture, 0.0), strict=True):
         assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+
+
+def test_what_is_there_is_not_lost(films, tmp_path, capsys):
+    source, none, kept = (tmp_path / name for name in ("a.avi", "none.avi", "kept.csv"))
+    for path in (source, none):
+        shutil.copy(films[0] / path.name, path)
+    kept.write_text("rows of before\n")
+    before = {path: path.read_bytes() for path in (source, none, kept)}
+    twice = tmp_path / "b.avi"
+    for words in (
+        ["--source", source, "--out", source],
+        ["--source", source, "--csv", source],
+        ["--source", source, "--out", twice, "--csv", twice],
+        ["--source", none, "--csv", kept],  # it has no frame
+    ):
+        assert main(["live", *map(str, words)]) == 2
+        assert len(said_by(capsys)) == 1
+    assert {path: path.read_bytes() for path in before} == before
+    assert not twice.exists() and not kept.with_name("kept.csv.unfinished").exists()
+
+
+def test_two_programs_do_not_write_one_table(tmp_path):
+    mine = table.Table(tmp_path / "a.csv", ("happy", "sad"), {}, False)
+    said = []
+
+    def other():
+        with pytest.raises(FerError) as raised:
+            table.Table(tmp_path / "a.csv", ("happy", "sad"), {}, False)
+        said.append(str(raised.value))
+
+    thread = Thread(target=other)
+    thread.start()
+    thread.join()
+    mine.close(True)
+    assert len(said) == 1
+    table.Table(tmp_path / "a.csv", ("happy", "sad"), {}, False).close(True)

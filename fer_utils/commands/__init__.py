@@ -70,6 +70,9 @@ def carry_out(name: str, work: Callable[[], int]) -> int:
     except OSError as error:
         return _said(name, f"{error.filename or 'the system says'}: {in_words(error)}.", 2)
     except Exception as error:
+        # what compiled code makes of Ctrl-C
+        if isinstance(error, SystemError) and isinstance(error.__cause__, KeyboardInterrupt):
+            return _said(name, "interrupted", 130)
         if isinstance(error, MemoryError) or any(word in str(error) for word in _NO_MEMORY):
             advice = "take a smaller picture size or batch, or fewer faces"
             return _said(name, f"the memory is not enough: {advice}.", 2)

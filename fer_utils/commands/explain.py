@@ -37,8 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--person",
         type=Range(1, 1000, whole=True),
-        default=1,
-        help="of a photograph: which face, 1 being the largest",
+        help="of a photograph: which face, 1 being the largest (default: 1)",
     )
     parser.add_argument(
         "--whole", action="store_true", help="the picture is a face, cut out: look for none in it"
@@ -61,10 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what the net says and what it rests on; write the figure."""
     from fer_utils import models, plots, saliency
+    from fer_utils.files import check_apart
     from fer_utils.plots.picture import check_place
     from fer_utils.saliency import scores
 
     check_place(args.out)  # before the work
+    check_apart([args.out], [] if args.image is None else [args.image])
+    if args.person and (args.whole or args.image is None):
+        raise FerError("--person chooses among the faces of --image, and does not go with --whole.")
     net = models.load(args.model or (DRAWN_MODEL if args.image is None else MODEL))
     side = getattr(net, "input_size", None) or SIDE
     image, source, truth, parts = picture(args, side)
@@ -136,14 +139,15 @@ def person(args: argparse.Namespace, side: int) -> tuple[np.ndarray, str]:
     if not boxes:
         raise FerError(f"{nobody(args.image)[:-1]}; --whole takes the picture as a face, cut out.")
     count = "1 face was found" if len(boxes) == 1 else f"{len(boxes)} faces were found"
-    if args.person > len(boxes):
-        raise FerError(f"{count} in {args.image}, so there is no --person {args.person}.")
-    box = boxes[args.person - 1]
+    chosen = args.person or 1
+    if chosen > len(boxes):
+        raise FerError(f"{count} in {args.image}, so there is no --person {chosen}.")
+    box = boxes[chosen - 1]
     words = [count, f"turned by {turned} degrees"] if turned else [count]
     if len(boxes) > 1:
         words.append(f"--person 1 to {len(boxes)} chooses one, the largest first")
     place = f"{box.width} x {box.height} pixels at column {box.x}, row {box.y}"
-    source = f"picture: {'; '.join(words)}; face {args.person}: {place}"
+    source = f"picture: {'; '.join(words)}; face {chosen}: {place}"
     return detect.crop(image, box, side=side), source
 
 

@@ -55,9 +55,13 @@ def run(args: argparse.Namespace) -> int:
     from fer_utils.detect.drawn_film import DrawnFilm
     from fer_utils.detect.live import Live
     from fer_utils.detect.table import Table
+    from fer_utils.files import check_apart, check_writable
 
+    check_apart((args.out, args.csv), [Path(args.source)] if args.source else [])
     if args.out:
         film.check_film(args.out)
+    if args.csv:
+        check_writable(args.csv)
     if args.threads:
         import cv2
 

@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     from tqdm.auto import tqdm
 
     from fer_utils import models, plots
-    from fer_utils.files import check_writable, write
+    from fer_utils.files import check_apart, check_writable, write
     from fer_utils.models.answers import named_classes
     from fer_utils.plots.picture import check_place
 
@@ -108,14 +108,17 @@ def run(args: argparse.Namespace) -> int:
     if args.csv is not None:
         check_writable(args.csv)
     paths = photographs(args.photo)
+    check_apart((args.out, args.csv), paths)
     net, find = models.load(args.model), chosen_detector(args)
     classes = named_classes(net)
     found: list[Looked] = []
     refused: list[str] = []
+    unread: list[Path] = []
     for path in tqdm(paths, unit="photo", disable=len(paths) == 1, leave=False):
         try:
             looked = look(path, net, find, args.margin, maps=args.map)
         except FerError as error:
+            unread.append(path)
             refused.append(str(error))
             continue
         if looked.boxes:
@@ -123,7 +126,10 @@ def run(args: argparse.Namespace) -> int:
         else:
             refused.append(nobody(path))
     if not found:
-        raise FerError(refused[0] if len(paths) == 1 else f"no face found in {args.photo}.")
+        if len(paths) == 1:
+            raise FerError(refused[0])
+        also = f"; {len(unread)} of {len(paths)} files cannot be read" if unread else ""
+        raise FerError(f"no face found in {args.photo}{also}.")
     lines = [line for one in found for line in report(one, classes)]
     print("\n".join([*lines, *refused]))
     if args.csv is not None:

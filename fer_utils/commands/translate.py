@@ -146,6 +146,8 @@ def apply(args: argparse.Namespace) -> int:
     pair = translate.load(args.pair)
     to = args.to or pair.classes[1]
     faces, names = faces_to_translate(args, pair)
+    if (args.out / "faces").resolve() == Path(args.data).resolve():
+        raise FerError(f"{args.data} holds the faces to translate: give another --out.")
     translated = pair.apply(faces, to)
     folder = make_folder(args.out / "faces")
     for name, face in zip(names, translated, strict=True):

@@ -105,6 +105,9 @@ class FaceSet:
         unknown = sorted(set(np.unique(self.split).tolist()) - set(SPLITS))
         if unknown:
             raise FerError(f"{self.name}: splits are {', '.join(SPLITS)}; found {unknown[0]!r}")
+        if GENERATED in self.columns and self.columns[GENERATED].dtype != bool:
+            kind = self.columns[GENERATED].dtype
+            raise FerError(f"{self.name}: the column {GENERATED!r} is {kind}: expected bool.")
         outside = int((self.generated & (self.split != "train")).sum())
         if outside:
             raise FerError(

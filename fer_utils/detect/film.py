@@ -83,7 +83,8 @@ class Film:
         self.live = isinstance(source, int)
         self.name = f"camera {source}" if self.live else str(check_path("source", source))
         if not self.live and not Path(self.name).is_file():
-            raise FerError(f"there is no film {self.name}.")
+            kind = "a folder" if Path(self.name).is_dir() else "not there"
+            raise FerError(f"{self.name} is {kind}: give a film, a camera's number, or drawn.")
         with _quiet():
             self._capture = cv2.VideoCapture(source if self.live else self.name)
         if not self._capture.isOpened():

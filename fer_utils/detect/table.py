@@ -6,9 +6,10 @@ goes on after its last whole frame, to the same rows.
 
 import csv
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import astuple
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from fer_utils.detect.film import Frame
 from fer_utils.detect.track import Face
 from fer_utils.errors import FerError
 from fer_utils.files import check_writable, read_json, write_json
+from fer_utils.locks import hold
 
 HEAD = ("frame", "time", "face", "x", "y", "width", "height", "answer")
 TRUTH = ("person", "truth", "strength")
@@ -52,18 +54,31 @@ class Table:
         self.done: dict[int, tuple[float, list[Face]]] = {}
         self._mark = self.path.with_name(f"{self.path.name}.unfinished")
         check_writable(self.path)
+        self._work = work
+        self._file: TextIO | None = None
+        self._lock = ExitStack()
+        lock = self.path.with_name(f".{self.path.name}.lock")
+        self._lock.callback(lock.unlink, missing_ok=True)
+        self._lock.enter_context(hold(lock))
         if self._mark.is_file() and self.path.is_file():
             if read_json(self._mark) != work:
+                self._lock.close()
                 raise FerError(
                     f"{self.path} was begun by other work (another film, net or option): repeat "
                     f"that to finish it, or delete {self._mark.name}."
                 )
             self._take_up()
-        else:
-            self.path.write_text(",".join(self.names) + "\n", encoding="utf-8")
-            write_json(self._mark, work)
+            self._open()
+
+    def _open(self) -> TextIO:
         self._file = self.path.open("a", encoding="utf-8", newline="")
-        self._rows = csv.writer(self._file, lineterminator="\n")
+        return self._file
+
+    def _begin(self) -> TextIO:
+        """Write over what was there: not before there is a frame to write of."""
+        self.path.write_text(",".join(self.names) + "\n", encoding="utf-8")
+        write_json(self._mark, self._work)
+        return self._open()
 
     @property
     def names(self) -> list[str]:
@@ -89,6 +104,8 @@ class Table:
 
     def add(self, frame: Frame, faces: Sequence[Face]) -> None:
         """Write the rows of a frame."""
+        file = self._file or self._begin()
+        rows = csv.writer(file, lineterminator="\n")
         for face in faces:
             answer = self.classes[int(face.smoothed.argmax())]
             row = [frame.number, frame.time, face.id, *astuple(face.box)[:4], answer]
@@ -96,11 +113,13 @@ class Table:
             if self.drawn:
                 shown = found(face.box, frame.shown)
                 row += ["", "", ""] if shown is None else [*astuple(shown)[:3]]
-            self._rows.writerow(row)
-        self._file.flush()
+            rows.writerow(row)
+        file.flush()
 
     def close(self, finished: bool) -> None:
         """Close the file; one that is finished is not gone on with."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
         if finished:
             self._mark.unlink(missing_ok=True)
+        self._lock.close()

@@ -61,6 +61,11 @@ def out_of_fold(
         KeyboardInterrupt: interrupted; with `out` the same call goes on from there.
     """
     check_faces(faces)
+    if faces.generated.any():
+        raise FerError(
+            f"{int(faces.generated.sum())} of the faces are generated, whose labels nobody doubts: "
+            "leave them out, with faces.take(~faces.generated)."
+        )
     if not callable(create):
         raise FerError(f"create={shown(create)}: give a function that makes an untrained net.")
     folds = integer("folds", folds, 2, 100)

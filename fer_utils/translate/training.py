@@ -24,7 +24,7 @@ from fer_utils.translate.sheet import as_png, progress_sheet
 from fer_utils.translate.step import TERMS
 
 #: Steps between two looks at the losses, which wait for a GPU, and between two saved states.
-LOOK_EVERY, SAVE_EVERY = 20, 200
+LOOK_EVERY, SAVE_EVERY = 20, 50
 #: After which steps a picture is drawn at first; then with every `PICTURE_EVERY`.
 EARLY, PICTURE_EVERY = (50, 100, 200), 500
 SHOWN = 6
@@ -151,6 +151,8 @@ def _train(
                 bar.set_postfix(
                     {term: f"{mean:.3f}" for term, mean in zip(TERMS, means, strict=True)}
                 )
+            if folder is not None and (run.done % SAVE_EVERY == 0 or last):
+                save(run, folder, card)
             pictured = run.done in EARLY or run.done % PICTURE_EVERY == 0 or last
             if pictured and (folder is not None or on_picture is not None):
                 sheet = _progress(run, card)
@@ -158,8 +160,6 @@ def _train(
                     on_picture(run.done, sheet)
                 if folder is not None:
                     write(folder / state.PROGRESS, as_png(sheet))
-            if folder is not None and (run.done % SAVE_EVERY == 0 or last):
-                save(run, folder, card)
     pair = run.pair(card)
     pair.history = history(run.losses())
     return pair
