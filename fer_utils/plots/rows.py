@@ -111,6 +111,13 @@ def _bare(axes: Axes, **grid: Any) -> None:
     axes.spines["left"].set_visible(False)
 
 
+def _beside(axes: Axes, text: str, row: float, **options: Any) -> None:
+    """Write a note behind the mean of a row, however narrow the axes are."""
+    right = axes.get_yaxis_transform()
+    options |= {"textcoords": "offset points", "va": "center", "annotation_clip": False}
+    axes.annotate(text, (1.02, row), xycoords=right, xytext=(50, 0), **options)
+
+
 @styled
 def dots(
     scores: Mapping[str, Sequence[float]],
@@ -148,9 +155,9 @@ def dots(
         axes.plot(runs, row + offsets, "o", color=DARK, ms=4.5, alpha=0.85)
         axes.plot([mean, mean], [row - 0.4, row + 0.4], color=INK, lw=2)
         axes.text(1.02, row, f"{mean:.1f}", transform=right, va="center")
-        axes.text(1.11, row, notes.get(name, ""), transform=right, va="center")
+        _beside(axes, notes.get(name, ""), row)
     axes.text(1.02, -0.9, "mean", transform=right, va="center", color=FAINT)
-    axes.text(1.11, -0.9, notes_label, transform=right, va="center", color=FAINT)
+    _beside(axes, notes_label, -0.9, color=FAINT)
     if band is not None:
         if not isinstance(band, tuple | list) or len(band) != 2:
             raise FerError(f"band={shown(band)}: expected two numbers, from and to.")
