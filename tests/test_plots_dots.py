@@ -42,9 +42,13 @@ def test_band_lies_behind_every_row_and_is_explained():
 def test_means_and_notes_stand_beside_their_names():
     notes = {"wide": "113,811"}
     figure = plots.dots(SCORES, xlabel="%", notes=notes, notes_label="parameters")
-    heights = {text.get_text(): text.get_position()[1] for text in figure.axes[0].texts}
-    assert heights["113,811"] == heights["95.5"] == 2
-    assert heights["92.0"] == 0 > heights["parameters"]
+    # An annotation's own position is its offset in points: .xy is the row it stands at.
+    rows = {
+        text.get_text(): getattr(text, "xy", text.get_position())[1]
+        for text in figure.axes[0].texts
+    }
+    assert rows["113,811"] == rows["95.5"] == 2
+    assert rows["92.0"] == 0 > rows["parameters"]
 
 
 def test_alt_text_has_every_mean():
