@@ -316,13 +316,13 @@ def test_rows_that_cannot_be_trained_are_told_apart(fer_utils, tmp_path, capsys)
 
 def test_the_list_says_what_each_row_needs(fer_utils, capsys, monkeypatch):
     monkeypatch.setattr(speed.Speed, "of", lambda self, experiment: 100.0)
-    assert fer_utils("--list", "pandey2019") == 0
+    assert fer_utils("--list", "pandey2019", "--device", "cpu") == 0
     said = capsys.readouterr().out
     assert "kdef (not here); mini_xception, recipe pandey2019_rtnn, 200 epochs; 0 runs" in said
     assert "ferplus (here); bottleneck_065m, recipe pandey2019, 100 epochs; 0 runs" in said
     assert "data not available here: kdef" in said and "not run yet" in said
     # 100 epochs of 25,060 faces at 100 a second
-    assert "about 7 hours a run (an estimate, at 100 pictures per second)" in said
+    assert "about 7 hours a run (an estimate, at 100 pictures per second on one core)" in said
     assert fer_utils("--list", "mazen2021") == 0
     said = capsys.readouterr().out
     assert "another group's method" in said and "--base-weights FILE" in said
@@ -330,7 +330,9 @@ def test_the_list_says_what_each_row_needs(fer_utils, capsys, monkeypatch):
 
 def test_a_networks_speed_is_measured():
     claim = papers.claim("minaee2019:IV:The proposed algorithm")
+    threads = torch.get_num_threads()
     assert speed.Speed("cpu").of(claim.experiment) > 0
+    assert torch.get_num_threads() == threads
     assert speed.training_faces(claim) == round(0.7 * 981)
     assert speed.training_faces(papers.claim(ALESSI)) == 28_710
     assert speed.training_faces(papers.claim("borgalli2022:1:AMFED+")) is None

@@ -182,7 +182,7 @@ def listing(claims: Sequence[Claim], args: argparse.Namespace) -> Iterator[str]:
         reproduce.finished(args.out), lambda name: reproduce.locate(name, args.data) is not None
     )
     by_key = {row.claim.key: row for row in rows}
-    speed = Speed(args.device, args.threads)
+    speed = Speed(args.device)
     for claim in claims:
         row = by_key[claim.key]
         yield f"{claim.key}: {claim.metric} {claim.printed} {claim.unit}".rstrip()
@@ -215,7 +215,8 @@ def duration(claim: Claim, speed: Speed) -> str:
     passes = 1 / 3 if claim.setup.base else epochs
     twice = 2 if claim.gain_of else 1
     seconds = twice * passes * faces / rate
-    return f"about {span(seconds)} a run (an estimate, at {rate:,.3g} pictures per second)"
+    on = "on one core" if speed.device == "cpu" else f"on {speed.device}"
+    return f"about {span(seconds)} a run (an estimate, at {rate:,.3g} pictures per second {on})"
 
 
 def span(seconds: float) -> str:
