@@ -20,6 +20,9 @@ export FUZZ_RUNS ?= 40
 export FUZZ_SECONDS ?= 10
 export FUZZ_MINUTES ?= 10
 
+# mypy uses one core: it runs beside the tests, and what it says is printed last.
+PYTEST = $(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env tests notebooks $(ARGS)
+
 .PHONY: help lab tour develop test test-real fuzz notebooks figures clean
 .DEFAULT_GOAL := help
 
@@ -44,8 +47,11 @@ develop: $(VENV)/test.stamp
 
 test: $(VENV)/test.stamp
 	$(PY) -m ruff check .
-	$(PY) -m mypy
-	$(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env tests notebooks $(ARGS)
+	@$(PY) -m mypy >$(VENV)/types.txt 2>&1 & types=$$!; \
+	echo "$(PYTEST)"; $(PYTEST); tests=$$?; \
+	wait $$types; types=$$?; \
+	echo "mypy: $$(cat $(VENV)/types.txt)"; \
+	exit $$((tests | types))
 
 test-real: $(VENV)/test.stamp
 	$(PY) -m scripts.real_faces $(if $(UPDATE),--update) $(ARGS) $(NB)
