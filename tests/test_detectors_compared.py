@@ -1,11 +1,12 @@
-"""The comparison of detectors: what counts as found, as extra, and as agreement."""
+"""The comparison of detectors: found, extra, agreement; and the table of smoothing."""
 
 import numpy as np
 import pytest
 
-from fer_lab import detectors
+from fer_lab import detectors, smoothing
 from fer_utils import detect
 from fer_utils.detect import Box
+from fer_utils.plots import read_table
 
 
 def finder(boxes):
@@ -33,3 +34,23 @@ def test_the_truth_of_a_drawn_face_is_around_its_skin():
     outside = np.ones(frame.shape[:2], bool)
     outside[box.y - 20 : box.y + 96, box.x - 20 : box.x + 96] = False
     assert (frame[outside] == detectors.WALL).all()
+
+
+def test_smoothing_is_tabled_for_each_light_and_constant(tmp_path, monkeypatch, capsys):
+    for name, value in {"NOISE": (0, 60), "TAUS": (0.0, 1.0), "SECONDS": 2.0}.items():
+        monkeypatch.setattr(smoothing, name, value)
+    monkeypatch.setattr("sys.argv", ["smoothing", "--films", "1", "--out", str(tmp_path)])
+    assert smoothing._main() == 0
+    rows = read_table(tmp_path / "smoothing.csv")
+    assert [(row["noise"], row["smoothing"]) for row in rows] == [
+        ("0", "0.0000"),
+        ("0", "1.0000"),
+        ("60", "0.0000"),
+        ("60", "1.0000"),
+    ]
+    quick, late, noisy, _ = (float(row["accuracy"]) for row in rows)
+    assert quick > late and quick > noisy
+    assert "made by: python -m fer_lab.smoothing --films 1" in (
+        tmp_path / "smoothing.csv"
+    ).read_text(encoding="utf-8")
+    assert "smoothing.csv" in capsys.readouterr().out

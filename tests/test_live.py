@@ -286,6 +286,21 @@ def test_smoothing_makes_answers_later_and_steadier():
         delay.delays(NET, "a.mp4")
 
 
+def test_a_face_that_never_changes_has_no_delay():
+    rows = delay.delays(NET, DrawnFilm(seconds=1.3, people=1), smoothing=(0,))
+    assert rows[0].faces > 0 and np.isnan(rows[0].delay) and rows[0].missed == 0
+
+
+def test_a_noisy_camera_is_noisy_anew_in_every_frame():
+    quiet, noisy = DrawnFilm(seconds=1), DrawnFilm(seconds=1, noise=20)
+    first, second = (noisy.frame(i).picture.astype(int) - quiet.frame(i).picture for i in (0, 1))
+    assert 19 < first.std() < 21 and abs(first.mean()) < 0.2
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.01
+    assert np.array_equal(noisy.frame(1).picture, DrawnFilm(noise=20).frame(1).picture)
+    with pytest.raises(FerError, match="noise"):
+        DrawnFilm(noise=-1)
+
+
 def test_boxes_of_truth_are_around_the_drawn_face():
     frame = DrawnFilm(seconds=3, people=1).frame(24)
     (shown,) = frame.shown

@@ -6,6 +6,7 @@ more it is smoothed the steadier and the later it is.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from torch import nn
@@ -85,7 +86,7 @@ def _one(
         changes += sum(one != other for one, other in zip(answers, answers[1:], strict=False))
         seconds += times[-1] - times[0]
         starts = [i for i in range(1, len(truth)) if truth[i] != truth[i - 1]]
-        for start, end in zip(starts, [*starts[1:], len(truth)], strict=True):
+        for start, end in pairwise([*starts, len(truth)]):
             first = next((i for i in range(start, end) if answers[i] == truth[start]), None)
             if first is None:
                 missed += 1

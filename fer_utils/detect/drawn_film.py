@@ -69,6 +69,7 @@ class DrawnFilm:
         size: width and height in pixels.
         rate: frames per second.
         count: frames.
+        noise: of the camera, in grey levels.
         live: False.
     """
 
@@ -81,6 +82,8 @@ class DrawnFilm:
         rate: float = 25.0,
         people: int = 3,
         seed: int = 0,
+        *,
+        noise: float = 0.0,
     ):
         """Plan the film; faces are drawn when they are first seen.
 
@@ -90,6 +93,8 @@ class DrawnFilm:
             rate: frames per second.
             people: how many come in, 1 to 3.
             seed: who they are and what they show.
+            noise: of the camera, anew in every frame: standard deviation in grey levels; 20 is a
+                dim room.
 
         Raises:
             FerError: numbers that make no film.
@@ -102,7 +107,8 @@ class DrawnFilm:
         self.size = integer("width", width, 160, 1920), integer("height", height, 120, 1080)
         self.rate = number("rate", rate, 1, 120)
         self.count = max(1, round(seconds * self.rate))
-        self._parts = _cast(integer("people", people, 1, 3), self.size[1], check_seed(seed))
+        self._seed, self.noise = check_seed(seed), number("noise", noise, 0, 255)
+        self._parts = _cast(integer("people", people, 1, 3), self.size[1], self._seed)
         self._wall = _wall(*self.size)
 
     def __iter__(self) -> Iterator[Frame]:
@@ -132,6 +138,10 @@ class DrawnFilm:
             if box is not None and box.area >= VISIBLE * whole:
                 what = what if strength >= 0.5 else "neutral"
                 people.append(Shown(part.person - FIRST_PERSON, what, strength, box))
+        if self.noise:
+            random = np.random.default_rng((self._seed, index))
+            noise = self.noise * random.standard_normal(picture.shape, np.float32)
+            picture = np.clip(picture + noise + 0.5, 0, 255).astype(np.uint8)
         return Frame(index, seconds, picture, tuple(people))
 
     def warm_up(self) -> None:

@@ -194,6 +194,7 @@ widgets.occlusion_explorer(everyone, {f"mini_xception_{DATASET}": net})
 # | [09 Explorer](09_explorer.ipynb) | What does it see in *this* face, under your own pointer? |
 # | [10 Claims and protocols](10_claims_and_protocols.ipynb) | What is a published percentage worth, and what was really measured? |
 # | [11 Cleaning and balancing](11_cleaning_and_balancing.ipynb) | What is gained when labels are changed and faces drawn: a better network, or an easier exam? |
+# | [12 Photographs and live](12_photographs_and_live.ipynb) | Where in a picture is a face, and how fast, how late and how right is an answer in a film? |
 #
 # Take them in this order; each ends with exercises. One sentence goes with all of them: **an
 # expression is not an emotion.** The network learned which word people choose for a picture. It

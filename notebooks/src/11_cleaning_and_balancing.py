@@ -903,4 +903,4 @@ for row in stored("exam_fer2013"):
 #   what people said, and print both numbers if you must.
 
 # %% [markdown]
-# Previous: [10 Claims and protocols](10_claims_and_protocols.ipynb)
+# Previous: [10 Claims and protocols](10_claims_and_protocols.ipynb) | Next: [12 Photographs and live](12_photographs_and_live.ipynb)
