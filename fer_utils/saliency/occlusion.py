@@ -225,8 +225,8 @@ def coarse_to_fine(
 
     Of the coarser ones those are skipped whose strides would be above 8 pixels or larger than
     the window. No position is computed twice: a finer map takes over what a coarser one has, unless
-    the net has changed in between, or may have changed without a sign. The last map is that of `occlusion`, which has the same arguments and errors; `progress`
-    counts the windows of all maps.
+    the net has changed in between, or may have changed without a sign. The last map is that of
+    `occlusion`, which has the same arguments and errors; `progress` counts the windows of all maps.
     """
     sides, steps = pair(window, "window"), pair(stride, "stride")
     most = (min(COARSEST, sides[0]), min(COARSEST, sides[1]))

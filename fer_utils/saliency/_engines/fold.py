@@ -135,5 +135,12 @@ def _fold_graph(traced: fx.GraphModule) -> fx.GraphModule:
 
 
 def module_of(traced: fx.GraphModule, node: fx.Node) -> nn.Module | None:
-    """Return the module that a node calls, if it calls one."""
-    return traced.get_submodule(str(node.target)) if node.op == "call_module" else None
+    """Return the module that a node calls, if it is one of torch's layers, and of no other class.
+
+    What a class made of a layer computes (one with its own forward pass, or with parametrized
+    weights) is not known from the layer.
+    """
+    if node.op != "call_module":
+        return None
+    module = traced.get_submodule(str(node.target))
+    return module if type(module).__module__.startswith("torch.nn.modules.") else None

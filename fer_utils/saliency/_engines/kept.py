@@ -117,9 +117,12 @@ class _Reader:
         """Return a class with its methods and values, those of its bases included."""
         read: list[Any] = [kind, getattr(kind, "forward", None)]
         for base in kind.__mro__:
-            if base in self._read or base.__module__.partition(".")[0] in SETTLED - {"fer_utils"}:
+            if base in self._read:
                 continue
             self._read.add(base)
+            if base.__module__.partition(".")[0] in SETTLED - {"fer_utils"}:
+                read.append(tuple(vars(base).values()))
+                continue
             for name, value in vars(base).items():
                 # Python's own notes on a class (where it stands, what it says of itself)
                 if not name.startswith("__") or isinstance(value, FunctionType):
