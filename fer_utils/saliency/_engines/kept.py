@@ -196,7 +196,8 @@ class _Reader:
 @lru_cache(maxsize=4096)
 def _names(code: CodeType) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the global names that code loads, and the attributes, functions inside included."""
-    names, attributes = {}, {}
+    names: dict[str, None] = {}
+    attributes: dict[str, None] = {}
     for step in dis.get_instructions(code):
         if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             names[step.argval] = None
@@ -220,6 +221,10 @@ def _checksum(tensor: Tensor) -> tuple:
     """
     if tensor.layout is not torch.strided or tensor.is_meta or tensor.is_quantized:
         raise _Unknown
-    data = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
-    check = zlib.crc32(data.reshape(-1).view(torch.uint8).numpy().data)
-    return str(tensor.device), tensor.dtype, tuple(tensor.shape), check
+    kind = str(tensor.device), tensor.dtype, tuple(tensor.shape)
+    try:
+        return *kind, zlib.crc32(tensor.detach().numpy().data)
+    except (TypeError, ValueError, BufferError, RuntimeError):
+        # elsewhere than in this memory, not side by side, or of a type that numpy does not have
+        data = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
+        return *kind, zlib.crc32(data.reshape(-1).view(torch.uint8).numpy().data)
