@@ -394,8 +394,9 @@ def test_a_map_is_of_the_net_as_it_is():
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("seed", range(10))
-def test_maps_of_200_nets_after_200_changes_each(seed):
-    effects = follow(nets=20, changes=200, seed=f"long {seed}")
+def test_maps_after_40000_changes(seed):
+    # of many nets, since one that was changed very often says the same of every picture
+    effects = follow(nets=334, changes=12, seed=f"long {seed}")
     assert {*CHANGES, *AROUND} <= {*effects}
 
 
