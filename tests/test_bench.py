@@ -26,7 +26,7 @@ def test_table_has_medians_and_ratios():
     assert said[0] == ["2000.00", "1000.00", "3000.00", "1.00", "0.25", "0e+00"]
     assert said[1] == ["500.00", "400.00", "900.00", "4.00", "1.00", "1e-07"]
     assert said[2] == ["100.00", "100.00", "200.00", "20.00", "5.00", "2e-06"]
-    assert lines[0] == "mini_xception, picture 48 x 48, stride 2"
+    assert lines[0] == "mini_xception, picture 48 x 48, window 8 x 8, stride 2"
     assert lines[1].split() == [
         "ms",
         "fastest",
@@ -46,6 +46,14 @@ def test_committed_table_has_the_columns_of_today():
         heads = next(line for line in path.read_text().splitlines() if line[0] != "#")
         columns = [column.name for column in bench.columns]
         assert heads.split(",") == [*bench.labels, bench.contender, *columns]
+
+
+def test_every_architecture_with_faces_of_its_own_size_can_be_measured():
+    for case in (*occlusion.CASES, *occlusion.HEAVY):
+        case.check()
+        assert case.model in (*models.names(), *models.pretrained_names())
+    names = {case.model for case in (*occlusion.CASES, *occlusion.HEAVY)}
+    assert {"light_vgg", "inception_resnet_v2", "vgg16_gap", "vgg13"} <= names
 
 
 def test_race_runs_all_in_turn_on_the_same_pictures():
@@ -74,7 +82,7 @@ def test_bench_occlusion(capsys, tmp_path):
     assert rows[1].startswith(f'mini_xception,48,10,8,"{occlusion.DEFAULT}"')
     assert '"ours, batched"' in rows[5] and "(auto)" in rows[6]
     assert all(float(row.split(",")[-1]) < 1e-4 for row in rows[1:])
-    assert "mini_xception, picture 48 x 48, stride 8" in said
+    assert "mini_xception, picture 48 x 48, window 10 x 10, stride 8" in said
     assert re.search(r"captum \d.*torch \d.*\d threads", said)
 
 

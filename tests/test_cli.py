@@ -238,8 +238,8 @@ TYPED = {
     "--precision bfloat16 --device cpu --out O --share 2/3 --threads 2 --scheduler tcp://a:1 "
     "--base-weights W "
     "--list --table --figures F",
-    "bench occlusion": "--model vgg13 --size 64 --window 9 --stride 3 --repeats 2 --threads 2 "
-    "--csv c.csv",
+    "bench occlusion": "--model vgg13 --heavy --size 64 --window 9 --stride 3 --repeats 2 "
+    "--threads 2 --csv c.csv",
     "bench training": "--model vgg13 --size 64 --batch 32 --device cpu --precision bfloat16 "
     "--compile --workers 1 --steps 2 --root R --repeats 2 --threads 2 --csv c.csv",
     "bench startup": "--repeats 2 --threads 2 --csv c.csv",

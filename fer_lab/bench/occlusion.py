@@ -41,13 +41,22 @@ class Case:
             )
 
 
+# Architectures have random weights: trained ones are too large to come with the kit.
 #: What is measured unless a model is named.
 CASES = (
     Case("mini_xception_facs3d", 48, 2),
     Case("mini_xception_facs3d", 48, 1),
     Case("deep_emotion_facs3d", 48, 2),
+    Case("small_resnet_ferplus", 48, 2),
+    Case("small_resnet_fer2013", 48, 2),
     Case("bottleneck_065m_facs3d", 64, 2),
-    Case("vgg13", 64, 2),  # with random weights: trained ones are too large to come with the kit
+    Case("vgg13", 64, 2),
+)
+#: What is measured besides with --heavy: minutes per map by captum's default.
+HEAVY = (
+    Case("light_vgg", 100, 2),
+    Case("inception_resnet_v2", 224, 16, window=32),
+    Case("vgg16_gap", 224, 16, window=32),
 )
 
 
@@ -57,7 +66,10 @@ def _peer(results: list[Result], name: str = "captum") -> float:
 
 
 BENCH = Bench(
-    title=lambda case: f"{case.model}, picture {case.size} x {case.size}, stride {case.stride}",
+    title=lambda case: (
+        f"{case.model}, picture {case.size} x {case.size}, window {case.window} x {case.window}, "
+        f"stride {case.stride}"
+    ),
     labels=("model", "size", "window", "stride"),
     contender="engine",
     columns=(
@@ -83,10 +95,15 @@ BENCH = Bench(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
     parser.add_argument(
-        "--model", help="architecture, pretrained name, or file (default: a table of five cases)"
+        "--model", help="architecture, pretrained name, or file (default: a table of them)"
+    )
+    parser.add_argument(
+        "--heavy", action="store_true", help="the largest networks too: minutes for every map"
     )
     parser.add_argument("--size", type=SIDE, help="side of the picture (default: the model's)")
-    parser.add_argument("--window", type=PIXELS, default=8, help="side of the square in pixels")
+    parser.add_argument(
+        "--window", type=PIXELS, help="side of the square in pixels (default: 8; 32 where heavy)"
+    )
     parser.add_argument(
         "--stride", type=PIXELS, default=2, help="its steps, where a model is named"
     )
@@ -96,19 +113,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print a table of medians, and how far the maps differ."""
     shared.prepare(args)
-    cases = list(CASES)
+    cases = [*CASES, *(HEAVY if args.heavy else ())]
     if args.model:
         args.size = args.size or make_net(args.model).input_size
         cases = [Case(args.model, args.size, args.stride)]
-    cases = [replace(case, window=args.window) for case in cases]
+    if args.window is not None:
+        cases = [replace(case, window=args.window) for case in cases]
     for case in cases:
         case.check()
     results = []
     for case in tqdm(cases, desc="cases", leave=False, disable=len(cases) == 1):
         results += measure(case, args.repeats)
     header = (
-        f"occlusion maps, window {args.window} x {args.window}, faces of facs3d; "
-        f"{args.repeats} rounds, interleaved\n"
+        f"occlusion maps, faces of facs3d; {args.repeats} rounds, interleaved\n"
         f"captum {version('captum')}, {shared.machine()}\n"
     )
     return BENCH.report(args, header, results)

@@ -66,6 +66,8 @@ def evaluating(net: nn.Module, *, meta: bool = False) -> Iterator[None]:
     modes = {module: module.training for module in net.modules()}
     try:
         net.eval()
+        # explorers ask in the background: the mode of all others is anybody's meanwhile
+        modes = {module: mode for module, mode in modes.items() if module.training != mode}
         yield
     finally:
         for module, training in modes.items():

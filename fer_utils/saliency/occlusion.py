@@ -41,6 +41,7 @@ from fer_utils.models.answers import (
 )
 from fer_utils.pictures import as_picture
 from fer_utils.saliency._engines import Progress, dispatch
+from fer_utils.saliency._engines.kept import fingerprint
 from fer_utils.saliency.windows import OcclusionProblem, Windows, baseline, highest, pair
 
 # Largest stride, in pixels, of the coarse maps with which `coarse_to_fine` begins.
@@ -223,9 +224,9 @@ def coarse_to_fine(
     """Yield maps that get finer: at 8, 4 and 2 times the stride, and at the stride itself.
 
     Of the coarser ones those are skipped whose strides would be above 8 pixels or larger than
-    the window. No position is computed twice: a finer map takes over what a coarser one has.
-    The last map is that of `occlusion`, which has the same arguments and errors; `progress`
-    counts the windows of all maps.
+    the window. No position is computed twice: a finer map takes over what a coarser one has, unless
+    the net has changed in between, or may have changed without a sign. The last map is that of
+    `occlusion`, which has the same arguments and errors; `progress` counts the windows of all maps.
     """
     sides, steps = pair(window, "window"), pair(stride, "stride")
     most = (min(COARSEST, sides[0]), min(COARSEST, sides[1]))
@@ -235,7 +236,13 @@ def coarse_to_fine(
     corners = [list(product(p.windows.starts(0), p.windows.starts(1))) for p in problems]
     total, done = len(set().union(*corners)), 0
     known: dict[tuple[int, int], Tensor] = {}  # the scores with the square's corner at each pixel
+    before = None
     for problem, places in zip(problems, corners, strict=True):
+        now = fingerprint(net)
+        if now is None or now != before:
+            total += len(known)
+            known.clear()
+        before = now
         new = [i for i, place in enumerate(places) if place not in known]
         used, clean, covered = dispatch.run(
             net, problem, engine, np.array(new), _part_of(progress, done, total)

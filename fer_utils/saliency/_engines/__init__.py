@@ -19,7 +19,13 @@ Progress: TypeAlias = Callable[[int, int], object]
 
 
 class PreparedNet(Protocol):
-    """A net made ready by one of the engines."""
+    """A net made ready by one of the engines.
+
+    Attributes:
+        by_copy: whether it works with what was made of the net, and does not ask the net itself.
+    """
+
+    by_copy: bool
 
     def outputs(
         self,

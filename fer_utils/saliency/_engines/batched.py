@@ -33,12 +33,18 @@ class BatchedNet:
         net: module from inputs (N, ...) to outputs (N, ...); used as in evaluation mode.
         shape: of one input, which the other engines want to know.
         chunk: inputs per forward pass; None chooses by `chunk_size`.
+        by_copy: whether a folded copy of the net may be asked in its place; False from then on
+            where none is.
     """
 
     def __init__(
-        self, net: nn.Module, shape: tuple[int, ...] | None = None, chunk: int | None = None
+        self,
+        net: nn.Module,
+        shape: tuple[int, ...] | None = None,
+        chunk: int | None = None,
+        by_copy: bool = True,
     ):
-        self.net, self.chunk = net, chunk
+        self.net, self.chunk, self.by_copy = net, chunk, by_copy
 
     def outputs(
         self,
@@ -61,10 +67,11 @@ class BatchedNet:
         total = len(numbers)
         report(progress, 0, total)
         with (
-            fast_copy(self.net, inputs[:1]) as fast,
-            torch.inference_mode(),
+            fast_copy(self.net, inputs[:1], self.by_copy) as fast,
+            torch.no_grad(),  # no inference mode: a net may remember what it made of a picture
             gpu.full_precision(inputs.device),
         ):
+            self.by_copy = fast is not self.net
             clean = call(fast, inputs)
             check_rows(clean, len(inputs))
             on_gpu = inputs.device.type == "cuda"
@@ -83,7 +90,7 @@ class BatchedNet:
                     # the folded copy's weights lie channels last: so must what it is given
                     occluded = occluded.contiguous(memory_format=torch.channels_last)
                 # a net that may change is no copy, and its launches are not kept
-                kept = on_gpu and fast is not self.net
+                kept = on_gpu and self.by_copy
                 answer = gpu.replay(fast, occluded) if kept else call(fast, occluded)
                 check_rows(answer, len(occluded), clean)
                 parts.append(answer)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from fer_utils._arguments import integer, shown
 from fer_utils.errors import FerError
-from fer_utils.models.answers import call, check_net
+from fer_utils.models.answers import call, check_net, evaluating
 from fer_utils.saliency._engines import (
     PreparedNet,
     Progress,
@@ -18,7 +18,7 @@ from fer_utils.saliency._engines import (
     fused,
     gpu,
 )
-from fer_utils.saliency._engines.fold import fast_copy
+from fer_utils.saliency._engines.kept import forget
 from fer_utils.saliency.windows import OcclusionProblem
 
 ENGINES = ("auto", "batched", "delta", "fused")
@@ -69,19 +69,25 @@ def run(
     positions = every if positions is None else np.asarray(positions, np.int64)
     if engine == "auto" and chunk is not None:
         engine = "batched"
-    name, prepared = _prepare(net, problem, engine, len(positions))
-    if prepared is not None:
-        clean, covered = prepared.outputs(problem, positions, progress)
-        wrong = disagreement(net, problem, positions, clean, covered)
-        if wrong is None:
-            return name, clean, covered
+    name, prepared = _prepare(net, problem, engine, len(positions), chunk)
+    clean, covered = prepared.outputs(problem, positions, progress)
+    tolerance = OTHER_BATCH if name == "batched" else TOLERANCE
+    wrong = disagreement(net, problem, positions, clean, covered, tolerance)
+    if wrong is None:
+        return name, clean, covered
+    if name != "batched":
         warnings.warn(
             f"engine {name!r} disagrees with the plain net by {wrong:.1e} of the map's largest "
             "change; the map was computed again by engine 'batched'.",
             stacklevel=3,
         )
-    clean, covered = batched.prepare(net, chunk=chunk).outputs(problem, positions, progress)
-    if wrong := disagreement(net, problem, positions, clean, covered, OTHER_BATCH):
+    if prepared.by_copy:
+        # what was made of the net is not the net as it is now: the net itself is asked
+        forget(net)
+        plain = batched.prepare(net, chunk=chunk, by_copy=False)
+        clean, covered = plain.outputs(problem, positions, progress)
+        wrong = disagreement(net, problem, positions, clean, covered, OTHER_BATCH)
+    if wrong is not None:
         warnings.warn(
             "the net's answer to a picture is not always the same: asked again, in another batch, "
             f"it differs by {wrong:.1e} of the map's largest change. It depends on the other "
@@ -92,15 +98,13 @@ def run(
 
 
 def _prepare(
-    net: nn.Module, problem: OcclusionProblem, engine: str, wanted: int
-) -> tuple[str, PreparedNet | None]:
-    """Return the name of the engine to use, and the net made ready for it; None for `batched`."""
-    if engine == "batched" or not wanted:
-        return "batched", None
+    net: nn.Module, problem: OcclusionProblem, engine: str, wanted: int, chunk: int | None
+) -> tuple[str, PreparedNet]:
+    """Return the name of the engine to use, and the net made ready for it."""
     _, channels, height, width = problem.picture.shape
     shape = (channels, height, width)
     for name, module in (("fused", fused), ("delta", delta)):
-        if engine not in ("auto", name):
+        if engine not in ("auto", name) or not wanted:
             continue
         try:
             prepared = module.prepare(net, shape)
@@ -111,7 +115,7 @@ def _prepare(
         # boxes of large windows in small maps can cost `delta` more than the whole maps do
         if engine == name or name == "fused" or prepared.is_cheaper(problem.windows, wanted):
             return name, prepared
-    return "batched", None
+    return "batched", batched.prepare(net, chunk=chunk)
 
 
 def disagreement(
@@ -122,7 +126,7 @@ def disagreement(
     covered: Tensor,
     tolerance: float = TOLERANCE,
 ) -> float | None:
-    """Compute the clean scores and a few windows' with the plain net, and compare.
+    """Ask the net for the clean scores and those of a few windows, and compare.
 
     Which windows is random, the same for the same `windows`.
 
@@ -135,16 +139,15 @@ def disagreement(
     chosen = torch.randperm(len(positions), generator=seed)[:CHECKED]
     places = torch.from_numpy(positions[chosen.numpy()]).to(clean.device)
     pictures = problem.covered(places)
-    with (
-        fast_copy(net, problem.picture) as plain,
-        torch.inference_mode(),
-        gpu.full_precision(clean.device),
-    ):
-        asked = torch.cat((problem.picture, pictures))
-        expected = batched.check_rows(call(plain, asked), len(asked), clean)
-    if not expected.is_floating_point() or not expected.isfinite().all():
-        return None  # nothing to compare; who asks for scores refuses such
+    asked = torch.cat((problem.picture, pictures))
+    # the net itself and never a copy, which may be out of date
+    with evaluating(net), torch.no_grad(), gpu.full_precision(clean.device):
+        expected = batched.check_rows(call(net, asked), len(asked), clean)
     computed = torch.cat((clean, covered[chosen.to(covered.device)]))
+    if not expected.is_floating_point() or not computed.isfinite().all():
+        return None  # nothing to compare; who asks for scores refuses such
+    if not expected.isfinite().all():
+        return float("inf")
     scale = torch.cat(((covered - clean).abs().flatten(), clean.abs().flatten())).max()
     difference = (computed - expected).abs().max() / scale.clamp(min=torch.finfo(scale.dtype).tiny)
     # of half precision a difference is rounding where it would be none of single

@@ -7,64 +7,41 @@ tried one by one; what cannot be traced stays as it is.
 """
 
 import copy
-import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import is_dataclass
-from enum import Enum
-from types import BuiltinFunctionType, FunctionType, NoneType
-from typing import Any
-from weakref import WeakKeyDictionary
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import numpy as np
 import torch
 from torch import Tensor, fx, nn
-from torch.nn.modules import module as nn_module
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from fer_utils.models.answers import call, check_net, evaluating
+from fer_utils.saliency._engines.kept import forget, kept
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 # largest difference between the scores of a net and its folded copy, relative to the largest
 TOLERANCE = 1e-4
 
-# Bytes in a row of a tensor's checksum. The rows are added up, and only their sum goes through
-# CRC-32: 35 MB take 2 ms instead of 14. Any one changed number changes the sum; so does any
-# reordering of filters, as their lengths are no multiples of a row of 251 words (a prime).
-ROW = 8 * 251
-
-# Attributes of every module: its parts, hooks and mode, which are compared otherwise.
-PARTS = frozenset(vars(nn.Module()))
-# Of other values, these are compared by themselves.
-PLAIN = frozenset((int, float, complex, str, bytes, bool, NoneType))
-NAMES = (type, Enum, torch.dtype, torch.device)
-
-_copies: WeakKeyDictionary[nn.Module, tuple[tuple, nn.Module | None]] = WeakKeyDictionary()
-
 
 @contextmanager
-def fast_copy(net: nn.Module, sample: Tensor) -> Iterator[nn.Module]:
-    """Lend a copy of `net` for evaluation; the same one again while `net` has not changed.
+def fast_copy(net: nn.Module, sample: Tensor, wanted: bool = True) -> Iterator[nn.Module]:
+    """Lend a copy of `net` for evaluation, which answers the sample as the net does now.
 
-    A net that cannot be copied, or that may change unseen (see `fingerprint`), is lent itself, in
-    evaluation mode, and put back into its own mode afterwards.
+    A net that cannot be copied, or that may change unseen (see `kept.fingerprint`), is lent itself,
+    in evaluation mode, and put back into its own mode afterwards.
 
     Args:
         net: any module; its mode, weights and gradients stay as they are.
-        sample: a batch it accepts, on which the copy is checked against the net.
+        sample: a batch it accepts, of which net and copy are asked at every call.
+        wanted: False lends the net itself in any case.
     """
     check_net(net)
-    state = fingerprint(net)
-    if state is None:
-        _copies.pop(net, None)
-        copied = None
-    else:
-        if net not in _copies or _copies[net][0] != state:
-            _copies[net] = (state, _make_copy(net, sample))
-        copied = _copies[net][1]
+    copied = folded_copy(net, sample, kept(net)) if wanted else None
+    if copied is not None and not _agree(net, copied, sample):
+        forget(net)
+        copied = folded_copy(net, sample, kept(net))
     if copied is not None:
         yield copied
         return
@@ -72,97 +49,22 @@ def fast_copy(net: nn.Module, sample: Tensor) -> Iterator[nn.Module]:
         yield net
 
 
-def fingerprint(net: nn.Module) -> tuple | None:
-    """Return what tells a changed net: modules, their settings, a checksum of every tensor's bytes.
+def folded_copy(net: nn.Module, sample: Tensor, made: dict | None) -> nn.Module | None:
+    """Return a copy for evaluation, without asking it again where there is one.
 
-    Torch's own version counters miss changes through `.data` or numpy, so every byte is read.
+    Args:
+        net: any module.
+        sample: a batch it accepts, on which a new copy is compared with it.
+        made: from `kept.kept`, where the copy is kept.
 
     Returns:
-        None for a net that may change unseen: it has hooks, a `forward` of its own beside its
-        class's, or holds things of which nothing is known.
+        None for a net of which there can be no copy.
     """
-    if nn_module._global_forward_hooks or nn_module._global_forward_pre_hooks:
+    if made is None:
         return None
-    modules = list(net.modules())
-    try:
-        settings = tuple(map(_settings, modules))
-        classes = tuple(map(_class_values, dict.fromkeys(map(type, modules))))
-    except _Unknown:
-        return None
-    own: list[Mapping[str, Tensor | None]]
-    own = [*(module._parameters for module in modules), *(module._buffers for module in modules)]
-    tensors = {id(tensor): tensor for held in own for tensor in held.values() if tensor is not None}
-    return settings, classes, tuple(map(_checksum, tensors.values()))
-
-
-class _Unknown(Exception):
-    """A value that may change without being told."""
-
-
-def _settings(module: nn.Module) -> tuple:
-    """Return a module's class, parts and plain attributes; the tensors' numbers are not read."""
-    own = vars(module)
-    # what a hook or another forward does may depend on anything
-    if own["_forward_hooks"] or own["_forward_pre_hooks"] or "forward" in own:
-        raise _Unknown
-    values = tuple([(name, _value(own[name])) for name in own if name not in PARTS])
-    # the ids tell of a layer that was exchanged for another with the same numbers, or with none
-    held = [own["_modules"], own["_parameters"], own["_buffers"]]
-    parts = tuple([(*named, *map(id, named.values())) for named in held])
-    return id(module), type(module), parts, values
-
-
-def _class_values(kind: type) -> tuple:
-    """Return a class's forward pass, and what else is known of a class that is not torch's."""
-    known = []
-    for base in kind.__mro__:
-        if base is not object and not base.__module__.startswith("torch."):
-            for name, value in vars(base).items():
-                with suppress(_Unknown):
-                    known.append((base, name, _value(value)))
-    return kind, kind.forward, tuple(known)  # type: ignore[attr-defined]
-
-
-def _value(value: Any) -> Any:
-    """Return what an attribute's value is compared by.
-
-    Raises:
-        _Unknown: nothing is known of such a value.
-    """
-    kind = type(value)
-    if kind in PLAIN:
-        return kind, value
-    if kind is FunctionType and value.__closure__ is None:
-        return value, value.__code__
-    if isinstance(value, NAMES):
-        return value
-    if isinstance(value, tuple | list):
-        return (kind, *map(_value, value))
-    if isinstance(value, Tensor):
-        if value.layout is not torch.strided or value.is_meta:
-            raise _Unknown
-        return _checksum(value)
-    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
-        return value.dtype, value.shape, value.tobytes()
-    if isinstance(value, dict):
-        return kind, tuple((_value(key), _value(one)) for key, one in value.items())
-    if isinstance(value, set | frozenset):
-        return kind, frozenset(map(_value, value))
-    if is_dataclass(value):
-        return kind, _value(vars(value))
-    if isinstance(value, BuiltinFunctionType) and not isinstance(value.__self__, nn.Module):
-        return kind, value  # torch.relu
-    raise _Unknown
-
-
-def _checksum(tensor: Tensor) -> tuple:
-    data = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
-    whole = len(data) // ROW * ROW
-    # whole rows as 64-bit words, added up word by word (overflow is allowed: it forgets nothing
-    # that a single change makes); what is left of the last row goes into the CRC as it is
-    rows = data[:whole].view(np.uint64).reshape(-1, ROW // 8)
-    check = zlib.crc32(np.add.reduce(rows, 0).data, zlib.crc32(data[whole:].data))
-    return str(tensor.device), tensor.dtype, tuple(tensor.shape), check
+    if "copy" not in made:
+        made["copy"] = _make_copy(net, sample)
+    return made["copy"]
 
 
 def _make_copy(net: nn.Module, sample: Tensor) -> nn.Module | None:
@@ -173,17 +75,17 @@ def _make_copy(net: nn.Module, sample: Tensor) -> nn.Module | None:
     folded = fold(copy.deepcopy(plain))
     # torch's stubs lack this form of `to`
     folded = folded.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return folded if _agree(plain, folded, sample) else plain
+    return next((made for made in (folded, plain) if _agree(net, made, sample)), None)
 
 
-def _agree(plain: nn.Module, folded: nn.Module, sample: Tensor) -> bool:
-    with torch.inference_mode():
-        expected = call(plain, sample)
+def _agree(net: nn.Module, copied: nn.Module, sample: Tensor) -> bool:
+    with evaluating(net), torch.no_grad():
+        expected = call(net, sample)
         dense = isinstance(expected, Tensor) and expected.layout is torch.strided
         if not dense or not expected.is_floating_point():
             return False  # nothing to compare; the engines refuse such a net
         try:
-            actual = folded(sample)
+            actual = copied(sample)
         except Exception:  # a child was called in a way that its traced form does not know
             return False
         return bool((actual - expected).abs().max() <= TOLERANCE * expected.abs().max())
@@ -233,5 +135,12 @@ def _fold_graph(traced: fx.GraphModule) -> fx.GraphModule:
 
 
 def module_of(traced: fx.GraphModule, node: fx.Node) -> nn.Module | None:
-    """Return the module that a node calls, if it calls one."""
-    return traced.get_submodule(str(node.target)) if node.op == "call_module" else None
+    """Return the module that a node calls, if it is one of torch's layers, and of no other class.
+
+    What a class made of a layer computes (one with its own forward pass, or with parametrized
+    weights) is not known from the layer.
+    """
+    if node.op != "call_module":
+        return None
+    module = traced.get_submodule(str(node.target))
+    return module if type(module).__module__.startswith("torch.nn.modules.") else None

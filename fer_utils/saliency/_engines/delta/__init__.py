@@ -18,7 +18,6 @@ a rim of clean ones; US patent 12,346,812 (see `saliency.occlusion`).
 
 from math import prod
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -29,7 +28,8 @@ from fer_utils.saliency._engines.delta.boxes import Boxes
 from fer_utils.saliency._engines.delta.maps import Recorder
 from fer_utils.saliency._engines.delta.network import Network
 from fer_utils.saliency._engines.delta.route import Route
-from fer_utils.saliency._engines.fold import fast_copy
+from fer_utils.saliency._engines.fold import folded_copy
+from fer_utils.saliency._engines.kept import kept
 from fer_utils.saliency.windows import OcclusionProblem, Windows
 
 __all__ = ["DeltaNet", "prepare"]
@@ -42,8 +42,6 @@ HEAD = 512
 # the work of whole pictures that must be left at most.
 CALL = 5e6
 WORTH = 0.8
-
-_prepared: WeakKeyDictionary[nn.Module, tuple[nn.Module, dict]] = WeakKeyDictionary()
 
 
 def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "DeltaNet":
@@ -62,26 +60,27 @@ def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "DeltaNet":
         raise Unsupported("the net is not on the CPU")
     if any(t.is_floating_point() and t.dtype != torch.float32 for t in tensors):
         raise Unsupported("the net does not compute in float32")
-    if any(module._forward_hooks or module._forward_pre_hooks for module in net.modules()):
-        raise Unsupported("hooks are attached to the net")
-    with fast_copy(net, torch.full((1, *shape), 0.5, dtype=torch.float32)) as copied:
-        if copied is net:
-            raise Unsupported("the net cannot be copied, or may change unseen")
-        if net not in _prepared or _prepared[net][0] is not copied:
-            _prepared[net] = (copied, {})
-        kept = _prepared[net][1]
-        if shape not in kept:
-            try:
-                kept[shape] = DeltaNet(copied, shape)
-            except Unsupported as reason:  # worth keeping too: tracing takes its time
-                kept[shape] = reason
-        if isinstance(kept[shape], Unsupported):
-            raise kept[shape]
-        return kept[shape]
+    made = kept(net)
+    if made is None:
+        raise Unsupported("hooks are attached to the net, or it may change unseen in another way")
+    copied = folded_copy(net, torch.full((1, *shape), 0.5, dtype=torch.float32), made)
+    if copied is None:
+        raise Unsupported("the net cannot be copied")
+    name = ("delta", shape)
+    if name not in made:
+        try:
+            made[name] = DeltaNet(copied, shape)
+        except Unsupported as reason:  # worth keeping too: tracing takes its time
+            made[name] = reason
+    if isinstance(made[name], Unsupported):
+        raise made[name]
+    return made[name]
 
 
 class DeltaNet:
     """A net made ready; keeps the route of the last windows and the maps of the last picture."""
+
+    by_copy = True
 
     def __init__(self, net: nn.Module, shape: tuple[int, int, int]):
         self.net = Network(net, shape)

@@ -52,7 +52,7 @@ class Map:
 
 def _step(starts: np.ndarray) -> int | None:
     steps = np.diff(starts)
-    if len(steps) and (steps != steps[0]).any():
+    if len(steps) and (steps[0] < 0 or (steps != steps[0]).any()):
         return None
     return int(steps[0]) if len(steps) else 0
 

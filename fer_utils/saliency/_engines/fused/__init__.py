@@ -8,20 +8,17 @@ net: any widths, any number of modules, any size of picture.
 """
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from torch import nn
 
 from fer_utils.saliency._engines import Unsupported
-from fer_utils.saliency._engines.fold import fingerprint
 from fer_utils.saliency._engines.fused.structure import check, read
+from fer_utils.saliency._engines.kept import kept
 
 if TYPE_CHECKING:
     from fer_utils.saliency._engines.fused.run import FusedNet
 
 __all__ = ["prepare"]
-
-_prepared: WeakKeyDictionary[nn.Module, "tuple[tuple, FusedNet]"] = WeakKeyDictionary()
 
 
 def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "FusedNet":
@@ -36,13 +33,13 @@ def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "FusedNet":
             size than the net's input; the message says which.
     """
     face_net = check(net, shape)
-    state = fingerprint(net)
-    if state is None:
+    made = kept(net)
+    if made is None:
         raise Unsupported("hooks are attached to the net, or it may change unseen in another way")
-    if net not in _prepared or _prepared[net][0] != state:
+    if "fused" not in made:
         structure = read(face_net)
         # numba, a second or two: only who has a net for it waits
         from fer_utils.saliency._engines.fused.run import FusedNet
 
-        _prepared[net] = (state, FusedNet(structure))
-    return _prepared[net][1]
+        made["fused"] = FusedNet(structure)
+    return made["fused"]

@@ -31,6 +31,8 @@ class FusedNet:
     others wait.
     """
 
+    by_copy = True
+
     def __init__(self, structure: Structure):
         weights, places = pack(structure, map_sides(structure)[-1])
         self._plan = make_plan(structure, places)
