@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SHOWN = 3
 DRAWN_MODEL = "mini_xception_facs3d"
 CUT_OUT = 64  # pixels a side: a picture that is no larger is a face, as in FER2013
-PARTS = ("part_ablation", "shapley_parts")
+PARTS = ("part_ablation", "shapley_parts", "lime", "kernel_shap")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,8 +1,9 @@
-"""Attribution: which pixels make the network say what it says, asked in nine ways.
+"""Attribution: which pixels make the network say what it says, asked in thirteen ways.
 
 All methods have one signature, `attribute(net, image, method)`, and answer with one map, one
-number per pixel. The derivatives, Shapley values and ablations are captum's; RISE, which captum
-0.9 has not, is in `saliency.perturbations`. What is explained is the logit of the target, the
+number per pixel. The derivatives, Shapley values, LIME and ablations are captum's; what captum 0.9
+has not, or not for such nets, is in `saliency.perturbations` (RISE), `saliency.gradients`
+(Score-CAM) and `saliency.relevance` (LRP). What is explained is the logit of the target, the
 score before the softmax, as is usual; occlusion and RISE explain its probability, as their papers
 do.
 `METHODS` says of each which it is, whether its sign has a meaning, and who invented it.
@@ -109,12 +110,12 @@ def attribute(
         target: index or name of the class to explain; None takes the predicted one.
         seed: of noise, masks and orders.
         options: of the method. smooth_grad: samples, noise (standard deviation, as a share of
-            the picture's range). integrated_gradients: steps. grad_cam: layer (name of a
-            convolution; None takes the last). part_ablation, shapley_parts: parts (H, W), a whole
-            number per pixel that says which part it belongs to, as in `FaceSet.regions`,
-            part_names, or without parts a grid of so many cells a side; shapley_parts: samples.
-            rise: masks, cells, keep. occlusion: window, stride, engine. All that paint over the
-            picture: fill, as in `saliency.occlusion`.
+            the picture's range). integrated_gradients: steps. grad_cam, score_cam: layer (name of a
+            convolution; None takes the last). lrp: gamma. part_ablation, shapley_parts, lime,
+            kernel_shap: parts (H, W), a whole number per pixel that says which part it belongs to,
+            as in `FaceSet.regions`, part_names, or without parts a grid of so many cells a side;
+            all but the first: samples. rise: masks, cells, keep. occlusion: window, stride,
+            engine. All that paint over the picture: fill, as in `saliency.occlusion`.
 
     Raises:
         FerError: an unknown method, option or class, a picture that cannot be used, or a net
