@@ -272,7 +272,7 @@ def test_all_scores_that_apply_and_why_the_others_do_not():
     bare = scores.score(net, image, found.map, target=1)
     assert list(bare) == [
         *("energy inside", "pointing game", "rank correlation"),
-        *("deletion", "insertion", "sensitivity-n", "infidelity"),
+        *("deletion", "insertion", "road", "sensitivity-n", "infidelity"),
         *("max-sensitivity", "randomization"),
     ]
     assert "not applicable: the truth is not known" in bare["energy inside"].note

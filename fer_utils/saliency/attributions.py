@@ -14,6 +14,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import nan
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -49,6 +51,7 @@ class Attribution:
         clean: float32 (K,), the net's probabilities for the whole picture.
         options: what the method was asked for, its defaults included.
         details: what it found besides the map, by name.
+        seconds: that the method took.
     """
 
     map: np.ndarray
@@ -59,6 +62,7 @@ class Attribution:
     clean: np.ndarray
     options: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
+    seconds: float = nan
 
     def __post_init__(self) -> None:
         """Check the parts, and make the arrays read-only."""
@@ -130,15 +134,18 @@ def attribute(
         clean, classes = answer(net, picture)
         index = class_index(classes, clean, target)
         with _seeded(seed, picture.device):
+            start = perf_counter()
             try:
                 attribution, details = chosen.compute(Task(net, picture, index, seed), **options)
             except RuntimeError as error:  # a net without derivatives, say, or out of memory
                 check_differentiable(net)
                 raise FerError(f"{method} does not suit this net: {first_line(error)}") from error
     values = attribution.detach().float().cpu().numpy().copy()
+    seconds = perf_counter() - start
     if not np.isfinite(values).all():
         raise FerError(f"{method} gives numbers that are not finite: are the weights damaged?")
-    return Attribution(values, chosen.signed, method, index, classes, clean, options, details)
+    signed = chosen.signed
+    return Attribution(values, signed, method, index, classes, clean, options, details, seconds)
 
 
 @contextmanager

@@ -177,7 +177,8 @@ def _by_fit(
         method = _captum().Lime(task.net, interpretable_model=SkLearnRidge(alpha=1))
     else:
         method = _captum().KernelShap(task.net)
-    return _over_parts(method, task, fill, mask, names, n_samples=positive(samples, "samples"))
+    drawn = {"n_samples": positive(samples, "samples"), "perturbations_per_eval": task.chunk}
+    return _over_parts(method, task, fill, mask, names, **drawn)
 
 
 def _over_parts(
@@ -189,8 +190,7 @@ def _over_parts(
         baselines=task.baseline(fill),
         target=task.target,
         feature_mask=mask[None, None],
-        perturbations_per_eval=min(len(names), task.chunk),
-        **more,
+        **{"perturbations_per_eval": min(len(names), task.chunk), **more},
     )
     return perturbations.share_worth(attribution[0, 0], mask, names)
 
