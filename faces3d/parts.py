@@ -24,10 +24,15 @@ UNIT_PARTS = {
 }  # fmt: skip
 
 
+def prototype(expression: str) -> tuple[int, ...]:
+    """Action units of the first prototype of an expression, whichever side they act on."""
+    units = {int(str(key).rstrip("LR")) for key in action_units.PROTOTYPES[expression][0]}
+    return tuple(sorted(units))
+
+
 def carriers(expression: str) -> tuple[str, ...]:
     """Parts that the first prototype of an expression changes, in the order of PARTS."""
-    units = {int(str(key).rstrip("LR")) for key in action_units.PROTOTYPES[expression][0]}
-    touched = {part for unit in units for part in UNIT_PARTS[unit]}
+    touched = {part for unit in prototype(expression) for part in UNIT_PARTS[unit]}
     return tuple(part for part in PARTS if part in touched)
 
 

@@ -228,7 +228,7 @@ def test_captum_s_form_takes_any_row_of_outputs_and_says_what_it_cannot_take(sam
     inputs = torch.rand(samples, 1, SIDE, SIDE)
 
     def ask(net):
-        return saliency.captum_occlusion(net, inputs, (1, 6, 6), (1, 6, 6), target=0)
+        return saliency.Occlusion(net).attribute(inputs, (1, 6, 6), (1, 6, 6), target=0)
 
     for change in (lambda y: y, lambda y: (100 * y).long(), lambda y: y[:, :1]):
         assert ask(Net(change)).shape == inputs.shape

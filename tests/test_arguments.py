@@ -306,7 +306,7 @@ def test_baselines_broadcast_as_captum_s_do(make, samples):
     shown = baselines if isinstance(baselines, torch.Tensor) else float(baselines)
     whole = torch.as_tensor(shown, dtype=inputs.dtype).expand_as(inputs)
     theirs = Occlusion(NET).attribute(inputs, (1, 12, 12), (1, 6, 6), whole.contiguous(), target=1)
-    ours = saliency.captum_occlusion(NET, inputs, (1, 12, 12), (1, 6, 6), baselines, target=1)
+    ours = saliency.Occlusion(NET).attribute(inputs, (1, 12, 12), (1, 6, 6), baselines, target=1)
     torch.testing.assert_close(ours, theirs.float(), rtol=1e-4, atol=1e-6)
 
 
@@ -327,7 +327,9 @@ def test_baselines_broadcast_as_captum_s_do(make, samples):
 def test_captum_s_form(options):
     given = {"inputs": torch.rand(2, 1, SIDE, SIDE), "sliding_window_shapes": (1, 12, 12)}
     with pytest.raises(FerError):
-        saliency.captum_occlusion(NET, **{**given, "strides": (1, 12, 12), "target": 0, **options})
+        saliency.Occlusion(NET).attribute(
+            **{**given, "strides": (1, 12, 12), "target": 0, **options}
+        )
 
 
 @pytest.mark.parametrize(

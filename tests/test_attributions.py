@@ -140,6 +140,110 @@ def test_grad_cam_is_warped_back_onto_the_picture():
     equal(attribute(warped, image, "grad_cam", 0), image[0].numpy() / 80)
 
 
+def test_score_cam_by_hand():
+    net = nn.Sequential(nn.Conv2d(1, 2, 1, bias=False), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    with torch.no_grad():
+        net[0].weight.copy_(torch.tensor([1.0, -1.0]).view(2, 1, 1, 1))
+    x = IMAGE[0].double().numpy()
+    mask = (x - x.min()) / np.ptp(x)  # of channel 0, the picture; that of channel 1 is 1 - mask
+    first, second = np.exp([(x * mask).mean(), (x * (1 - mask)).mean()])
+    found = attribute(net, IMAGE, "score_cam", 0)
+    equal(found, x * (first - second) / (first + second))
+    assert found.details == {"layer": "0"}
+    flat = attribute(net, np.full((8, 10), 0.5), "score_cam", 0).map  # masks of 0: equal weights
+    np.testing.assert_allclose(flat, 0, atol=1e-6)
+
+
+def relevance(net, picture, target, gamma):
+    """Return zennit's, by the gamma rule in convolutions and hardly any epsilon elsewhere."""
+    _torchvision.load()  # zennit imports it
+    from zennit import attribution, canonizers, composites, rules, types
+
+    composite = composites.LayerMapComposite(
+        [
+            (types.Activation, rules.Pass()),
+            (types.Convolution, rules.Gamma(gamma, stabilizer=1e-12)),
+            (types.Linear, rules.Epsilon(1e-12)),
+        ],
+        canonizers=[canonizers.SequentialMergeBatchNorm()],
+    )
+    with attribution.Gradient(net, composite) as attributor:
+        logits = net(picture).detach()
+        return attributor(picture, logits * torch.eye(logits.shape[1])[[target]])[1][0].sum(0)
+
+
+@pytest.mark.parametrize("gamma", [0.25, 2.0])
+def test_lrp_is_zennit_s(gamma):
+    generator = torch.Generator().manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(3, 6, 3, padding=1),
+        nn.BatchNorm2d(6),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2),
+        nn.Conv2d(6, 6, 3, groups=6, padding=1, padding_mode="reflect"),  # gives values below 0
+        nn.Conv2d(6, 8, 1),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(8 * 20, 3),
+    ).eval()
+    for values in (*net.parameters(), net[1].running_mean):
+        values.data = 0.4 * torch.randn(values.shape, generator=generator)
+    net[1].running_var.uniform_(0.5, 2, generator=generator)
+    picture = torch.rand(1, 3, 8, 10, generator=generator)
+    found = attribute(net, picture, "lrp", 1, gamma=gamma)
+    expected = relevance(copy.deepcopy(net), picture, 1, gamma).detach().numpy()
+    np.testing.assert_allclose(found.map, expected, atol=1e-4 * abs(expected).max())
+
+
+def test_lrp_keeps_the_sum_where_tensors_are_added():
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = (nn.Conv2d(1, 1, 3, padding=1, bias=False) for _ in "ab")
+
+        def forward(self, x):
+            x = x + torch.relu(self.first(x))
+            return (x + self.second(x)).mean((2, 3)) * torch.tensor([1.0, -2.0])
+
+    torch.manual_seed(0)
+    net = Residual()
+    found = attribute(net, IMAGE, "lrp", 1)
+    assert found.map.sum() == pytest.approx(net(IMAGE[None])[0, 1].item(), abs=1e-5)
+    plain = attribute(net, IMAGE, "lrp", 1, gamma=0)
+    asked = IMAGE[None].clone().requires_grad_()
+    net(asked)[0, 1].backward()
+    equal(plain, (asked.grad * IMAGE)[0, 0].detach().numpy())
+    assert abs(plain.map - found.map).max() > 1e-4
+
+
+def test_lrp_takes_the_crop_as_it_lies():
+    class Turning(SpatialTransformer):
+        def theta(self, x):
+            shift = self.localisation(x)[:, :1, None]  # depends on the picture
+            return torch.cat((torch.eye(2).expand(len(x), 2, 2), shift.expand(-1, 2, 1)), 2)
+
+    net = nn.Sequential(Turning(1), nn.Flatten(), nn.Linear(80, 2, bias=False))
+    net[0].localisation = nn.Sequential(nn.Flatten(), nn.Linear(80, 6))
+    found = attribute(net, IMAGE, "lrp", 0)  # linear in the picture once the crop is fixed
+    assert found.map.sum() == pytest.approx(net(IMAGE[None])[0, 0].item(), abs=1e-5)
+
+
+@pytest.mark.parametrize("method", ["lime", "kernel_shap"])
+def test_the_sum_over_segments_is_found_in_a_linear_net(method):
+    net = Linear()
+    product = net.of(2)[0] * IMAGE[0].numpy()
+    found = attribute(net, IMAGE, method, "sad", grid=3, samples=400)
+    down, across = (np.arange(side) * 3 // side for side in (8, 10))
+    labels = down[:, None] * 3 + across
+    for label, worth in enumerate(found.details["worth"].values()):
+        # LIME's ridge draws every weight towards 0, by about one in a hundred for 400 samples
+        tolerance = 1e-3 if method == "kernel_shap" else 0.05 * float(abs(product).sum()) / 9
+        assert worth == pytest.approx(product[labels == label].sum(), abs=tolerance)
+    with pytest.raises(FerError, match="4 segments are too few .* a grid of 64"):
+        attribute(net, IMAGE, method, grid=2)
+    assert len(attribute(net, IMAGE, method, samples=70).details["worth"]) == 64
+
+
 def test_guided_backprop_by_hand():
     class Two(nn.Module):  # logit 0 is relu(2a) - relu(b): the guided gradient drops the second
         def __init__(self, rectify):
@@ -342,12 +446,15 @@ def torchvision_net():
 @pytest.mark.parametrize("method", METHODS)
 def test_a_network_of_torchvisions_is_explained(torchvision_net, method):
     image = torch.rand(3, 32, 32, generator=torch.Generator().manual_seed(3))
-    options = {"rise": {"masks": 20}, "occlusion": {"stride": 5}}.get(method, {})
-    if method == "smooth_grad":
-        options = {"samples": 2}
+    few = {"samples": 2} if method == "smooth_grad" else {"samples": 30, "grid": 3}
+    options = {"rise": {"masks": 20}, "occlusion": {"stride": 5}, "smooth_grad": few}
+    options = {**options, "lime": few, "kernel_shap": few}.get(method, {})
     found = attribute(torchvision_net, image, method, **options)
     assert found.classes == ("0", "1", "2") and found.map.shape == (32, 32)
-    assert found.map.any() or method == "grad_cam"  # its ReLU may leave nothing of a random net
+    assert found.map.any() or method in (
+        "grad_cam",
+        "score_cam",
+    )  # its ReLU may leave nothing of a random net
 
 
 def test_torchvisions_network_goes_through_the_engines(torchvision_net):

@@ -45,6 +45,29 @@ def test_a_face_of_facs3d_is_scored_against_its_truth(typed, capsys):
     assert re.search(r"\nrandomization +-?\d\.\d{3} +0.000 +lower\n", said)
 
 
+def test_the_action_units_on_which_the_map_lies_are_named(typed, capsys):
+    assert main([*typed, "--face", "0", "--method", "gradient"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(
+        r"energy by action unit \(share of the area\): AU\d+ [a-z ]+ 0\.\d\d \(0\.", said
+    )
+
+
+def test_all_methods_on_one_sheet(typed, tmp_path, capsys, monkeypatch):
+    few = {name: saliency.METHODS[name] for name in ("gradient", "lime", "guided_backprop")}
+    monkeypatch.setattr(saliency, "METHODS", few)
+    net = models.create("mini_xception", variant="alessi2019", seed=0)  # rectifies by a function
+    models.save(net, tmp_path / "net.safetensors")
+    words = ["--face", "0", "--method", "all", "--model", str(tmp_path / "net.safetensors")]
+    assert main([*typed, *words, "--target", "fear"]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"energy inside +randomization +seconds\ngradient .*\nLIME +", said)
+    assert "left out: guided_backprop does not suit this net" in said
+    assert Image.open(tmp_path / "map.png").width > 500
+    assert main([*typed, *words, "--window", "5"]) == 2
+    assert "--window is for one method" in capsys.readouterr().err
+
+
 def test_known_parts_are_named(typed, capsys):
     assert main([*typed, "--face", "0", "--method", "part_ablation"]) == 0
     assert re.search(r"worth most: [a-z]+ -?\d+\.\d+, [a-z]+ ", capsys.readouterr().out)

@@ -271,12 +271,12 @@ def test_a_changed_net_or_picture_gives_a_new_map(name):
     assert np.abs(changed.clean - other.clean).max() > 1e-5
 
 
-def test_captum_occlusion_uses_the_fast_engines(monkeypatch):
+def test_captums_form_uses_the_fast_engines(monkeypatch):
     net, picture = small()
     used = []
     outputs = FusedNet.outputs
     monkeypatch.setattr(FusedNet, "outputs", lambda *a, **k: used.append(1) or outputs(*a, **k))
-    found = saliency.captum_occlusion(net, picture, (1, 6, 5), (1, 3, 4), 0.5, target=2)
+    found = saliency.Occlusion(net).attribute(picture, (1, 6, 5), (1, 3, 4), 0.5, target=2)
     expected = Occlusion(net).attribute(picture, (1, 6, 5), (1, 3, 4), 0.5, target=2)
     assert used
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)

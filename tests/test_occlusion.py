@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 import torch
 from captum.attr import Occlusion
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch import nn
 
 from fer_utils import models, saliency
@@ -347,58 +345,6 @@ def test_chunk_size_follows_the_size_the_net_works_at():
 # captum
 
 
-@st.composite
-def cases(draw):
-    samples, channels = draw(st.integers(1, 3)), draw(st.integers(1, 3))
-    sides = (channels, draw(st.integers(3, 13)), draw(st.integers(3, 13)))
-    window = tuple(draw(st.integers(1, side)) for side in sides)
-    strides = draw(st.one_of(st.none(), st.integers(1, min(window)), st.just("each")))
-    if strides == "each":
-        strides = tuple(draw(st.integers(1, side)) for side in window)
-    generator = torch.Generator().manual_seed(draw(st.integers(0, 999)))
-    inputs = torch.randn(samples, *sides, generator=generator)
-    one = torch.randn(1, *sides, generator=generator)
-    baselines = draw(
-        st.sampled_from([None, 0, 1, -0.5, one, torch.randn_like(inputs), one[:, :1, :1, :1]])
-    )
-    each = [draw(st.integers(0, 4)) for _ in range(samples)]
-    targets = [each[0], (each[0],), torch.tensor(each), torch.tensor([each[0]]), each]
-    target = draw(st.sampled_from([*targets, [(t,) for t in each], None]))
-    return inputs, window, strides, baselines, target, draw(st.sampled_from([None, 1, 5]))
-
-
-@settings(max_examples=60, deadline=None)
-@given(cases())
-def test_same_numbers_as_captum(case):
-    inputs, window, strides, baselines, target, per_pass = case
-    net = Small(channels=inputs.shape[1])
-    arguments = {"strides": strides, "baselines": baselines, "target": target}
-    expected = Occlusion(net).attribute(inputs, window, perturbations_per_eval=40, **arguments)
-    found = saliency.captum_occlusion(
-        net, inputs, window, perturbations_per_eval=per_pass, **arguments
-    )
-    assert found.shape == expected.shape
-    assert found.dtype == expected.dtype
-    assert not found.is_inference()
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
-
-
-def test_same_numbers_as_captum_where_outputs_have_more_dimensions():
-    net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(2 * 36, 12))
-    net.append(nn.Unflatten(1, (3, 4)))
-    inputs = torch.rand(2, 1, 8, 8)
-    for target in ((1, 2), [(0, 1), (2, 3)], 1, None):
-        expected = Occlusion(net).attribute(inputs, (1, 3, 4), target=target)
-        found = saliency.captum_occlusion(net, inputs, (1, 3, 4), target=target)
-        torch.testing.assert_close(found, expected)
-
-
-def test_same_numbers_as_captum_on_vectors():
-    net, inputs = nn.Linear(9, 1), torch.rand(4, 9)
-    expected = Occlusion(net).attribute(inputs, (4,), strides=3)
-    torch.testing.assert_close(saliency.captum_occlusion(net, inputs, (4,), strides=3), expected)
-
-
 def test_heat_is_captums_attribution_of_the_probability():
     net = models.create("mini_xception", seed=3).eval()
     image = torch.rand(1, 1, 48, 48)
@@ -407,23 +353,6 @@ def test_heat_is_captums_attribution_of_the_probability():
         image, (1, 9, 9), (1, 4, 4), target=found.prediction, perturbations_per_eval=32
     )
     np.testing.assert_allclose(found.heat(), expected[0, 0].numpy(), atol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"sliding_window_shapes": (3, 3)}, "3 window sides"),
-        ({"strides": (1, 1)}, "3 window sides"),
-        ({"strides": (1, 4, 4)}, "gaps"),
-        ({"target": 9}, "target=9"),
-        ({"target": [1, 2, 3]}, "does not fit"),
-        ({"baselines": torch.zeros(3, 1, 8, 8)}, "baselines"),
-    ],
-)
-def test_captum_arguments_that_do_not_fit_are_refused(arguments, message):
-    arguments = {"sliding_window_shapes": (1, 3, 3), "target": 0, **arguments}
-    with pytest.raises(FerError, match=message):
-        saliency.captum_occlusion(Small(), torch.rand(2, 1, 8, 8), **arguments)
 
 
 def test_highest_takes_the_first_of_equals():

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from fer_utils import data, saliency
+from fer_utils import _torchvision, data, saliency
 from fer_utils.errors import FerError
 from fer_utils.saliency import attribute, scores
+from fer_utils.saliency.scores.imputation import impute
 
 WEIGHTS = np.array([[2.0, -1.0], [0.5, 1.0]], np.float32)
 ONES = np.ones((2, 2), np.float32)
@@ -121,6 +122,35 @@ def test_truth_of_a_drawn_face():
         scores.truth(faces, len(faces))
 
 
+def test_action_units_of_a_drawn_face():
+    faces = data.load("facs3d", split="test").where(label="happy")
+    known = scores.truth(faces, 0)
+    assert list(known.units) == ["AU6 cheek raiser", "AU12 lip corner puller", "AU25 lips part"]
+    np.testing.assert_array_equal(np.logical_or.reduce(list(known.units.values())), known.mask)
+    mouth = faces.regions[0] == faces.region_names.index("mouth")
+    np.testing.assert_array_equal(known.units["AU25 lips part"], mouth)
+    found = scores.action_units(mouth.astype(float), known)
+    assert found["AU25 lips part"].value == found["AU12 lip corner puller"].value == 1
+    assert found["AU6 cheek raiser"].value == 0
+    assert found["AU25 lips part"].chance == pytest.approx(mouth.mean())
+    assert scores.action_units(mouth, scores.Truth("1", (), mouth, mouth * 1.0)) == {}
+
+
+def test_a_row_for_each_method():
+    net, image = Small(), face()
+    found = [attribute(net, image, method, 1) for method in ("gradient", "lrp")]
+    known = scores.Truth("1", ("mouth",), np.eye(12) > 0, found[0].map)
+    rows = scores.compare(net, image, found, known)
+    assert list(rows) == ["gradient", "layer-wise relevance"]
+    for one, row in zip(found, rows.values(), strict=True):
+        assert list(row) == ["energy inside", "randomization", "seconds"]
+        assert row["energy inside"].value == scores.energy_inside(one.map, known.mask).value
+        assert row["randomization"].value == scores.randomization(net, image, one.method, 1).value
+        assert row["seconds"].value == one.seconds > 0
+    bare = scores.compare(net, image, found, rerun=False)["gradient"]
+    assert isnan(bare["energy inside"].value) and isnan(bare["randomization"].value)
+
+
 def test_deletion_and_insertion_by_hand():
     values = np.array([[4, 1], [2, 3]])  # order: weights 2, 1, 0.5, -1
     left = sigmoid([2.5, 0.5, -0.5, -1, 0])
@@ -136,6 +166,52 @@ def test_deletion_and_insertion_by_hand():
     np.testing.assert_allclose(two.answers, left[::2], atol=1e-6)
     other = scores.deletion(Linear(), ONES, values, "no", steps=4)
     np.testing.assert_allclose(other.answers, 1 - left, atol=1e-6)
+
+
+def test_road_by_hand():
+    values = np.array([[4, 1], [2, 3]])  # the order of the pixels: a, d, c, b
+    image = np.array([[0.8, 0.1], [0.4, 0.6]], np.float32)
+    left = [image.copy()]
+    first = (0.1 / 6 + 0.4 / 6 + 0.6 / 12) / (5 / 12)
+    left.append(np.array([[first, 0.1], [0.4, 0.6]]))
+    # a and d hold each other at their corner: a = .4 (b + c) + .2 d and d = .4 (b + c) + .2 a
+    both = 0.4 * 0.5 / 0.8
+    left.append(np.array([[both, 0.1], [0.4, both]]))
+    left.append(np.full((2, 2), 0.1))  # one pixel is left, and all are guessed from it
+    found = scores.road(Linear(), image, values, "yes", steps=4, noise=0)
+    np.testing.assert_allclose(found.shares, [0, 0.25, 0.5, 0.75])
+    expected = sigmoid([(picture * WEIGHTS).sum() for picture in left])
+    np.testing.assert_allclose(found.answers, expected, atol=1e-6)
+    area = (expected[0] / 2 + expected[1] + expected[2] + expected[3] / 2) / 3
+    assert found.value == pytest.approx(area, abs=1e-6) and found.better == "lower"
+    noisy = scores.road(Linear(), image, values, "yes", steps=4, noise=0.1)
+    assert noisy.answers[0] == found.answers[0] and abs(noisy.answers[1:] - expected[1:]).min() > 0
+    again = scores.road(Linear(), image, values, "yes", steps=4, noise=0.1)
+    np.testing.assert_array_equal(noisy.answers, again.answers)
+
+
+def test_road_is_quantus_s():
+    _torchvision.load()  # quantus imports it
+    import quantus
+    from quantus.functions.perturb_func import noisy_linear_imputation
+
+    random = np.random.default_rng(0)
+    for channels, share in ((1, 0.3), (3, 0.9)):
+        picture, holes = random.random((channels, 9, 7)), random.random((9, 7)) < share
+        expected = noisy_linear_imputation(picture, np.flatnonzero(holes), noise=0)
+        np.testing.assert_allclose(impute(picture, holes, 0, random), expected, atol=1e-12)
+    weights = random.standard_normal((10, 10)).astype(np.float32)
+    faces, net = random.random((12, 1, 10, 10), np.float32), Linear(weights - weights.mean()).eval()
+    maps = random.random((12, 1, 10, 10))
+    labels = np.array([net(torch.from_numpy(one)[None])[0].argmax() for one in faces])
+    road = quantus.ROAD(percentages=list(range(10, 100, 10)), noise=0, disable_warnings=True)
+    theirs = road(model=net, x_batch=faces, y_batch=labels, a_batch=maps, device="cpu")
+    ours = [
+        scores.road(net, one, values[0], int(label), noise=0, chance=0).answers[1:] > 0.5
+        for one, values, label in zip(faces, maps, labels, strict=True)
+    ]
+    np.testing.assert_allclose(np.mean(ours, 0), list(theirs.values()))
+    assert 0.2 < np.mean(ours) < 0.95
 
 
 def test_the_area_of_chance_is_that_of_moved_maps():
@@ -272,7 +348,7 @@ def test_all_scores_that_apply_and_why_the_others_do_not():
     bare = scores.score(net, image, found.map, target=1)
     assert list(bare) == [
         *("energy inside", "pointing game", "rank correlation"),
-        *("deletion", "insertion", "sensitivity-n", "infidelity"),
+        *("deletion", "insertion", "road", "sensitivity-n", "infidelity"),
         *("max-sensitivity", "randomization"),
     ]
     assert "not applicable: the truth is not known" in bare["energy inside"].note
@@ -314,6 +390,8 @@ def test_scores_as_text():
         (lambda: scores.deletion(Linear(), ONES, ONES, "maybe"), "no class"),
         (lambda: scores.insertion(Linear(), ONES, ONES, steps=0), "1 or more"),
         (lambda: scores.infidelity(Linear(), ONES, ONES, window=3), "only 2x2"),
+        (lambda: scores.road(Linear(), ONES, ONES, noise=-1), "noise=-1"),
+        (lambda: scores.road(Linear(), ONES, ONES, steps=1), "2 or more"),
         (lambda: scores.randomization(Linear(), ONES, "gradient", stages=0), "1 or more"),
         (lambda: scores.randomization(Linear(), ONES, "gradients"), "mean 'gradient'"),
         (lambda: scores.randomization(NoWeights(), ONES, "gradient"), "no weights"),

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 SHOWN = 3
 DRAWN_MODEL = "mini_xception_facs3d"
+ALL = "all"
 CUT_OUT = 64  # pixels a side: a picture that is no larger is a face, as in FER2013
-PARTS = ("part_ablation", "shapley_parts")
+PARTS = ("part_ablation", "shapley_parts", "lime", "kernel_shap")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=file_name, required=True, help="figure to write (.png, .pdf, ...)"
     )
-    parser.add_argument("--method", default="occlusion", help=f"one of: {methods}")
+    parser.add_argument(
+        "--method",
+        default="occlusion",
+        help=f"one of: {methods}; or {ALL}: every map on one sheet, and a table of them",
+    )
     parser.add_argument("--window", type=PIXELS, help="side of the square in pixels (default: 1/6)")
     parser.add_argument("--stride", type=PIXELS, help="its steps in pixels (default: 1/4 of it)")
     parser.add_argument("--fill", help="black (default), mean, blur, noise, or 0 to 1")
@@ -74,6 +79,8 @@ def run(args: argparse.Namespace) -> int:
     given = {name: getattr(args, name) for name in ("window", "stride")}
     given["fill"] = None if args.fill is None else fill_value(args.fill)
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if args.method == ALL:
+        return run_all(args, net, image, source, truth, parts, options)
     if args.method in PARTS:
         options.update(parts)
     attribution = saliency.attribute(net, image, args.method, args.target, args.seed, **options)
@@ -87,10 +94,43 @@ def run(args: argparse.Namespace) -> int:
     else:
         figure, lines = plots.attribution(image, attribution), report(attribution)
     plots.save(figure, args.out)
-    print("\n".join([source, prediction(attribution), *lines]))
+    print("\n".join([source, prediction(attribution), *lines, *unit_report(attribution, truth)]))
     print(f"wrote {args.out}")
     if args.scores:
         print(scores.report(scores.score(net, image, attribution, truth, seed=args.seed)))
+    return 0
+
+
+def run_all(
+    args: argparse.Namespace,
+    net: Any,
+    image: np.ndarray,
+    source: str,
+    truth: "scores.Truth | None",
+    parts: dict[str, Any],
+    options: dict[str, Any],
+) -> int:
+    """Draw the maps of all methods that suit the net on one sheet, and print a table of them."""
+    import captum.attr  # noqa: F401  # its import is not to count as a method's time
+
+    from fer_utils import plots, saliency
+    from fer_utils.saliency import scores
+
+    if options:
+        raise FerError(f"--{next(iter(options))} is for one method, and does not go with {ALL}.")
+    found, left_out = [], []
+    for name in saliency.METHODS:
+        given = parts if name in PARTS else {}
+        try:
+            found.append(saliency.attribute(net, image, name, args.target, args.seed, **given))
+        except FerError as error:
+            left_out.append(f"left out: {error}")
+    if not found:
+        raise FerError(left_out[0])
+    plots.save(plots.attributions(image, found), args.out)
+    rows = scores.compare(net, image, found, truth, args.seed, rerun=args.scores)
+    print("\n".join([source, prediction(found[0]), *left_out, scores.table(rows)]))
+    print(f"wrote {args.out}")
     return 0
 
 
@@ -185,6 +225,18 @@ def report(attribution: "saliency.Attribution") -> list[str]:
         order = sorted(worth, key=lambda name: worth[name], reverse=True)[:SHOWN]
         lines.append("worth most: " + ", ".join(f"{name} {worth[name]:.2f}" for name in order))
     return lines
+
+
+def unit_report(attribution: "saliency.Attribution", truth: "scores.Truth | None") -> list[str]:
+    """Return in words on which action units a map lies, beyond their share of the area."""
+    from fer_utils.saliency import scores
+
+    if truth is None or truth.expression != attribution.label:
+        return []
+    shares = scores.action_units(attribution.map, truth)
+    order = sorted(shares, key=lambda name: shares[name].value - shares[name].chance, reverse=True)
+    words = (f"{name} {shares[name].value:.2f} ({shares[name].chance:.2f})" for name in order)
+    return ["energy by action unit (share of the area): " + ", ".join(words)] if shares else []
 
 
 def occlusion_report(

@@ -4,7 +4,7 @@ from fer_utils.saliency import scores
 from fer_utils.saliency._engines import Cancelled
 from fer_utils.saliency._engines.dispatch import ENGINES
 from fer_utils.saliency.attributions import METHODS, Attribution, attribute
-from fer_utils.saliency.captum_compat import captum_occlusion
+from fer_utils.saliency.captum_compat import Occlusion
 from fer_utils.saliency.occlusion import OcclusionMap, coarse_to_fine, occlusion
 from fer_utils.saliency.windows import FILLS, Windows, baseline
 
@@ -14,11 +14,11 @@ __all__ = [
     "METHODS",
     "Attribution",
     "Cancelled",
+    "Occlusion",
     "OcclusionMap",
     "Windows",
     "attribute",
     "baseline",
-    "captum_occlusion",
     "coarse_to_fine",
     "occlusion",
     "scores",

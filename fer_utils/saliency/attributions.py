@@ -1,8 +1,9 @@
-"""Attribution: which pixels make the network say what it says, asked in nine ways.
+"""Attribution: which pixels make the network say what it says, asked in thirteen ways.
 
 All methods have one signature, `attribute(net, image, method)`, and answer with one map, one
-number per pixel. The derivatives, Shapley values and ablations are captum's; RISE, which captum
-0.9 has not, is in `saliency.perturbations`. What is explained is the logit of the target, the
+number per pixel. The derivatives, Shapley values, LIME and ablations are captum's; what captum 0.9
+has not, or not for such nets, is in `saliency.perturbations` (RISE), `saliency.gradients`
+(Score-CAM) and `saliency.relevance` (LRP). What is explained is the logit of the target, the
 score before the softmax, as is usual; occlusion and RISE explain its probability, as their papers
 do.
 `METHODS` says of each which it is, whether its sign has a meaning, and who invented it.
@@ -13,6 +14,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import nan
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -48,6 +51,7 @@ class Attribution:
         clean: float32 (K,), the net's probabilities for the whole picture.
         options: what the method was asked for, its defaults included.
         details: what it found besides the map, by name.
+        seconds: that the method took.
     """
 
     map: np.ndarray
@@ -58,6 +62,7 @@ class Attribution:
     clean: np.ndarray
     options: dict[str, Any] = field(default_factory=dict)
     details: dict[str, Any] = field(default_factory=dict)
+    seconds: float = nan
 
     def __post_init__(self) -> None:
         """Check the parts, and make the arrays read-only."""
@@ -109,12 +114,12 @@ def attribute(
         target: index or name of the class to explain; None takes the predicted one.
         seed: of noise, masks and orders.
         options: of the method. smooth_grad: samples, noise (standard deviation, as a share of
-            the picture's range). integrated_gradients: steps. grad_cam: layer (name of a
-            convolution; None takes the last). part_ablation, shapley_parts: parts (H, W), a whole
-            number per pixel that says which part it belongs to, as in `FaceSet.regions`,
-            part_names, or without parts a grid of so many cells a side; shapley_parts: samples.
-            rise: masks, cells, keep. occlusion: window, stride, engine. All that paint over the
-            picture: fill, as in `saliency.occlusion`.
+            the picture's range). integrated_gradients: steps. grad_cam, score_cam: layer (name of a
+            convolution; None takes the last). lrp: gamma. part_ablation, shapley_parts, lime,
+            kernel_shap: parts (H, W), a whole number per pixel that says which part it belongs to,
+            as in `FaceSet.regions`, part_names, or without parts a grid of so many cells a side;
+            all but the first: samples. rise: masks, cells, keep. occlusion: window, stride,
+            engine. All that paint over the picture: fill, as in `saliency.occlusion`.
 
     Raises:
         FerError: an unknown method, option or class, a picture that cannot be used, or a net
@@ -129,15 +134,18 @@ def attribute(
         clean, classes = answer(net, picture)
         index = class_index(classes, clean, target)
         with _seeded(seed, picture.device):
+            start = perf_counter()
             try:
                 attribution, details = chosen.compute(Task(net, picture, index, seed), **options)
             except RuntimeError as error:  # a net without derivatives, say, or out of memory
                 check_differentiable(net)
                 raise FerError(f"{method} does not suit this net: {first_line(error)}") from error
     values = attribution.detach().float().cpu().numpy().copy()
+    seconds = perf_counter() - start
     if not np.isfinite(values).all():
         raise FerError(f"{method} gives numbers that are not finite: are the weights damaged?")
-    return Attribution(values, chosen.signed, method, index, classes, clean, options, details)
+    signed = chosen.signed
+    return Attribution(values, signed, method, index, classes, clean, options, details, seconds)
 
 
 @contextmanager

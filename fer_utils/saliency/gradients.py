@@ -1,10 +1,12 @@
-"""What Grad-CAM and guided backpropagation need to know of a net's layers.
+"""What Grad-CAM, Score-CAM and guided backpropagation need to know of a net's layers.
 
 Grad-CAM (Selvaraju et al., "Grad-CAM: visual explanations from deep networks via gradient-based
 localization", 2017) asks where the last convolution sees what the class wants; the computation is
 captum's. Two things are added for the nets here. Where streams run in parallel, their maps are
 added, since their logits are averaged. Where a spatial transformer has warped the picture, the map
-is warped back onto it.
+is warped back onto it. Score-CAM (Wang et al., "Score-CAM: score-weighted visual explanations for
+convolutional neural networks", 2020) weighs the same maps by what the net says of the picture seen
+through each; captum 0.9 does not have it.
 
 Guided backpropagation changes how a net's ReLUs hand gradients on. captum hooks modules of type
 `nn.ReLU`. A net that rectifies by a function, or has no ReLU at all, would give the plain gradient,
@@ -21,6 +23,7 @@ from torch.overrides import TorchFunctionMode
 
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
+from fer_utils.models.answers import ask
 from fer_utils.models.fusion import Parallel
 from fer_utils.models.layers import SpatialTransformer
 
@@ -51,18 +54,58 @@ def grad_cam(
     """
     from captum.attr import LayerGradCam  # a second: only who asks for it waits
 
-    size = tuple(picture.shape[-2:])
-    total = picture.new_zeros(size)
+    def weighted(module: nn.Module) -> Tensor:
+        coarse = LayerGradCam(net, module).attribute(picture, target=target).detach()
+        return _on_picture(net, picture, module, coarse)
+
+    return _added(net, picture, layer, weighted)
+
+
+def score_cam(
+    net: nn.Module, picture: Tensor, target: int, layer: str | None = None, chunk: int = 64
+) -> tuple[Tensor, dict[str, object]]:
+    """Return the map and the layers; arguments and errors as for `grad_cam`.
+
+    Each channel of the layer, enlarged and stretched to run from 0 to 1, is laid over the picture
+    as a mask; its weight is the softmax, over the channels, of the target's logits (the paper's
+    algorithm 1). `chunk` is the number of masked pictures per forward pass.
+    """
+
+    def weighted(module: nn.Module) -> Tensor:
+        seen: list[Tensor] = []
+        run_hooked(net, picture, {module: lambda *given: seen.append(given[-1].clone())})
+        channels = _on_picture(net, picture, module, seen[-1])
+        least, most = channels.amin((2, 3), True), channels.amax((2, 3), True)
+        span = torch.where(most > least, most - least, 1)
+        masks = ((channels - least) / span).transpose(0, 1)
+        with torch.no_grad():
+            parts = [ask(net, picture * part)[:, target] for part in masks.split(chunk)]
+        weights = torch.cat(parts).softmax(0)
+        return (weights[:, None, None] * channels[0]).sum(0)[None, None]
+
+    return _added(net, picture, layer, weighted)
+
+
+def _added(
+    net: nn.Module, picture: Tensor, layer: str | None, weighted: Callable[[nn.Module], Tensor]
+) -> tuple[Tensor, dict[str, object]]:
+    """Add up the layers' maps, (1, 1, H, W) each, and leave out what is below 0."""
+    total = picture.new_zeros(tuple(picture.shape[-2:]))
     names = _last_convolutions(net, picture) if layer is None else [layer]
     modules = dict(net.named_modules())
     for name in names:
         if not isinstance(name, str) or not isinstance(modules.get(name), nn.Conv2d):
             convolutions = [n for n, m in modules.items() if isinstance(m, nn.Conv2d)]
             raise FerError(f"layer={name!r} is no convolution.{nearest(name, convolutions)}")
-        coarse = LayerGradCam(net, modules[name]).attribute(picture, target=target)
-        heat = F.interpolate(coarse.detach(), size, mode="bilinear", align_corners=False)
-        total += _warped_back(net, picture, modules[name], heat)[0, 0]
+        total += weighted(modules[name])[0, 0]
     return total.relu(), {"layer": ", ".join(names)}
+
+
+def _on_picture(net: nn.Module, picture: Tensor, layer: nn.Module, coarse: Tensor) -> Tensor:
+    """Enlarge a layer's maps (1, K, h, w) to the picture's size, and undo the warps before it."""
+    size = list(picture.shape[-2:])
+    heat = F.interpolate(coarse, size, mode="bilinear", align_corners=False)
+    return _warped_back(net, picture, layer, heat)
 
 
 def _last_convolutions(net: nn.Module, picture: Tensor) -> list[str]:
@@ -81,7 +124,7 @@ def _last_convolutions(net: nn.Module, picture: Tensor) -> list[str]:
         own = [module for module in ran if module in inside]
         if not own:
             raise FerError(
-                "grad_cam does not suit this net: it has no nn.Conv2d whose output has more than "
+                "the method does not suit this net: it has no nn.Conv2d whose output has more than "
                 "one position. Take integrated_gradients or occlusion."
             )
         last.append(names[own[-1]])
@@ -111,7 +154,7 @@ def _warped_back(net: nn.Module, picture: Tensor, layer: nn.Module, heat: Tensor
     for theta in reversed(warps):
         turn, shift = theta[:, :, :2], theta[:, :, 2:]
         if turn.det().abs() < FLAT:
-            raise FerError("grad_cam: the net's spatial transformer has squashed the picture flat.")
+            raise FerError("the net's spatial transformer has squashed the picture flat.")
         back = torch.linalg.inv(turn)
         grid = F.affine_grid(
             torch.cat((back, -back @ shift), 2), list(heat.shape), align_corners=False

@@ -1,12 +1,14 @@
 """The methods of `saliency.attribute`: what each computes, and what its numbers mean.
 
-The derivatives, ablations and Shapley values are captum's. Each method takes a `Task`; its keyword
-arguments are its options. To add a method, write its function here and its entry in `METHODS`:
-`attribute`, the command line, the explorers and the scores follow.
+Derivatives, ablations, Shapley values and LIME are captum's. Extremal perturbation (Fong et al.
+2019) is left out: its authors' code, the yardstick for its numbers, may not be used commercially.
+To add a method, write its function here, whose keyword arguments are its options, and its entry in
+`METHODS`: `attribute`, the command line, the explorers and the scores follow.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,10 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from fer_utils._arguments import integer, number
+from fer_utils.saliency import perturbations
 from fer_utils.saliency._engines.batched import chunk_size
-from fer_utils.saliency.gradients import grad_cam, guided_copy
+from fer_utils.saliency.gradients import grad_cam, guided_copy, score_cam
 from fer_utils.saliency.occlusion import occlusion
-from fer_utils.saliency.perturbations import RandomMasks, number_parts, rise, share_worth
+from fer_utils.saliency.perturbations import RandomMasks, rise
+from fer_utils.saliency.relevance import lrp
 from fer_utils.saliency.windows import baseline, pair
 
 
@@ -68,22 +72,14 @@ def _captum() -> Any:
     return attr
 
 
-def _strongest(gradient: Tensor) -> Tensor:
-    return gradient[0].abs().amax(0)
-
-
 def positive(value: Any, name: str, least: int = 1) -> int:
-    """Return a whole number that was given as an option.
-
-    Raises:
-        FerError: it is none, or below the least.
-    """
+    """Return a whole number that was given as an option; a FerError where it is none."""
     return integer(name, value, least)
 
 
 def _gradient(task: Task) -> Result:
-    saliency = _captum().Saliency(task.net)
-    return _strongest(saliency.attribute(task.picture, target=task.target, abs=False)), {}
+    gradient = _captum().Saliency(task.net).attribute(task.picture, target=task.target, abs=False)
+    return gradient[0].abs().amax(0), {}
 
 
 def _smooth_grad(task: Task, *, samples: int = 25, noise: float = 0.15) -> Result:
@@ -99,7 +95,7 @@ def _smooth_grad(task: Task, *, samples: int = 25, noise: float = 0.15) -> Resul
         target=task.target,
         abs=False,
     )
-    return _strongest(gradient), {}
+    return gradient[0].abs().amax(0), {}
 
 
 def _integrated_gradients(task: Task, *, steps: int = 50, fill: str | float = "black") -> Result:
@@ -125,6 +121,14 @@ def _grad_cam(task: Task, *, layer: str | None = None) -> Result:
     return grad_cam(task.net, task.picture, task.target, layer)
 
 
+def _score_cam(task: Task, *, layer: str | None = None) -> Result:
+    return score_cam(task.net, task.picture, task.target, layer, task.chunk)
+
+
+def _lrp(task: Task, *, gamma: float = 0.25) -> Result:
+    return lrp(task.net, task.picture, task.target, gamma), {}
+
+
 def _part_ablation(
     task: Task,
     *,
@@ -134,7 +138,7 @@ def _part_ablation(
     grid: int = 6,
 ) -> Result:
     """Paint over one part of the face after the other."""
-    mask, names = number_parts(parts, part_names, grid, task.size)
+    mask, names = perturbations.number_parts(parts, part_names, grid, task.size)
     return _over_parts(_captum().FeatureAblation(task.net), task, fill, mask, names)
 
 
@@ -149,9 +153,32 @@ def _shapley_parts(
 ) -> Result:
     """Paint over the parts in random orders: what does each add to those still seen?"""
     samples = positive(samples, "samples")
-    mask, names = number_parts(parts, part_names, grid, task.size)
+    mask, names = perturbations.number_parts(parts, part_names, grid, task.size)
     method = _captum().ShapleyValueSampling(task.net)
     return _over_parts(method, task, fill, mask, names, n_samples=samples)
+
+
+def _by_fit(
+    kind: str,
+    task: Task,
+    *,
+    samples: int = 500,
+    fill: str | float = "black",
+    parts: np.ndarray | None = None,
+    part_names: tuple[str, ...] | None = None,
+    grid: int = 8,
+) -> Result:
+    """Paint over random sets of segments: which weighted sum of them foretells the logit?"""
+    # LIME by ridge regression, as in the package lime: captum's lasso makes small logits all 0
+    mask, names = perturbations.segments(parts, part_names, grid, task.size)
+    if kind == "Lime":
+        from captum._utils.models.linear_model import SkLearnRidge
+
+        method = _captum().Lime(task.net, interpretable_model=SkLearnRidge(alpha=1))
+    else:
+        method = _captum().KernelShap(task.net)
+    drawn = {"n_samples": positive(samples, "samples"), "perturbations_per_eval": task.chunk}
+    return _over_parts(method, task, fill, mask, names, **drawn)
 
 
 def _over_parts(
@@ -163,10 +190,9 @@ def _over_parts(
         baselines=task.baseline(fill),
         target=task.target,
         feature_mask=mask[None, None],
-        perturbations_per_eval=min(len(names), task.chunk),
-        **more,
+        **{"perturbations_per_eval": min(len(names), task.chunk), **more},
     )
-    return share_worth(attribution[0, 0], mask, names)
+    return perturbations.share_worth(attribution[0, 0], mask, names)
 
 
 def _rise(
@@ -236,6 +262,14 @@ METHODS: dict[str, Method] = {
         title="Grad-CAM", compute=_grad_cam, signed=False, explains="logit",
         unit="weighted activation", source="Selvaraju et al. 2017",
     ),
+    "score_cam": Method(
+        title="Score-CAM", compute=_score_cam, signed=False, explains="logit",
+        unit="weighted activation", source="Wang et al. 2020",
+    ),
+    "lrp": Method(
+        title="layer-wise relevance", compute=_lrp, signed=True, explains="logit",
+        unit="part of the logit", source="Bach et al. 2015",
+    ),
     "part_ablation": Method(
         title="part ablation", compute=_part_ablation, signed=True, explains="logit",
         unit="drop of the logit, per pixel", source="Kokhlikyan et al. 2020",
@@ -243,6 +277,14 @@ METHODS: dict[str, Method] = {
     "shapley_parts": Method(
         title="Shapley values of parts", compute=_shapley_parts, signed=True, explains="logit",
         unit="part of the logit, per pixel", source="Castro et al. 2009",
+    ),
+    "lime": Method(
+        title="LIME", compute=partial(_by_fit, "Lime"), signed=True, explains="logit",
+        unit="part of the logit, per pixel", source="Ribeiro et al. 2016",
+    ),
+    "kernel_shap": Method(
+        title="SHAP", compute=partial(_by_fit, "KernelShap"), signed=True, explains="logit",
+        unit="part of the logit, per pixel", source="Lundberg and Lee 2017",
     ),
     "rise": Method(
         title="RISE", compute=_rise, signed=True, explains="probability",

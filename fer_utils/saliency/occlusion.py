@@ -206,6 +206,7 @@ def occlusion(
         Cancelled: progress returned False.
     """
     problem = _make_problem(net, image, pair(window, "window"), pair(stride, "stride"), fill, seed)
+    engine = "batched" if chunk is not None and engine == "auto" else engine
     used, clean, covered = dispatch.run(net, problem, engine, progress=progress, chunk=chunk)
     return _make_map(net, problem, clean, covered, fill=fill, seed=seed, engine=used)
 

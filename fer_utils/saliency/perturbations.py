@@ -14,6 +14,7 @@ from fer_utils.errors import FerError
 from fer_utils.models.answers import ask
 from fer_utils.saliency._engines.fold import fast_copy
 
+FEWEST_SEGMENTS = 8  # of which LIME and SHAP make their sum
 UNKNOWN = 255  # of `FaceSet.regions`: the part of this pixel is not known
 
 
@@ -54,6 +55,23 @@ def number_parts(
         raise FerError(f"parts are numbered up to {known.max()}, but there are {len(names)} names.")
     called = tuple(f"part {label}" if names is None else names[label] for label in known)
     return torch.from_numpy(mask.reshape(labels.shape)), called
+
+
+def segments(
+    labels: np.ndarray | None, names: tuple[str, ...] | None, grid: int, size: tuple[int, int]
+) -> tuple[Tensor, tuple[str, ...]]:
+    """Return parts as `number_parts` does; a FerError where they are fewer than eight.
+
+    The package lime, asked for no segments in particular, cuts a face of 48 x 48 pixels into one
+    to four, and their sum says nothing of where the net looks.
+    """
+    mask, called = number_parts(labels, names, grid, size)
+    if len(called) < FEWEST_SEGMENTS:
+        raise FerError(
+            f"{len(called)} segments are too few to say where the net looks: give parts or a grid "
+            f"of {FEWEST_SEGMENTS} or more, or leave both out to take a grid of 64."
+        )
+    return mask, called
 
 
 def share_worth(

@@ -97,7 +97,8 @@ class Windows:
         Args:
             positions: int64 (n,), which windows, by their number in the order of counting.
         """
-        mask = torch.ones((), dtype=torch.bool, device=positions.device)
+        shape = [len(positions)] + [1] * len(self.size)
+        mask = torch.ones(shape, dtype=torch.bool, device=positions.device)
         for dim, position in enumerate(torch.unravel_index(positions, self.counts)):
             shape = [len(positions)] + [1] * len(self.size)
             shape[dim + 1] = self.size[dim]

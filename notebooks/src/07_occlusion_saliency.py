@@ -522,7 +522,7 @@ plots.show(plots.heats([image], heats, ["cut off", "pushed back", "stride 1"]))
 # ## captum gives the same numbers
 #
 # [captum](https://captum.ai) is the library that most people use for such maps. Its `Occlusion`
-# works on the net's raw scores (logits), not on probabilities. `saliency.captum_occlusion` takes
+# works on the net's raw scores (logits), not on probabilities. `saliency.Occlusion` takes
 # its arguments and returns its numbers.
 #
 # **Predict.** How many forward passes will captum make, as it comes, for one map of ours?
@@ -537,7 +537,7 @@ hook = net.register_forward_hook(lambda *_: passes.append(1))
 options = dict(sliding_window_shapes=(1, 8, 8), strides=(1, 2, 2), target=happy)
 theirs = Occlusion(net).attribute(picture[None], **options)
 hook.remove()
-ours = saliency.captum_occlusion(net, picture[None], **options)
+ours = saliency.Occlusion(net).attribute(picture[None], **options)
 print(f"captum: {len(passes)} forward passes for {len(omap.windows)} positions")
 print("largest difference < 1e-5:", bool((theirs - ours).abs().max() < 1e-5))
 

@@ -107,7 +107,7 @@ plots.show(plots.attribution(smile, module))
 #
 # ## Nine maps of one face
 #
-# `saliency.attribute` has nine methods. What they explain, whether their sign has a meaning, and
+# `saliency.attribute` has thirteen methods. What they explain, whether their sign has a meaning, and
 # whose they are:
 
 # %%
@@ -116,8 +116,9 @@ for method in saliency.METHODS.values():
     print(f"{method.title:24}{method.explains:13}{sign:9}{method.source}")
 
 # %% [markdown]
-# Two of them explain whole parts of a face instead of pixels. We compare the other seven, two of
-# them with two kinds of "nothing": black, and the face out of focus (blur).
+# Four of them (part ablation, Shapley values, LIME, SHAP) explain whole parts of a face instead of
+# pixels, and two (Score-CAM, LRP) wait until the end of this section. We compare the other seven, two
+# of them with two kinds of "nothing": black, and the face out of focus (blur).
 
 # %%
 settings = {
@@ -163,6 +164,20 @@ plots.show(plots.attributions(gasp, maps, list(settings)))
 # Guided backpropagation draws a neat face and wins most hearts. Grad-CAM is a soft cloud, since
 # the last convolution of this net sees the face as 3 x 3 cells. Occlusion and RISE are smooth,
 # because their squares are. They cannot all be right, and taste is no judge.
+#
+# Four answers more. **Score-CAM** weighs Grad-CAM's layer without a gradient: by what the net says of
+# the face seen through each channel. **LRP** hands the logit back from layer to layer, each unit
+# sharing among its inputs. **LIME** and **SHAP** paint over random sets of 64 squares and fit a sum.
+
+# %%
+few = {"samples": 150}
+later = {"score_cam": {}, "lrp": {}, "lime": few, "kernel_shap": few}
+maps = [saliency.attribute(net, smile, name, "happy", **given) for name, given in later.items()]
+plots.show(plots.attributions(smile, maps))
+
+# %% [markdown]
+# `python -m fer_utils explain --face 3 --method all --scores --out maps.png` draws all thirteen on a
+# sheet and prints a table: energy on the carriers (below), sanity (further below), seconds.
 #
 # ## Where the expression is
 #

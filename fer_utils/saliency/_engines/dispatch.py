@@ -49,7 +49,7 @@ def run(
         engine: an entry of `ENGINES`; "auto" takes the fastest that suits the net.
         positions: which windows to compute (flat indices), in this order; None means all.
         progress: see `_engines.Progress`.
-        chunk: pictures per forward pass of `batched`, which is then what "auto" means.
+        chunk: pictures per forward pass of `batched`; None chooses.
 
     Returns:
         the engine that did it, clean outputs (1, ...) and occluded outputs (positions, ...).
@@ -67,8 +67,6 @@ def run(
     chunk = None if chunk is None else integer("chunk", chunk, 1)
     every = np.arange(len(problem.windows))
     positions = every if positions is None else np.asarray(positions, np.int64)
-    if engine == "auto" and chunk is not None:
-        engine = "batched"
     name, prepared = _prepare(net, problem, engine, len(positions), chunk)
     clean, covered = prepared.outputs(problem, positions, progress)
     tolerance = OTHER_BATCH if name == "batched" else TOLERANCE

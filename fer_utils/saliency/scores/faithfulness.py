@@ -4,28 +4,19 @@ These scores say whether the net behaves as the map says, not whether the net is
 ask the net about pictures that it has never seen the like of: a face with black dots.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
 from math import nan
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils._arguments import seed as check_seed
+from fer_utils._arguments import number
 from fer_utils.errors import FerError
-from fer_utils.models.answers import class_index
-from fer_utils.saliency._engines.batched import chunk_size
-from fer_utils.saliency._engines.fold import fast_copy
-from fer_utils.saliency.attributions import answer, differentiating
 from fer_utils.saliency.methods import positive, window_side
-from fer_utils.saliency.occlusion import on_device
-from fer_utils.saliency.scores.values import Curve, Score, as_map, is_flat
-from fer_utils.saliency.windows import baseline
-
-Image = np.ndarray | Tensor
-Target = int | str | None
+from fer_utils.saliency.scores.asking import Image, Target, asked
+from fer_utils.saliency.scores.imputation import impute
+from fer_utils.saliency.scores.values import Curve, Score, is_flat
 
 
 def deletion(
@@ -59,8 +50,8 @@ def deletion(
     Raises:
         FerError: a map of another size than the picture, and as `saliency.attribute`.
     """
-    with _asked(net, image, values, target, fill, seed) as ask:
-        return ask.curve(ask.picture, ask.baseline, steps, chance, "lower")
+    with asked(net, image, values, target, fill, seed) as ask:
+        return ask.curve(ask.mixing(ask.picture, ask.baseline), steps, chance, "lower")
 
 
 def insertion(
@@ -81,8 +72,45 @@ def insertion(
     Raises:
         FerError: see `deletion`.
     """
-    with _asked(net, image, values, target, fill, seed) as ask:
-        return ask.curve(ask.baseline, ask.picture, steps, chance, "higher")
+    with asked(net, image, values, target, fill, seed) as ask:
+        return ask.curve(ask.mixing(ask.baseline, ask.picture), steps, chance, "higher")
+
+
+def road(
+    net: nn.Module,
+    image: Image,
+    values: np.ndarray,
+    target: Target = None,
+    *,
+    steps: int = 10,
+    noise: float = 0.01,
+    chance: int = 4,
+    seed: int = 0,
+) -> Curve:
+    """Guess pixels from their neighbors, those the map puts highest first: does the answer fall?
+
+    Lower is better. As `deletion`, but what is removed leaves no black dots, whose shape alone
+    would tell a net where it was: each removed pixel becomes the weighted mean of its neighbors,
+    removed ones included, with a little noise. The last step, where none would be left, is left
+    out. Source: Rong et al., "A consistent and efficient evaluation strategy for attribution
+    methods" (2022): ROAD, noisy linear imputation. `noise` is its standard deviation; the other
+    arguments are those of `deletion`. quantus's ROAD counts for many faces how often the label
+    stays; here it is the probability, of one.
+
+    Raises:
+        FerError: see `deletion`.
+    """
+    noise = number("noise", noise, 0)
+    with asked(net, image, values, target, "black", seed) as ask:
+        picture = ask.picture[0].double().cpu().numpy()
+
+        def show(masks: np.ndarray) -> Iterator[Tensor]:
+            for part in np.split(masks, range(ask.chunk, len(masks), ask.chunk)):
+                hidden = part.reshape(-1, *picture.shape[1:])
+                guessed = [impute(picture, one, noise, ask.random) for one in hidden]
+                yield torch.from_numpy(np.stack(guessed)).to(ask.picture)
+
+        return ask.curve(show, positive(steps, "steps", least=2), chance, "lower", last=False)
 
 
 def sensitivity_n(
@@ -109,7 +137,7 @@ def sensitivity_n(
     """
     from scipy import stats  # half a second: only who asks for it waits
 
-    with _asked(net, image, values, target, fill, seed) as ask:
+    with asked(net, image, values, target, fill, seed) as ask:
         count = ask.values.size
         n = max(1, count // 10) if n is None else positive(n, "n")
         if n >= count:
@@ -119,7 +147,8 @@ def sensitivity_n(
         masks = np.zeros((samples, count), bool)
         np.put_along_axis(masks, sets, True, 1)
         sums = ask.values.ravel()[sets].sum(1)
-        drops = ask.logit(ask.picture) - ask.logits(masks, ask.picture, ask.baseline)
+        covered = ask.logits(ask.mixing(ask.picture, ask.baseline)(masks))[:, ask.index]
+        drops = float(ask.many(ask.picture)[0]) - covered.cpu().double().numpy()
     for name, numbers in (("map's sums", sums), ("drops of the logit", drops)):
         if is_flat(numbers):
             return Score(nan, note=f"the {name} are all the same, so nothing correlates")
@@ -151,7 +180,7 @@ def infidelity(
     """
     from captum import metrics  # a second: only who asks for it waits
 
-    with _asked(net, image, values, target, fill, seed) as ask:
+    with asked(net, image, values, target, fill, seed) as ask:
         height, width = ask.values.shape
         samples = positive(samples, "samples")
         side = window_side(ask.picture) if window is None else positive(window, "window")
@@ -179,92 +208,3 @@ def infidelity(
     if not ask.values.any():
         return Score(nan, errors[1], "lower", "the map is 0 everywhere")
     return Score(errors[0], errors[1], "lower")
-
-
-@dataclass(eq=False)
-class _Question:
-    """A net that is being asked about changed copies of one picture.
-
-    Attributes:
-        fast: the net, or a copy that answers faster.
-        picture: (1, C, H, W).
-        baseline: of the same shape, what is shown where a mask covers it.
-        values: the map, float64 (H, W).
-        index: of the target.
-        chunk: pictures per forward pass.
-        random: generator for everything drawn.
-    """
-
-    fast: nn.Module
-    picture: Tensor
-    baseline: Tensor
-    values: np.ndarray
-    index: int
-    chunk: int
-    random: np.random.Generator
-
-    def many(self, pictures: Tensor) -> Tensor:
-        """Return the target's logits (N,) of pictures (N, C, H, W)."""
-        return self._all(pictures.split(self.chunk))[:, self.index]
-
-    def logit(self, picture: Tensor) -> float:
-        return float(self.many(picture)[0])
-
-    def logits(self, masks: np.ndarray, outside: Tensor, inside: Tensor) -> np.ndarray:
-        """Return the target's logits with `inside` shown where a mask (n, H * W) is True."""
-        return self._masked(masks, outside, inside)[:, self.index].cpu().double().numpy()
-
-    def curve(self, start: Tensor, end: Tensor, steps: int, chance: int, better: str) -> Curve:
-        """Go from one picture to the other, the map's highest pixels first."""
-        count = self.values.size
-        steps, chance = min(positive(steps, "steps"), count), positive(chance, "chance", least=0)
-        numbers = np.unique(np.linspace(0, count, steps + 1).round().astype(int))
-        shares = numbers / count
-        moved = [self._moved() for _ in range(chance)]
-        curves = [self._answers(values, numbers, start, end) for values in (self.values, *moved)]
-        areas = [float(np.trapezoid(answers, shares)) for answers in curves]
-        mean = float(np.mean(areas[1:])) if chance else nan
-        return Curve(areas[0], mean, better, shares=shares, answers=curves[0])
-
-    def _moved(self) -> np.ndarray:
-        steps = [int(self.random.integers(side)) for side in self.values.shape]
-        return np.roll(self.values, steps, (0, 1))
-
-    def _answers(
-        self, values: np.ndarray, numbers: np.ndarray, start: Tensor, end: Tensor
-    ) -> np.ndarray:
-        # rank[i] is the place of pixel i from the highest value on, ties in random order; a step
-        # that shows n pixels shows those of a rank below n
-        flat = values.ravel()
-        rank = np.empty(flat.size, int)
-        rank[np.lexsort((self.random.random(flat.size), -flat))] = np.arange(flat.size)
-        logits = self._masked(rank < numbers[:, None], start, end)
-        return logits.softmax(1)[:, self.index].cpu().double().numpy()
-
-    def _masked(self, masks: np.ndarray, outside: Tensor, inside: Tensor) -> Tensor:
-        shape = (-1, 1, *self.picture.shape[-2:])
-        parts = torch.from_numpy(masks).view(shape).to(self.picture.device).split(self.chunk)
-        return self._all(torch.where(part, inside, outside) for part in parts)
-
-    def _all(self, batches: Iterable[Tensor]) -> Tensor:
-        with torch.inference_mode():
-            return torch.cat([self.fast(batch).float() for batch in batches])
-
-
-@contextmanager
-def _asked(
-    net: nn.Module, image: Image, values: np.ndarray, target: Target, fill: str | float, seed: int
-) -> Iterator[_Question]:
-    values, seed = as_map(values), check_seed(seed)
-    with differentiating(net), torch.no_grad():
-        picture = on_device(net, image)
-        if tuple(picture.shape[-2:]) != values.shape:
-            size = tuple(picture.shape[-2:])
-            raise FerError(f"a map of {values.shape} does not fit a picture of {size}.")
-        clean, classes = answer(net, picture)
-        index = class_index(classes, clean, target)
-        side = window_side(picture)
-        shown = baseline(picture, fill, (side, side), seed)
-        with fast_copy(net, picture) as fast:
-            random = np.random.default_rng(seed)
-            yield _Question(fast, picture, shown, values, index, chunk_size(net, picture), random)

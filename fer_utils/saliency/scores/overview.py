@@ -1,6 +1,6 @@
 """All scores of a map at once, and as text."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import isnan, nan
 from typing import Any
 
@@ -48,10 +48,47 @@ def score(
         **_with_truth(values, truth, label),
         "deletion": faithfulness.deletion(net, image, values, index, seed=seed),
         "insertion": faithfulness.insertion(net, image, values, index, seed=seed),
+        "road": faithfulness.road(net, image, values, index, seed=seed),
         "sensitivity-n": faithfulness.sensitivity_n(net, image, values, None, index, seed=seed),
         "infidelity": faithfulness.infidelity(net, image, values, index, seed=seed),
         **_of_method(net, image, known, seed, rerun),
     }
+
+
+def compare(
+    net: nn.Module,
+    image: np.ndarray | Tensor,
+    found: Iterable[Attribution],
+    truth: Truth | None = None,
+    seed: int = 0,
+    rerun: bool = True,
+) -> dict[str, dict[str, Score]]:
+    """Return a row of scores for each method: energy on the truth, sanity, seconds.
+
+    Args:
+        net: the net of all maps.
+        image: the picture of all maps.
+        found: from `saliency.attribute`.
+        truth: see `score`.
+        seed: of everything drawn.
+        rerun: compute sanity too, the rank correlation with the map of a net that has forgotten all
+            (`randomization`), for which the method is run seven times.
+
+    Raises:
+        FerError: see `score`.
+    """
+    rows = {}
+    for one in found:
+        again: dict[str, Any] = {"target": one.target, "seed": seed, **one.options}
+        sanity_check = Score(nan, note="not asked for")
+        if rerun:
+            sanity_check = sanity.randomization(net, image, one.method, **again)
+        rows[one.title] = {
+            "energy inside": _with_truth(one.map, truth, one.label)["energy inside"],
+            "randomization": sanity_check,
+            "seconds": Score(one.seconds, better="lower"),
+        }
+    return rows
 
 
 def _with_truth(values: np.ndarray, truth: Truth | None, label: str) -> dict[str, Score]:

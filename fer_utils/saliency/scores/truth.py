@@ -3,7 +3,8 @@
 facs3d is drawn, so for its test faces we know both. On photographs nobody does.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import nan
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,15 @@ class Truth:
         parts: names of the parts that carry it; none for neutral.
         mask: bool (H, W), the pixels of these parts.
         change: float (H, W), how much the face differs from its neutral twin, 0 to 1.
+        units: of the expression's prototype, by name, such as "AU12 lip corner puller": bool
+            (H, W), the pixels of the parts that the action unit visibly changes.
     """
 
     expression: str
     parts: tuple[str, ...]
     mask: np.ndarray
     change: np.ndarray
+    units: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def truth(faces: "FaceSet", index: int) -> Truth:
@@ -47,7 +51,9 @@ def truth(faces: "FaceSet", index: int) -> Truth:
     Raises:
         FerError: nothing is known about this face, or there is no such face.
     """
-    from faces3d import CARRIERS  # brings the renderer: only who asks for it waits
+    # these bring the renderer: only who asks for it waits
+    from faces3d import CARRIERS, action_units
+    from faces3d.parts import UNIT_PARTS, prototype
 
     check_faces(faces)
     try:
@@ -64,11 +70,15 @@ def truth(faces: "FaceSet", index: int) -> Truth:
             f"where face {index} of {faces.name} shows its expression is not known: only the test "
             'split of facs3d has that, data.load("facs3d", split="test").'
         )
+
+    def where(parts: tuple[str, ...]) -> np.ndarray:
+        return np.isin(regions[index], [faces.region_names.index(part) for part in parts])
+
     parts = CARRIERS[expression]
-    numbers = [faces.region_names.index(part) for part in parts]
+    units = {f"AU{n} {action_units.NAMES[n]}": where(UNIT_PARTS[n]) for n in prototype(expression)}
     difference = faces.images[index].astype(float) - twins[index]
     change = np.abs(difference).mean(0) / 255
-    return Truth(expression, parts, np.isin(regions[index], numbers), change)
+    return Truth(expression, parts, where(parts), change, units)
 
 
 def energy_inside(values: np.ndarray, mask: np.ndarray, sign: str = "positive") -> Score:
@@ -90,6 +100,15 @@ def energy_inside(values: np.ndarray, mask: np.ndarray, sign: str = "positive") 
     if not mask.any():
         return Score(nan, note="the mask is empty: no part carries this expression")
     return Score(float(values[mask].sum() / values.sum()), float(mask.mean()))
+
+
+def action_units(values: np.ndarray, truth: Truth, sign: str = "positive") -> dict[str, Score]:
+    """Return for each action unit of the expression which share of a map lies on its parts.
+
+    See `energy_inside` for the scores and errors. Units share parts (the inner and the outer brow
+    raiser move the same brows), so the shares may add up to more than 1.
+    """
+    return {name: energy_inside(values, mask, sign) for name, mask in truth.units.items()}
 
 
 def pointing_game(values: np.ndarray, mask: np.ndarray, sign: str = "positive") -> Score:
