@@ -6,6 +6,7 @@ Rate and round trip are printed, not judged: `pytest -rP`.
 import json
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 
 import cv2
 import nbformat
@@ -14,6 +15,7 @@ import pytest
 from fer_utils import widgets
 from fer_utils.detect.boxes import Box, overlap
 from fer_utils.detect.drawn_film import DrawnFilm
+from fer_utils.emotions import FER7
 from tests.browser import ERRORS, STDERR, needed, opened
 
 pytestmark = needed
@@ -70,7 +72,12 @@ SAMPLES = """async ([root, count]) => {
   }
   return seen;
 }"""
-HOME = None
+
+
+TRACK = """root => {
+  window.track = root.querySelector("video").srcObject.getTracks()[0];
+  return window.track.readyState;
+}"""
 
 
 @cache
@@ -125,12 +132,7 @@ def started(page, number):
 
 def stopped(root):
     """Stop a camera; return what its tracks were and are."""
-    before = root.evaluate(
-        """root => {
-          window.track = root.querySelector("video").srcObject.getTracks()[0];
-          return window.track.readyState;
-        }"""
-    )
+    before = root.evaluate(TRACK)
     root.get_by_role("button", name="Stop").click()
     return before, root.evaluate("() => window.track.readyState")
 
@@ -141,12 +143,12 @@ def log(home, name):
     return [{**one, **two} for one, two in zip(lines[::2], lines[1::2], strict=False)]
 
 
-def never_two(pictures):
-    """Whether each picture was sent after the answer to the one before had left."""
+def assert_never_two(pictures):
+    """Each picture was sent after the answer to the one before had left."""
     sent = [datetime.fromisoformat(one["asked"]).timestamp() for one in pictures]
     left = [one["answered"] for one in pictures]
-    # the page's clock tells milliseconds
-    return all(one > other - 0.002 for one, other in zip(sent[1:], left, strict=False))
+    early = [other - one for one, other in zip(sent[1:], left, strict=False)]
+    assert max(early) < 0.002  # the page's clock tells milliseconds
 
 
 def test_boxes_follow_the_faces_of_the_film(page, home):
@@ -162,11 +164,135 @@ def test_boxes_follow_the_faces_of_the_film(page, home):
             hits += any(overlap(box, one.box) > 0.35 for one in people)
             words.add(word.split()[0])
             lefts.add(box.x)
-    assert hits >= 0.7 * len(seen) and len({number for number, _ in seen}) > 8
-    assert words <= set(widgets.camera("mini_xception_facs3d").view.classes) and len(lefts) > 5
+    assert hits >= 0.7 * len(seen) and len({number for number, _ in seen}) > 5
+    assert words <= set(FER7) and len(lefts) > 5
     root.locator(".fer-rates", has_text="round trip").wait_for()
     print(root.locator(".fer-rates").inner_text())
     assert stopped(root) == ("live", "ended")
-    pictures = log(home, "quick.log")
-    assert len(pictures) > 10 and never_two(pictures)
     assert root.locator(".fer-box").count() == 0
+    pictures = log(home, "quick.log")
+    assert len(pictures) > 5
+    assert_never_two(pictures)
+    assert len({one["state"] for one in pictures}) == 1  # nothing of them stays in a trait
+
+
+def test_a_slow_kernel_has_one_picture_and_none_waiting(page, home):
+    root = started(page, 1)
+    page.wait_for_function("root => root.dataset.answers > 5", arg=root.element_handle())
+    print(root.locator(".fer-rates").inner_text())
+    assert stopped(root) == ("live", "ended")
+    pictures = log(home, "slow.log")
+    assert len(pictures) >= 6
+    assert_never_two(pictures)
+
+
+def test_the_saved_notebook_holds_no_picture_and_a_cleared_cell_no_camera(page, home):
+    root = started(page, 0)
+    root.evaluate(
+        "root => { window.track = root.querySelector('video').srcObject.getTracks()[0]; }"
+    )
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+    saved = (home / "work" / "it.ipynb").read_text()
+    state = json.loads(saved)["metadata"]["widgets"]["application/vnd.jupyter.widget-state+json"]
+    views = [one for one in state["state"].values() if "source" in one["state"]]
+    assert len(views) == 2 and not any(one.get("buffers") for one in views)
+    assert "/9j/" not in saved and "data:image" not in saved and 'image/jpeg"' not in saved
+    assert page.evaluate("() => window.track.readyState") == "live"
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    page.wait_for_function("() => window.track.readyState === 'ended'")
+
+
+# --- the page's half by itself: a stand-in for the kernel keeps what is sent
+
+
+STAND_IN = """async source => {
+  const on = {}, traits = {classes: ["angry", "happy"], source: ""};
+  const model = {
+    get: name => traits[name], on: (name, done) => { on[name] = done; }, off: () => {},
+    send: (content, _, data) => window.sent.push(content.frame),
+  };
+  window.sent = [];
+  window.answer = message => on["msg:custom"](message, []);
+  const url = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
+  const widget = (await import(url)).default();
+  window.taken = widget.render({model, el: document.body});
+}"""
+
+
+@pytest.fixture
+def alone(page):
+    """Open a page of an address with the camera's program in it, nothing else."""
+    opened_here = []
+
+    def open_at(address, before=""):
+        here = page.context.browser.new_page()
+        opened_here.append(here)
+        here.clock.install()
+        here.route("**/*", lambda route: route.fulfill(content_type="text/html", body=" "))
+        here.goto(address)
+        here.evaluate(f"() => {{ {before} }}")
+        here.evaluate(STAND_IN, (Path(widgets.__file__).parent / "webcam.js").read_text())
+        return here
+
+    yield open_at
+    for here in opened_here:
+        here.close()
+
+
+REFUSAL = """navigator.mediaDevices.getUserMedia =
+  () => Promise.reject(new DOMException("", "{}"));"""
+
+
+@pytest.mark.parametrize(
+    "address, before, words",
+    [
+        ("http://lab.test/", "", "neither by https nor from localhost"),
+        ("http://localhost/", REFUSAL.format("NotAllowedError"), "The camera was refused"),
+        ("http://localhost/", REFUSAL.format("NotFoundError"), 'source="drawn"'),
+        ("http://localhost/", REFUSAL.format("AbortError"), "cannot be used"),
+        ("https://x.vscode-cdn.net/", REFUSAL.format("NotAllowedError"), "VS Code gives no"),
+    ],
+    ids=["insecure", "refused", "none", "odd", "VS Code"],
+)
+def test_no_camera_is_told_in_words(alone, address, before, words):
+    here = alone(address, before)
+    here.get_by_role("button", name="Start camera").click()
+    here.get_by_role("alert").filter(has_text=words).wait_for()
+    assert here.get_by_role("button", name="Start camera").is_enabled()
+    assert here.evaluate("() => window.sent") == []
+
+
+def test_a_kernel_that_is_gone_is_told_in_words(alone):
+    here = alone("http://localhost/")
+    here.get_by_role("button", name="Start camera").press("Enter")
+    here.wait_for_function("() => window.sent.length === 1")
+    here.clock.run_for(4000)
+    assert here.get_by_role("alert").count() == 0
+    here.clock.run_for(2000)
+    here.get_by_role("alert").filter(has_text="No answer for").wait_for()
+    assert here.evaluate("() => window.sent") == [1]  # frames have come, and none was sent
+    here.evaluate("() => window.answer({frame: 1, faces: [], size: [320, 240], ms: 1})")
+    here.wait_for_function("() => window.sent.length === 2")
+    assert here.get_by_role("alert").count() == 0
+    here.get_by_role("button", name="Stop").click()
+    here.get_by_role("button", name="Start camera").click()  # too soon: 2 may still be answered
+    here.get_by_role("button", name="Stop").wait_for()
+    assert here.evaluate("() => window.sent") == [1, 2]
+    here.get_by_role("button", name="Stop").click()
+    here.clock.run_for(6000)
+    here.get_by_role("button", name="Start camera").click()
+    here.wait_for_function("() => window.sent.length === 3")
+
+
+def test_what_is_wrong_with_a_picture_is_said_and_the_camera_goes_on(alone):
+    here = alone("http://localhost/")
+    here.get_by_role("button", name="Start camera").click()
+    here.wait_for_function("() => window.sent.length === 1")
+    here.evaluate("() => window.answer({frame: 1, faces: [], said: '<b>too large</b>', ms: 1})")
+    here.get_by_role("alert").filter(has_text="<b>too large</b>").wait_for()
+    here.wait_for_function("() => window.sent.length === 2")
+    here.evaluate(
+        "() => { window.track = document.querySelector('video').srcObject.getTracks()[0]; }"
+    )
+    here.evaluate("() => window.taken()")
+    assert here.evaluate("() => window.track.readyState") == "ended"
