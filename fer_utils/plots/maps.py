@@ -81,13 +81,14 @@ def overlay(
     return colors.to_rgba(heat)[..., :3] * (DARKEST + (1 - DARKEST) * gray)
 
 
-def veil(heat: np.ndarray) -> np.ndarray:
+def veil(heat: np.ndarray, signed: bool = True) -> np.ndarray:
     """Return a map to lay over a picture: RGBA in [0, 1], the more opaque the larger its numbers.
 
     Args:
-        heat: (H, W), signed.
+        heat: (H, W).
+        signed: whether values below 0 mean something.
     """
-    colors = color_scale(heat).to_rgba(heat)
+    colors = color_scale(heat, signed=signed).to_rgba(heat)
     colors[..., 3] = VEIL * np.abs(heat) / max(float(np.abs(heat).max()), 1e-12)
     return colors
 

@@ -29,6 +29,7 @@ from fer_utils.pictures import opened
 from fer_utils.plots.maps import veil
 from fer_utils.widgets.controls import columns, dropdown
 from fer_utils.widgets.explorer import Models, nets_by_name
+from fer_utils.widgets.photo import jpeg
 from fer_utils.widgets.source import Source
 
 HERE = Path(__file__).parent
@@ -138,7 +139,7 @@ class Camera(ui.VBox):
                 picture = received(buffers)
             else:
                 picture = self.source()
-                sent.append(_jpeg(picture))
+                sent.append(jpeg(picture, SENT))
             reply["picture"] = bool(sent)
             reply["size"] = [picture.shape[1], picture.shape[0]]
             if self.live is None:
@@ -206,17 +207,6 @@ def _face(face: Face, shape: tuple[int, ...]) -> dict[str, Any]:
         "shares": [round(float(share), 4) for share in face.smoothed],
         "color": ", ".join(str(part) for part in COLORS[face.id % len(COLORS)]),
     }
-
-
-def _jpeg(picture: np.ndarray) -> bytes:
-    """Return a picture, uint8 RGB (H, W, 3), small enough for the page."""
-    import cv2
-
-    share = SENT / max(picture.shape[:2])
-    if share < 1:
-        picture = cv2.resize(picture, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
-    _, content = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 85])
-    return content.tobytes()
 
 
 def _words(error: Exception) -> str:
