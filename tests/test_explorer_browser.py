@@ -231,11 +231,13 @@ def test_a_face_of_two_is_chosen_in_the_photograph(page, errors):
 
 
 def lies_over(page, widget, face):
-    """Wait until the map is painted over a face of the photograph."""
+    """Wait until the last map is painted over a face of the photograph."""
+    heat, view = (widget.locator(name) for name in (".fer-photo .fer-heat", ".fer-view"))
     page.wait_for_function(
-        """([heat, face]) => {
+        """([heat, face, view]) => {
           const [a, b] = [heat, face].map(node => node.getBoundingClientRect());
-          return heat.width > 0 && Math.abs(a.x + a.width / 2 - b.x - b.width / 2) < 4;
+          const over = Math.abs(a.x + a.width / 2 - b.x - b.width / 2) < 4;
+          return heat.width > 0 && over && view.dataset.stride === "2,2";
         }""",
-        arg=[widget.locator(".fer-photo .fer-heat").element_handle(), face.element_handle()],
+        arg=[node.element_handle() for node in (heat, face, view)],
     )

@@ -148,27 +148,26 @@ class Camera(ui.VBox):
             self._time, self._before = self._time + min(now - self._before, STEP), now
             faces = self.live(picture, self._time)
             reply["faces"] = [_face(face, picture.shape) for face in faces]
-            sent += self._map(picture, faces) if self.map.value else []
+            sent += self._map(self.live, picture, faces) if self.map.value else []
             reply["mapped"] = self._mapped if self.map.value else None
         except Exception as error:  # a widget has nowhere to put a traceback
             reply["said"] = _words(error)
         reply["ms"] = 1000 * (perf_counter() - began)
         self.view.send(reply, sent)
 
-    def _map(self, picture: np.ndarray, faces: list[Face]) -> list[bytes]:
+    def _map(self, live: Live, picture: np.ndarray, faces: list[Face]) -> list[bytes]:
         """Return a map to send, RGBA; none where there is no face, or the last one was just made.
 
         One face has a map: the one that had it before, else the largest.
         """
-        assert self.live is not None
         same = next((face for face in faces if face.id == self._mapped), None)
         if not faces or (same and monotonic() < self._rests):
             return []
         face, began = same or faces[0], monotonic()
-        cut = self.live.answers.cut(picture, [face.box])[0]
+        cut = live.answers.cut(picture, [face.box])[0]
         size = [max(1, part * cut.shape[-1] // FACE) for part in (WINDOW, STRIDE)]
-        omap = saliency.occlusion(self.live.answers.net, cut, window=size[0], stride=size[1])
-        heat = omap.heat(self.live.classes[int(face.smoothed.argmax())])
+        omap = saliency.occlusion(live.answers.net, cut, window=size[0], stride=size[1])
+        heat = omap.heat(live.classes[int(face.smoothed.argmax())])
         self._mapped = face.id
         self._rests = monotonic() + REST * (monotonic() - began)
         return [(veil(heat) * 255).round().astype(np.uint8).tobytes()]
