@@ -10,12 +10,14 @@ from pathlib import Path
 
 import cv2
 import nbformat
+import numpy as np
 import pytest
 
 from fer_utils import widgets
 from fer_utils.detect.boxes import Box, overlap
 from fer_utils.detect.drawn_film import DrawnFilm
 from fer_utils.emotions import FER7
+from fer_utils.widgets.photo import jpeg
 from tests.browser import ERRORS, STDERR, needed, opened
 
 pytestmark = needed
@@ -205,15 +207,16 @@ def test_the_saved_notebook_holds_no_picture_and_a_cleared_cell_no_camera(page, 
 # --- the page's half by itself: a stand-in for the kernel keeps what is sent
 
 
-STAND_IN = """async source => {
-  const on = {}, traits = {classes: ["angry", "happy"], source: ""};
+STAND_IN = """async ([program, source]) => {
+  const on = {}, traits = {classes: ["angry", "happy"], source};
   const model = {
     get: name => traits[name], on: (name, done) => { on[name] = done; }, off: () => {},
-    send: (content, _, data) => window.sent.push(content.frame),
+    send: (content, _, data) => window.sent.push(content.stop ? "stop" : content.frame),
   };
   window.sent = [];
-  window.answer = message => on["msg:custom"](message, []);
-  const url = URL.createObjectURL(new Blob([source], {type: "text/javascript"}));
+  window.answer = (message, bytes) =>
+    on["msg:custom"](message, bytes ? [new DataView(Uint8Array.from(bytes).buffer)] : []);
+  const url = URL.createObjectURL(new Blob([program], {type: "text/javascript"}));
   const widget = (await import(url)).default();
   window.taken = widget.render({model, el: document.body});
 }"""
@@ -224,14 +227,15 @@ def alone(page):
     """Open a page of an address with the camera's program in it, nothing else."""
     opened_here = []
 
-    def open_at(address, before=""):
+    def open_at(address, before="", source=""):
         here = page.context.browser.new_page()
         opened_here.append(here)
         here.clock.install()
         here.route("**/*", lambda route: route.fulfill(content_type="text/html", body=" "))
         here.goto(address)
         here.evaluate(f"() => {{ {before} }}")
-        here.evaluate(STAND_IN, (Path(widgets.__file__).parent / "webcam.js").read_text())
+        program = (Path(widgets.__file__).parent / "webcam.js").read_text()
+        here.evaluate(STAND_IN, [program, source])
         return here
 
     yield open_at
@@ -296,3 +300,30 @@ def test_what_is_wrong_with_a_picture_is_said_and_the_camera_goes_on(alone):
     )
     here.evaluate("() => window.taken()")
     assert here.evaluate("() => window.track.readyState") == "ended"
+
+
+def test_pictures_of_python_are_asked_for_one_by_one(alone):
+    here = alone("http://lab.test/", source="camera 0")
+    here.get_by_role("button", name="Start camera 0").click()
+    assert here.evaluate("() => window.sent") == [1]
+    picture = list(jpeg(np.full((24, 32, 3), (200, 30, 30), np.uint8), 32))
+    face = {"id": 3, "box": [8, 6, 8, 6], "square": [8, 6, 8], "shares": [0.1, 0.9]}
+    found = {
+        "frame": 1,
+        "faces": [{**face, "color": "0, 0, 9"}],
+        "size": [32, 24],
+        "picture": True,
+        "ms": 1,
+    }
+    here.evaluate("([found, picture]) => window.answer(found, picture)", [found, picture])
+    here.clock.run_for(100)
+    here.wait_for_function("() => window.sent.length === 2")
+    box = here.locator(".fer-box")
+    assert box.evaluate("({style}) => style.left + style.top") == "25%25%"  # not as in a mirror
+    assert box.inner_text() == "happy 90\N{NO-BREAK SPACE}%"
+    red, green, *_ = here.locator(".fer-film").evaluate(
+        "film => [...film.getContext('2d').getImageData(5, 5, 1, 1).data]"
+    )
+    assert red > 180 and green < 60
+    here.get_by_role("button", name="Stop").click()
+    assert here.evaluate("() => window.sent") == [1, 2, "stop"]
