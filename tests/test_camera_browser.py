@@ -327,3 +327,13 @@ def test_pictures_of_python_are_asked_for_one_by_one(alone):
     assert red > 180 and green < 60
     here.get_by_role("button", name="Stop").click()
     assert here.evaluate("() => window.sent") == [1, 2, "stop"]
+
+
+def test_a_source_that_gives_nothing_is_asked_once(alone):
+    here = alone("http://localhost/", source="no.mp4")
+    here.get_by_role("button", name="Start no.mp4").click()
+    here.evaluate("() => window.answer({frame: 1, faces: [], said: 'no.mp4 is not there', ms: 1})")
+    here.get_by_role("alert").filter(has_text="no.mp4 is not there").wait_for()
+    here.clock.run_for(1000)
+    assert here.evaluate("() => window.sent") == [1, "stop"]
+    assert here.get_by_role("button", name="Start no.mp4").is_enabled()

@@ -179,8 +179,10 @@ export default () => {
       answers = [...answers, { at: now, took: now - flight.since, kernel: answer.ms }].slice(-KEPT);
       flight = null;
       if (running !== view) return;
+      if (answer.said && model.get("source") && !answer.picture) stop(); // it gives nothing
       if (answer.said) say(answer.said, true);
       else if (said.textContent) say("");
+      if (running !== view) return;
       const data = [...buffers];
       if (answer.picture) await screen(data.shift());
       show(answer);
