@@ -1,8 +1,10 @@
 """The camera's half in the kernel: what is made of the messages of a page. The page's half is
 tested in a browser (test_camera_browser.py)."""
 
+import asyncio
 import re
 import sys
+import time
 from io import BytesIO
 
 import numpy as np
@@ -215,6 +217,29 @@ def test_a_film_begins_again_and_is_closed_at_stop(tmp_path):
     source()
     camera.close()
     assert source._film is None
+
+
+def test_a_source_is_let_go_of_when_nobody_asks(tmp_path, monkeypatch):
+    """The page may be gone without a word; but what takes long to open is not closed for that."""
+    path = tmp_path / "one.avi"
+    writer = Writer(path, (32, 24), 10)
+    writer.write(np.zeros((24, 32, 3), np.uint8))
+    writer.close()
+    monkeypatch.setattr(sources, "UNSEEN", 0.2)
+    source = sources.Source(path)
+    opened = source._open
+
+    async def ask():
+        source()
+        monkeypatch.setattr(source, "_open", lambda: (time.sleep(0.3), opened()))
+        source._film = None
+        source()
+        await asyncio.sleep(0)
+        assert source._film is not None
+        while source._film is not None:
+            await asyncio.sleep(0.05)
+
+    asyncio.run(asyncio.wait_for(ask(), 20))
 
 
 def test_a_source_that_is_not_there(tmp_path):

@@ -51,7 +51,12 @@ class Source:
         Raises:
             FerError: it cannot be opened, or gives no picture.
         """
-        self._watch()
+        try:
+            return self._now()
+        finally:
+            self._watch()  # at the end: to open it may take longer than nobody may ask
+
+    def _now(self) -> np.ndarray:
         if self._film is None:
             self._open()
         now = monotonic()
