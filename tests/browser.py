@@ -53,13 +53,16 @@ needed = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium (nor C
 
 
 @contextmanager
-def opened(home: Path, notebook: nbformat.NotebookNode, ready: str) -> Iterator:
+def opened(
+    home: Path, notebook: nbformat.NotebookNode, ready: str, flags: tuple[str, ...] = ()
+) -> Iterator:
     """Run all cells of a notebook in JupyterLab in a browser; yield the page.
 
     Args:
         home: an empty folder, for JupyterLab's own files and the notebook.
         notebook: its outputs are left out, so that what is seen is made now.
         ready: JavaScript that is true once the page shows what is tested.
+        flags: for the browser, beside those that all tests need.
     """
     (home / "work").mkdir()
     notebook.metadata.pop("widgets", None)
@@ -68,7 +71,7 @@ def opened(home: Path, notebook: nbformat.NotebookNode, ready: str) -> Iterator:
             cell.update(outputs=[], execution_count=None)
     nbformat.write(notebook, home / "work" / "it.ipynb")
     with jupyterlab(home) as address, playwright.sync_playwright() as driver:
-        arguments = [f"--{flag}" for flag in FLAGS.split()]
+        arguments = [f"--{flag}" for flag in (*FLAGS.split(), *flags)]
         browser = driver.chromium.launch(executable_path=BROWSER, args=arguments)
         page = browser.new_page(viewport={"width": 1300, "height": 1000})
         page.set_default_timeout(2 * MINUTES)

@@ -205,3 +205,39 @@ def test_uploads_good_and_bad(page, errors):
     widget.get_by_role("status").filter(has_text="me.png").wait_for()
     changed = f"([view, before]) => ({PIXELS})(view) !== before"
     page.wait_for_function(changed, arg=[view.element_handle(), before])
+
+
+def test_a_face_of_two_is_chosen_in_the_photograph(page, errors):
+    view, widget = explorer(page, 0)
+    canvas = np.full((300, 560, 3), 120, np.uint8)
+    canvas[60:220, 30:190] = faces3d.draw("angry", 5, size=160, color=True)
+    canvas[30:270, 270:510] = faces3d.draw("happy", 3, size=240, color=True)
+    file = BytesIO()
+    Image.fromarray(canvas).save(file, "PNG")
+    choose_file(
+        page, widget, {"name": "us.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    )
+    left, right = (widget.get_by_role("radio", name=f"face {n} of 2") for n in (1, 2))
+    right.wait_for()
+    assert right.get_attribute("aria-checked") == "true"  # the larger one
+    lies_over(page, widget, right)
+    first = view.evaluate(PIXELS)
+    right.press("ArrowLeft")
+    lies_over(page, widget, left)
+    assert left.get_attribute("aria-checked") == "true" and view.evaluate(PIXELS) != first
+    right.click()
+    lies_over(page, widget, right)
+    assert view.evaluate(PIXELS) == first
+
+
+def lies_over(page, widget, face):
+    """Wait until the last map is painted over a face of the photograph."""
+    heat, view = (widget.locator(name) for name in (".fer-photo .fer-heat", ".fer-view"))
+    page.wait_for_function(
+        """([heat, face, view]) => {
+          const [a, b] = [heat, face].map(node => node.getBoundingClientRect());
+          const over = Math.abs(a.x + a.width / 2 - b.x - b.width / 2) < 4;
+          return heat.width > 0 && over && view.dataset.stride === "2,2";
+        }""",
+        arg=[node.element_handle() for node in (heat, face, view)],
+    )

@@ -436,6 +436,56 @@ def test_upload_without_a_face_offers_its_middle(explorer):
     np.testing.assert_array_less(240, pixels(explorer.view.frame)[-1])
 
 
+def two_people():
+    """A wide picture: a smaller face at its left, a larger one at its right."""
+    canvas = np.full((300, 560, 3), 120, np.uint8)
+    canvas[60:220, 30:190] = faces3d.draw("angry", 5, size=160, color=True)
+    canvas[30:270, 270:510] = faces3d.draw("happy", 3, size=240, color=True)
+    file = BytesIO()
+    Image.fromarray(canvas).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_one_of_several_faces_is_chosen_and_its_map_lies_on_the_photograph(explorer):
+    photo, sent = explorer.source.photo, []
+    photo.send = lambda content, buffers=(): sent.append((content, list(buffers)))
+    upload(explorer, two_people())
+    (about, (picture,)), (painted, (pixels,)) = sent
+    large, small = about["boxes"]
+    assert large[0] > 270 and small[0] < 190 and about["size"] == [560, 300]
+    assert Image.open(BytesIO(picture)).size == (480, 257)
+    assert large[0] <= painted["square"][0] + 10 <= large[0] + 20
+    assert len(pixels) == 48 * 48 * 4
+    first = explorer.state.image
+    assert "click it" in explorer.source.message.value and photo.layout.display is None
+    photo.chosen = 1
+    explorer.wait()
+    assert f"{small[2]} x {small[3]}" in explorer.source.message.value
+    assert not np.array_equal(explorer.state.image, first)
+    np.testing.assert_array_equal(pixels_of(explorer), explorer.state.image[0])
+    assert sent[-1][0]["square"][0] < 190
+    photo.chosen = 9
+    assert photo.chosen == 1  # there are two
+    explorer.source.face.value = 1
+    explorer.wait()
+    assert photo.layout.display == "none" and sent[-1][0] == {"boxes": []}
+
+
+def pixels_of(explorer):
+    return pixels(explorer.view.frame)[..., 0]
+
+
+def test_a_photograph_is_in_no_trait_and_sent_to_a_page_that_comes_later(explorer):
+    photo, sent = explorer.source.photo, []
+    upload(explorer, two_people())
+    assert not [value for value in photo.get_state().values() if isinstance(value, bytes)]
+    photo.send = lambda content, buffers=(): sent.append(sorted(content))
+    photo._handle_custom_msg({"ready": True}, [])
+    assert sent == [["boxes", "size"], ["side", "square"]]
+    photo._handle_custom_msg("nonsense", [])
+    assert len(sent) == 2
+
+
 @pytest.mark.parametrize(
     "shown, models, message",
     [

@@ -29,6 +29,7 @@ SIGNED, UNSIGNED = colormaps["RdBu_r"], colormaps["Purples"]
 # features stay visible.
 DARKEST = 0.5
 
+VEIL = 0.8  # how much the strongest colour of a map hides, where it is laid over a photograph
 NO_DROP = 1e-6  # drops in probability below this are rounding, and drawn as none
 MOST_PIECES = 4  # that are outlined: lines around every pixel of a noisy map would hide it
 
@@ -78,6 +79,18 @@ def overlay(
         raise FerError(f"a map of {np.shape(heat)} does not fit a face of {gray.shape[:2]}.")
     colors = colors or color_scale(heat, signed=signed)
     return colors.to_rgba(heat)[..., :3] * (DARKEST + (1 - DARKEST) * gray)
+
+
+def veil(heat: np.ndarray, signed: bool = True) -> np.ndarray:
+    """Return a map to lay over a picture: RGBA in [0, 1], the more opaque the larger its numbers.
+
+    Args:
+        heat: (H, W).
+        signed: whether values below 0 mean something.
+    """
+    colors = color_scale(heat, signed=signed).to_rgba(heat)
+    colors[..., 3] = VEIL * np.abs(heat) / max(float(np.abs(heat).max()), 1e-12)
+    return colors
 
 
 @styled

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from fer_utils._arguments import shown
 from fer_utils.errors import FerError
 from fer_utils.plots.grids import to_pixels
-from fer_utils.plots.maps import color_scale
+from fer_utils.plots.maps import veil
 from fer_utils.plots.picture import (
     BAND,
     DARK,
@@ -34,7 +34,6 @@ CARD, THUMB = 0.98, 0.82  # a face's place beside it, and the face
 COLUMNS = 2
 BARS = 3  # of a face's expressions, the likeliest
 WORD = 0.75  # as wide a box has room for its word; a smaller one has its number
-VEIL = 0.8  # how much the strongest colour of a map hides
 
 
 @styled
@@ -127,12 +126,10 @@ def _paint(
     scale: float,
 ) -> None:
     """Paint a map over its square of the photograph, the more opaque the larger its numbers."""
-    colors = color_scale(heat).to_rgba(heat)
-    colors[..., 3] = VEIL * np.abs(heat) / max(float(np.abs(heat).max()), 1e-12)
     left, top, side = square
     _image(
         axes,
-        colors,
+        veil(heat),
         corner[0] + left * scale,
         corner[1] + top * scale,
         (side * scale, side * scale),

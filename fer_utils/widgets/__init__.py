@@ -28,8 +28,10 @@ if TYPE_CHECKING:
         explorer_figure,
         refined,
     )
+    from fer_utils.widgets.webcam import Camera, camera
 
 __all__ = [
+    "Camera",
     "ConfusionExplorer",
     "Explorer",
     "ExplorerState",
@@ -38,6 +40,7 @@ __all__ = [
     "Trainer",
     "Translator",
     "TranslatorState",
+    "camera",
     "confusion_explorer",
     "explore",
     "explorer_data",
@@ -67,6 +70,7 @@ _MODULES = {
     ),
     "uploads": ("NoFace", "read_upload"),
     "views": ("ExplorerState", "explore", "explorer_data", "explorer_figure", "refined"),
+    "webcam": ("Camera", "camera"),
 }
 _HOME = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -145,6 +145,8 @@ class Explorer(ui.VBox):
             for self._shown in views:
                 self.view.frame = explorer_data(self._shown)
                 self.view.layout.display = None
+                if isinstance(self.source, FacePicker):
+                    self.source.paint(state.image, self._shown.heat, self._shown.signed)
             self.message.value = ""
             self._slow = monotonic() - began > PATIENCE
         except Cancelled:
