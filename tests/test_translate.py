@@ -1,6 +1,7 @@
 """Translation: SSIM, the losses by hand, runs that go on, and generators that copy no worse."""
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -392,6 +393,14 @@ def test_files_that_are_damaged_are_told(tmp_path):
         card.write_text(other)
         with pytest.raises(FerError, match="card|damaged"):
             translate.load(tmp_path)
+    fit(1, out=tmp_path)
+    text = card.read_text()
+    swapped = {**json.loads(text), "classes": CLASSES[::-1]}
+    card.write_text(json.dumps(swapped))
+    with pytest.raises(FerError, match="model.json was changed: its classes or net or size"):
+        translate.load(tmp_path)
+    card.write_text(json.dumps({**json.loads(text), "note": "one's own"}))
+    assert translate.load(tmp_path).card["note"] == "one's own"
     card.unlink()
     with pytest.raises(FerError, match="is missing"):
         translate.load(tmp_path)
@@ -489,7 +498,7 @@ def test_what_comes_with_the_kit_is_small_and_says_how_it_was_made():
     for name in translate.names():
         pair = translate.load(name)
         file = Path(translate.__file__).parent / "weights" / f"{name}.safetensors"
-        assert file.stat().st_size <= 3_000_000
+        assert file.stat().st_size <= 3_000_000 and pair.card["meaning"]
         assert pair.card["command"].startswith("python -m fer_utils translate train")
         assert set(pair.card["scores"]) == set(pair.classes)
         measured = pair.card["scores"][pair.classes[1]]

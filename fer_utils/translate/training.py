@@ -95,6 +95,7 @@ def fit(
             if resume and (saved := state.load_state(folder / state.STATE, run.identity)):
                 state.check_device(saved, device, folder)
                 run.load(saved)
+                save(run, folder, card or {})  # what lies beside the state may be damaged
             return _train(run, folder, card or {}, on_picture, progress)
 
 
