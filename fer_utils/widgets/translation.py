@@ -31,8 +31,8 @@ from fer_utils.widgets.views import colored
 DRAWN = 12  # people, where no faces are given
 SIDE = 116  # pixels of a face in the page
 ROW = 5  # faces in a row of the still figure
-LEGEND = """<div style="align-self: center; width: 15em">Red: with this part hidden, the network is
-less sure of its answer.</div>"""
+LEGEND = """<div style="align-self: center; width: 15em; line-height: 1.3">
+Red: with this part hidden, the network is less sure of its answer.</div>"""
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,8 @@ class Translator(ui.VBox):
     def _show(self) -> None:
         start = '<div style="display: flex; flex-wrap: wrap; gap: 8px; margin: 4px 0">'
         faces, maps = ("".join(map(_tile, row, row.values())) for row in (self._faces, self._maps))
-        self.view.value = f"{start}{faces}</div>{start}{maps}{LEGEND if maps else ''}</div>"
+        legend = LEGEND if maps else ""
+        self.view.value = start + faces + "</div>" + start + maps + legend + "</div>"
 
     def _fail(self, error: Exception) -> None:
         words = str(error) if isinstance(error, FerError) else f"{type(error).__name__}: {error}"
