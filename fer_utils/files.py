@@ -13,6 +13,7 @@ from fer_utils.errors import FerError
 # More than any table or figure of the kit, and than what a full disk still takes.
 _ROOM = 1_000_000
 _CHECKSUM = "checksum"
+_MEANING = "meaning"
 
 
 def write(path: str | Path, content: bytes | str) -> Path:
@@ -129,6 +130,34 @@ def read_checked(path: Path, sha256: str) -> bytes:
     return data
 
 
+def seal_card(card: dict, names: tuple[str, ...]) -> dict:
+    """Return a card of weights with a checksum of what gives these their meaning.
+
+    A card is for people too, who may add a note; but with two classes swapped a net would say the
+    wrong words of everything.
+
+    Args:
+        card: of weights, with their "sha256".
+        names: of its entries that decide how the weights are used.
+    """
+    return {**card, _MEANING: checksum({name: card[name] for name in (*names, "sha256")})}
+
+
+def check_card(card: dict, names: tuple[str, ...], path: Path) -> None:
+    """Raise a DamagedError where a card of `seal_card` was changed; one without checksum is fine.
+
+    Args:
+        card: as it was read.
+        names: as for `seal_card`.
+        path: of its file.
+    """
+    if _MEANING in card and card != seal_card(card, names):
+        raise DamagedError(
+            f"{path} was changed: its {' or '.join(names)} is not what the weights beside it were "
+            "saved with."
+        )
+
+
 class DamagedError(FerError):
     """A file of the kit's own is not as it was written."""
 
@@ -139,7 +168,7 @@ def write_json(path: str | Path, value: Any, indent: int | None = 1) -> Path:
     The checksum is one more key of a dict; what is no dict becomes the "value" of one.
     """
     named = value if isinstance(value, dict) else {"value": value}
-    sealed = {**named, _CHECKSUM: _checksum(named)}
+    sealed = {**named, _CHECKSUM: checksum(named)}
     return write(path, json.dumps(sealed, indent=indent) + "\n")
 
 
@@ -155,11 +184,12 @@ def read_json(path: Path) -> Any:
         raise DamagedError(f"{path} is damaged ({problem}): delete it.") from None
     if not isinstance(value, dict) or _CHECKSUM not in value:
         return value
-    if value.pop(_CHECKSUM) != _checksum(value):
+    if value.pop(_CHECKSUM) != checksum(value):
         raise DamagedError(f"{path} is damaged (its checksum is another): delete it.")
     return value["value"] if list(value) == ["value"] else value
 
 
-def _checksum(value: dict) -> str:
+def checksum(value: dict) -> str:
+    """Return what changes when a value changes that JSON can hold: 16 hexadecimal digits."""
     # of the values, not of the text: to indent a file otherwise damages nothing
     return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]

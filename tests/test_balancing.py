@@ -16,6 +16,7 @@ from fer_utils.evaluate import Evaluation
 from fer_utils.train import History
 
 EPOCH = {"epoch": 1, "valid_accuracy": 0.5, "valid_loss": 1.0, "seconds": 1.0}
+EPOCH |= {"train_loss": 0.25, "train_accuracy": 0.75}
 DONE = History([EPOCH], "all 1 epochs")
 
 
@@ -57,6 +58,10 @@ def test_arms_differ_in_what_is_learned_and_are_scored_on_the_same_faces(monkeyp
     text = balancing.STUDY.table_of(rows)
     lines = list(csv.DictReader(line for line in text.splitlines() if line[0] != "#"))
     assert len(lines) == 4 and sum(map(int, lines[0]["confusion"].split())) == 101
+    curves = [lines[0][name] for name in balancing.CURVES]
+    assert curves == ["0.2500", "0.7500", "1.0000", "0.5000"]
+    longer = [{**rows[0], "train_loss": [0.5, 0.25]}]
+    assert ",0.5000 0.2500," in balancing.STUDY.table_of(longer)
     assert balancing.STUDY.figure_of(rows).alt
 
 
@@ -188,3 +193,5 @@ def test_each_experiment_is_found_by_its_command():
         assert module.EXPERIMENT.command == f"python -m fer_lab.experiments.{name}"
         for run in module.EXPERIMENT.runs((0,)):
             assert run.config()
+    # runs from before curves were kept are done again
+    assert list(balancing.CURVES) in balancing.EXPERIMENT.runs((0,))[0].config()

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from fer_utils import data, models
+from fer_utils.emotions import FER7
 from fer_utils.errors import FerError
 
 
@@ -73,6 +74,7 @@ def net(**changes):
         (net(name=None), "'name' is missing"),
         (net(name="vgg13"), "m.json: vgg13 has no variants"),
         (net(inputs="gray+sobel"), "do not fit its card"),
+        (net(classes=FER7[::-1]), "m.json was changed: its net is not what the weights"),
         (net(colour="red"), "a net has no 'colour'"),
         (net(seed=3), "a net has no 'seed'"),
         (net(input_size="48"), "m.json: input_size='48'"),

@@ -109,7 +109,15 @@ def test_the_mark_stays(filled):
     made = filled.where(split="train", label="disgust")
     assert made.generated.sum() == 8 and filled.take(-1).generated.all()
     assert made.join(made).generated.sum() == 16
-    unmarked = dataclasses.replace(filled, columns={})
+    bare = dataclasses.replace(filled, columns={})
+    assert bare.generated.sum() == 8 and "8 generated" in repr(bare)
+    with pytest.raises(FerError, match="8 generated faces are not in train"):
+        dataclasses.replace(bare, split=np.full(len(bare), "test"))
+    with pytest.raises(FerError, match="but 8 generated"):
+        dataclasses.replace(filled, generated=np.ones(8, bool))
+    with pytest.raises(FerError, match="generated="):
+        dataclasses.replace(filled, generated=filled.generated.astype(int))
+    unmarked = dataclasses.replace(filled, generated=np.zeros(0, bool))
     assert unmarked.digest != filled.digest
     assert unmarked.digest == {k: v for k, v in filled.digest.items() if k != "generated"}
     assert "generated" not in filled.take(~filled.generated).digest

@@ -206,11 +206,63 @@ def films(tmp_path_factory):
     return folder, frames
 
 
-def test_exact_films_come_back_bit_for_bit(films):
+def test_exact_films_come_back_bit_for_bit(films, tmp_path):
     folder, frames = films
     again = list(film.Film(folder / "a.avi"))
     assert [frame.time for frame in again] == [number / 10 for number in range(6)]
     assert np.array_equal(np.stack([frame.picture for frame in again]), frames)
+    odd = frames[:, :47, :63]
+    writer = film.Writer(tmp_path / "odd.avi", (63, 47), 10)
+    for frame in odd:
+        writer.write(frame)
+    assert writer.close() == tmp_path / "odd.avi" and writer.size == (64, 48)
+    again = np.stack([frame.picture for frame in film.Film(tmp_path / "odd.avi")])
+    assert np.array_equal(again, np.pad(odd, ((0, 0), (0, 1), (0, 1), (0, 0)), mode="edge"))
+
+
+def test_a_film_that_breaks_off_takes_no_others_place(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(DrawnFilm.__init__, "__defaults__", (None, (161, 121), 12.0, 1, 0))
+    words = ["live", "--source", "drawn", "--out", str(tmp_path / "a.avi")]
+    assert main([*words, "--frames", "3"]) == 0
+    said = capsys.readouterr().out
+    assert "162 x 122, for films have even sides" in said and "wrote" in said
+    whole = (tmp_path / "a.avi").read_bytes()
+    read = live.Live.__call__
+    calls = iter(range(100))
+
+    def interrupted(self, picture, time):
+        if next(calls) in (2, 4, 6):
+            raise KeyboardInterrupt
+        return read(self, picture, time)
+
+    monkeypatch.setattr(live.Live, "__call__", interrupted)
+    for name in ("a.part1.avi", "a.part2.avi"):
+        assert main(words) == 130
+        said = capsys.readouterr().out
+        assert "a.avi is as it was" in said and f"{name} beside it has" in said
+    (tmp_path / "a.avi").rename(tmp_path / "b.avi")
+    assert main(words) == 130
+    assert "it ends where it was interrupted" in capsys.readouterr().out
+    assert (tmp_path / "b.avi").read_bytes() == whole
+    counts = {path.name: len(list(film.Film(path))) for path in tmp_path.glob("*.avi")}
+    assert counts == {"a.avi": 1, "b.avi": 3, "a.part1.avi": 2, "a.part2.avi": 1}
+
+
+def test_a_cameras_film_is_whole_when_it_is_ended(tmp_path, monkeypatch, capsys):
+    (tmp_path / "a.avi").write_bytes(b"an earlier film")
+    monkeypatch.setattr(DrawnFilm, "live", True, raising=False)
+    read = live.Live.__call__
+
+    def interrupted(self, picture, time):
+        if self.frames == 2:
+            raise KeyboardInterrupt
+        return read(self, picture, time)
+
+    monkeypatch.setattr(live.Live, "__call__", interrupted)
+    monkeypatch.setattr(command, "window_there", lambda: False)
+    assert main(["live", "--source", "drawn", "--out", str(tmp_path / "a.avi")]) == 0
+    assert "wrote" in capsys.readouterr().out
+    assert len(list(film.Film(tmp_path / "a.avi"))) == 2
 
 
 def test_a_cut_off_film_is_read_as_far_as_it_goes(films, tmp_path, capsys):

@@ -11,9 +11,10 @@ from cleanlab.count import compute_confident_joint
 from fer_utils import data, models, train
 from fer_utils.__main__ import main
 from fer_utils.commands import relabel as command
-from fer_utils.data import relabel
+from fer_utils.data import catalog, relabel
 from fer_utils.emotions import FER7, FERPLUS_VOTES
 from fer_utils.errors import FerError
+from fer_utils.evaluate import Evaluation
 
 
 def random_answers(certain, faces=400, classes=7):
@@ -218,6 +219,28 @@ def test_command_and_what_train_makes_of_it(few, tmp_path, monkeypatch, capsys):
             command.relabelled(faces, table)
     with pytest.raises(FerError, match="cannot be read"):
         command.relabelled(faces, tmp_path / "nothing.csv")
+
+
+def test_the_table_names_a_face_as_the_whole_set_does(few, tmp_path, monkeypatch):
+    """Of a data set that says nowhere where its faces came from, validation faces first."""
+    split = np.where(np.arange(120) < 30, "valid", "train")
+    faces = dataclasses.replace(few, rows=None, split=split, name="mine")
+    words = dict.fromkeys(("title", "citation", "licence", "get", "layout", "counts"), "")
+    card = catalog.Card(name="mine", papers=(), **words)
+    monkeypatch.setitem(
+        catalog._ADDED, "mine", catalog.Dataset(card, size=48, load=lambda root: faces)
+    )
+    other = np.eye(2)[1 - small(few).labels[30:]]
+    monkeypatch.setattr(
+        train, "out_of_fold", lambda part, *a, **k: Evaluation(other, part.labels, part.classes)
+    )
+    table, place = tmp_path / "new.csv", ["--root", str(tmp_path)]
+    assert main(["relabel", "mine", *place, "--rule", "distribution", "--out", str(table)]) == 0
+    lines = list(csv.DictReader(row for row in table.read_text().splitlines() if row[0] != "#"))
+    assert [int(line["row"]) for line in lines] == list(range(30, 120))
+    assert [line["old"] for line in lines] == [FER7[label] for label in faces.labels[30:]]
+    changed = command.relabelled(data.load("mine", tmp_path), table)
+    assert np.flatnonzero(changed.labels != faces.labels).tolist() == list(range(30, 120))
 
 
 def test_bad_words_get_one_sentence(tmp_path, capsys):

@@ -711,6 +711,16 @@ def test_a_damaged_state_is_told_and_the_run_begins_again(tmp_path, capsys, dama
         run(small_net(), epochs=2, seed=5, out=tmp_path)  # history.json knows whose it was
 
 
+def test_a_missing_state_is_told_and_another_run_is_refused(tmp_path, capsys):
+    run(small_net(), epochs=2, out=tmp_path)
+    (tmp_path / "last.pt").unlink()
+    with pytest.raises(FerError, match=r"another run \(seed 0 there, 5 asked\)"):
+        run(small_net(), epochs=2, seed=5, out=tmp_path)
+    assert capsys.readouterr().out == ""
+    run(small_net(), epochs=2, out=tmp_path)
+    assert capsys.readouterr().out == f"{tmp_path / 'last.pt'} is missing: the run begins again.\n"
+
+
 @pytest.mark.parametrize("name", ["history.json", "best.safetensors"])
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_results_are_written_again_from_the_state(tmp_path, name, damage):

@@ -1,6 +1,7 @@
 """Translation: SSIM, the losses by hand, runs that go on, and generators that copy no worse."""
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -186,14 +187,29 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(tmp_path, monkeypatch):
 def test_a_damaged_state_begins_again_and_another_run_is_refused(tmp_path, capsys):
     whole = fit(2, out=tmp_path)
     file = tmp_path / "state.safetensors"
-    content = bytearray(file.read_bytes())
-    content[-100] ^= 1
-    file.write_bytes(content)
-    assert same(weights(whole), weights(fit(2, out=tmp_path)))
-    assert "damaged" in capsys.readouterr().out
-    with pytest.raises(FerError, match=r"another run.*steps 2 there, 3 asked"):
+    content = file.read_bytes()
+    changed = content[:-100] + bytes([content[-100] ^ 1]) + content[-99:]
+    other = pytest.raises(FerError, match=r"another run.*steps 2 there, 3 asked")
+    for damaged in (b"", content[:-1], content[: len(content) // 2], changed, None):
+        file.unlink() if damaged is None else file.write_bytes(damaged)
+        with other:  # history.json knows whose it was
+            fit(3, out=tmp_path)
+        assert capsys.readouterr().out == ""
+        assert same(weights(whole), weights(fit(2, out=tmp_path)))
+        what = "missing" if damaged is None else "damaged"
+        assert capsys.readouterr().out == f"{file} is {what}: the run begins again.\n"
+    with other:
         fit(3, out=tmp_path)
     assert fit(3, out=tmp_path, resume=False).card["steps"] == 3
+
+
+def test_history_has_the_last_steps_though_they_are_few():
+    losses = np.arange(45.0)[:, None] * np.ones(len(TERMS))
+    rows = training.history(losses)
+    assert rows["step"] == [20, 40, 45] and rows["l1"] == [9.5, 29.5, 42]
+    assert training.history(losses[:40])["step"] == [20, 40]
+    assert training.history(losses, rows=2)["step"] == [23, 45]
+    assert training.history(losses[:3])["step"] == [3] and training.history(losses[:0])["l1"] == []
 
 
 def test_a_recorded_step_reads_each_plan_from_its_place(monkeypatch):
@@ -377,6 +393,14 @@ def test_files_that_are_damaged_are_told(tmp_path):
         card.write_text(other)
         with pytest.raises(FerError, match="card|damaged"):
             translate.load(tmp_path)
+    fit(1, out=tmp_path)
+    text = card.read_text()
+    swapped = {**json.loads(text), "classes": CLASSES[::-1]}
+    card.write_text(json.dumps(swapped))
+    with pytest.raises(FerError, match="model.json was changed: its classes or net or size"):
+        translate.load(tmp_path)
+    card.write_text(json.dumps({**json.loads(text), "note": "one's own"}))
+    assert translate.load(tmp_path).card["note"] == "one's own"
     card.unlink()
     with pytest.raises(FerError, match="is missing"):
         translate.load(tmp_path)
@@ -439,7 +463,8 @@ def test_the_command_trains_goes_on_and_translates(drawn, tmp_path, capsys):
     [
         (["train", "--from", "bored", "--to", "disgust"], "'bored' is not known"),
         (["train", "--from", "happy", "--to", "happy"], "both happy"),
-        (["train", "--from", "happy", "--to", "sad", "--size", "30"], "multiple of 4"),
+        (["train", "--from", "happy", "--to", "sad", "--size", "50"], "multiple of 4"),
+        (["train", "--from", "happy", "--to", "sad", "--size", "8"], "12 to 512"),
         (["train", "--from", "happy", "--to", "sad", "--data", "nosuch"], "nosuch"),
         (["apply", "nobody"], "no pair of generators"),
         (["apply", "change_facs3d", "--to", "happy"], "'happy' is not known"),
@@ -447,11 +472,8 @@ def test_the_command_trains_goes_on_and_translates(drawn, tmp_path, capsys):
     ],
 )
 def test_the_command_says_in_a_sentence_what_is_wrong(words, said, tmp_path, monkeypatch, capsys):
-    sizes = lambda what, who, size: stripes(0, 8, 1).repeat(2, 2).repeat(2, 3)[..., :size, :size]  # noqa: E731
-    known = drawing.drawn
-    monkeypatch.setattr(
-        drawing, "drawn", lambda what, *one: (known if what == "bored" else sizes)(what, *one)
-    )
+    monkeypatch.setattr(drawing.faces3d, "draw", lambda *_, **__: pytest.fail("people are drawn"))
+    monkeypatch.setattr(drawing._cache, "read", lambda *_: None)
     assert fer_utils(*words, "--out", str(tmp_path / "out")) == 2
     error = capsys.readouterr().err
     assert said in error and error.count("\n") == 1 and "Traceback" not in error
@@ -476,7 +498,7 @@ def test_what_comes_with_the_kit_is_small_and_says_how_it_was_made():
     for name in translate.names():
         pair = translate.load(name)
         file = Path(translate.__file__).parent / "weights" / f"{name}.safetensors"
-        assert file.stat().st_size <= 3_000_000
+        assert file.stat().st_size <= 3_000_000 and pair.card["meaning"]
         assert pair.card["command"].startswith("python -m fer_utils translate train")
         assert set(pair.card["scores"]) == set(pair.classes)
         measured = pair.card["scores"][pair.classes[1]]

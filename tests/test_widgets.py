@@ -19,6 +19,7 @@ from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.plots.grids import to_pixels
 from fer_utils.widgets import explorer as module
+from fer_utils.widgets import nets
 from fer_utils.widgets.latest import Latest
 
 CLASSES = ("angry", "happy")
@@ -237,7 +238,7 @@ def test_errors_are_shown_and_the_old_picture_is_not(explorer):
 
 def test_pretrained_models_are_read_when_chosen(monkeypatch):
     read = []
-    monkeypatch.setattr(module, "pretrained_names", lambda: ["upper", "lower", "lost"])
+    monkeypatch.setattr(nets, "pretrained_names", lambda: ["upper", "lower", "lost"])
 
     def pretrained(name):
         read.append(name)
@@ -245,7 +246,7 @@ def test_pretrained_models_are_read_when_chosen(monkeypatch):
             raise FerError("its weights are damaged")
         return NETS[name]
 
-    monkeypatch.setattr(module, "pretrained", pretrained)
+    monkeypatch.setattr(nets, "pretrained", pretrained)
     explorer = widgets.occlusion_explorer(faces())
     assert read == ["upper"]
     explorer.model.value = "lower"

@@ -15,6 +15,7 @@ from fer_utils import widgets
 from fer_utils.errors import FerError
 from fer_utils.translate import Pair
 from fer_utils.translate.similarity import WINDOW
+from fer_utils.widgets import nets
 from tests.test_widgets import Bright, Broken, faces, upload
 
 CLASSES = ("angry", "happy")
@@ -100,6 +101,18 @@ def test_every_control_redraws(translator, control, value):
     translator.wait()
     assert translator.view.value != before
     assert 'role="status"' in translator.message.value
+
+
+def test_a_net_of_the_kit_is_read_when_it_is_chosen(monkeypatch):
+    read = []
+    monkeypatch.setattr(nets, "pretrained", lambda name: read.append(name) or NETS["upper"])
+    names = ["mini_xception_facs3d", "deep_emotion_facs3d"]
+    translator = widgets.translator(pair(), faces(), names)
+    assert read == names[:1]
+    for name in names[::-1]:
+        translator.model.value = name
+        translator.wait()
+    assert read == names
 
 
 def test_strength_mixes(translator):

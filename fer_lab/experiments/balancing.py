@@ -29,6 +29,8 @@ SEEDS = (0, 1, 2)
 RARE, OF = "disgust", "neutral"
 SHARE = 436 / 28_709  # of disgust in FER2013's Training
 PRECISION = "bfloat16"  # rounds less than the pictures' 256 grey levels do
+#: What a run keeps of every epoch: the curves of mazen2021's Fig. 15 and 16.
+CURVES = ("train_loss", "train_accuracy", "valid_loss", "valid_accuracy")
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,7 @@ class Study:
             "rare": int(counts[place].sum()),
             "rare_said": int(counts[:, place].sum()),
             "confusion": counts.tolist(),
+            **{name: [epoch[name] for epoch in history.epochs] for name in CURVES},
         }
 
     def settings(self, arm: Arm) -> list:
@@ -112,7 +115,7 @@ class Study:
         known = import_module("fer_utils.translate")
         there = arm.generator in known.names()
         weights = known.load(arm.generator).card["sha256"] if there else ""
-        return [arm, self.recipe, PRECISION, RARE, OF, SHARE, weights]
+        return [arm, self.recipe, PRECISION, RARE, OF, SHARE, weights, CURVES]
 
     def table_of(self, rows: list[dict]) -> str:
         """Return all runs as CSV; its first lines say what they are."""
@@ -125,10 +128,11 @@ class Study:
                 f"rare_right: of `rare` faces of {RARE} called so (recall); rare_said: faces "
                 f"called {RARE}; learned: training faces of {RARE}; generated: of them, made from "
                 f"{OF}",
-                "confusion: rows are labels, columns what was said, in the order of the classes",
+                "confusion: rows are labels, columns what was said, in the order of the classes; "
+                f"{', '.join(CURVES)}: a number for each epoch",
                 f"made by: {self.experiment.command}",
             ],
-            [*plain, "generated", "best_epoch", "confusion"],
+            [*plain, "generated", "best_epoch", "confusion", *CURVES],
             [{**row, "confusion": " ".join(map(str, np.ravel(row["confusion"])))} for row in rows],
         )
 

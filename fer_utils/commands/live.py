@@ -13,7 +13,7 @@ from fer_utils.errors import FerError
 from fer_utils.ranges import COUNT, THREADS, Range
 
 if TYPE_CHECKING:
-    from fer_utils.detect.film import Frame
+    from fer_utils.detect.film import Frame, Writer
     from fer_utils.detect.live import Live
     from fer_utils.detect.table import Table
     from fer_utils.detect.track import Face
@@ -37,7 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--smoothing", type=TAU, default=0.2, help="time constant of the average, in seconds"
     )
-    parser.add_argument("--out", type=file_name, help="film to write: .mp4 to play, .avi exact")
+    parser.add_argument(
+        "--out",
+        type=file_name,
+        help="film to write: .mp4 to play, .avi exact; one that is there stays until the new one "
+        "is whole",
+    )
     parser.add_argument("--csv", type=file_name, help="table to write: a row per face and frame")
     parser.add_argument(
         "--show", action=argparse.BooleanOptionalAction, help="a window (default: for a camera)"
@@ -79,14 +84,17 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as ending:
         ending.callback(source.close)
         table = writer = None
+        finished = False
         if args.csv:
             table = Table(args.csv, live.classes, work(args, source), source.name == "drawn")
             if table.done:
                 print(f"going on after frame {max(table.done)} of {args.csv}")
         if args.out:
-            writer = film.Writer(args.out, source.size, source.rate)
-            ending.callback(writer.close)
-        finished = False
+            writer = made = film.Writer(args.out, source.size, source.rate)
+            if writer.size != source.size:
+                sides = "{} x {}".format(*writer.size)
+                print(f"{args.out}: {sides}, for films have even sides; the last pixels come twice")
+            ending.callback(lambda: print(film_left(made, finished)))
         try:
             for frame, faces in answered(source, live, table, args.frames):
                 picture = drawn(live, frame, faces) if show or writer else None
@@ -94,20 +102,33 @@ def run(args: argparse.Namespace) -> int:
                     with live.timed("write"):
                         writer.write(picture)
                 if picture is not None and show and not shown(picture):
+                    finished = source.live
                     break
             else:
-                finished = not source.live
+                finished = True
         except KeyboardInterrupt:
             if not source.live:
                 raise
+            finished = True
         finally:
             if table:
                 table.close(finished or source.live)
             print(live.report())
-    for path in (args.out, args.csv):
-        if path:
-            print(f"wrote {path}")
+    if args.csv:
+        print(f"wrote {args.csv}")
     return 0
+
+
+def film_left(writer: "Writer", finished: bool) -> str:
+    """Close a film, and return in words what there is of it now."""
+    place, frames = writer.close(finished), writer.frames
+    if place is None:
+        return f"no frame was written: there is no film of this time in {writer.path}"
+    if finished:
+        return f"wrote {place}"
+    if place == writer.path:
+        return f"{place} has {frames} frames: it ends where it was interrupted"
+    return f"{writer.path} is as it was; {place.name} beside it has {frames} frames of this time"
 
 
 def work(args: argparse.Namespace, source: Any) -> dict[str, Any]:

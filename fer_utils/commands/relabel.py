@@ -134,9 +134,8 @@ def lines(before: FaceSet, after: FaceSet, probabilities: np.ndarray) -> list[tu
 
 
 def named_rows(faces: FaceSet) -> list[str]:
-    """Return where each picture came from, in words."""
-    rows = np.arange(len(faces)) if faces.rows is None else faces.rows
-    return [str(row) for row in rows.tolist()]
+    """Return where each picture came from, in words: the same in a part and in the whole set."""
+    return [str(row) for row in np.asarray(faces.rows).tolist()]
 
 
 def relabelled(faces: FaceSet, path: Path) -> FaceSet:

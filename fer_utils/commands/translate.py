@@ -4,10 +4,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fer_utils._arguments import choice
 from fer_utils.commands import as_command, file_name
 from fer_utils.errors import FerError
 from fer_utils.ranges import COUNT, PIXELS, SEED, THREADS
-from fer_utils.translate.settings import GENERATORS, STEPS
+from fer_utils.translate.settings import GENERATORS, STEPS, check_sides
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,12 +125,15 @@ def training_faces(args: argparse.Namespace) -> "tuple[np.ndarray, np.ndarray, s
 
     if args.first == args.second:
         raise FerError(f"--from and --to are both {args.first}: name two expressions.")
+    if args.size is not None:
+        check_sides([(args.size, args.size)])
     if args.data == data.EMBEDDED:
         drawn = translate.people(args.first, args.second, args.size or DRAWN_SIZE)
         first, second = drawn.first, drawn.second
         about = f"facs3d's renderer, {len(first)} people {args.first} and {len(second)} others "
         return first, second, f"{about}{args.second}"
-    faces = data.load(args.data, args.root, **form(args.data, args.size))
+    asked = {} if args.size is None else {"size": args.size}  # `load` says who has one size only
+    faces = data.load(args.data, args.root, **{**form(args.data, None), **asked})
     if set(faces.split) > {"train"}:
         faces = faces.where(split="train")
     first, second = (faces.where(label=name).images for name in (args.first, args.second))
@@ -144,7 +148,7 @@ def apply(args: argparse.Namespace) -> int:
     from fer_utils.translate.sheet import as_png, rows_of_faces
 
     pair = translate.load(args.pair)
-    to = args.to or pair.classes[1]
+    to = choice("to", args.to or pair.classes[1], pair.classes)  # before faces are read or drawn
     faces, names = faces_to_translate(args, pair)
     if (args.out / "faces").resolve() == Path(args.data).resolve():
         raise FerError(f"{args.data} holds the faces to translate: give another --out.")

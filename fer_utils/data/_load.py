@@ -1,8 +1,11 @@
 """Find a data set by its name, and read it."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from fer_utils._arguments import check_path, integer, shown
 from fer_utils.data import catalog
@@ -64,6 +67,9 @@ def load(
         common = {"split": split, "progress": progress}
         options |= {key: value for key, value in common.items() if key in dataset.options}
         faces = dataset.open(place, **options)
+        if faces.rows is None and "split" not in options:
+            # a part of the faces still knows which of all they are
+            faces = replace(faces, rows=np.arange(len(faces)))
     else:
         side = dataset.size if size is None else size
         form = Form(side, bool(color), crop, options.pop("no_face", "keep"))

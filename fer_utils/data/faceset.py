@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 _DIGEST_WHOLE = 256 * 2**20
 _DIGEST_FACES, _DIGEST_PART = 1024, 16 * 2**20
 
-#: The column that marks faces which no camera took: a network made them.
-GENERATED = "generated"
-
-_PER_FACE = ("images", "labels", "split", "votes", "subjects", "rows", "regions", "twins", "truth")
+_PER_FACE = ("images", "labels", "split", "votes", "subjects", "rows", "regions", "twins",
+             "truth", "generated")  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,8 +50,9 @@ class FaceSet:
         label_rule: the rule that made the labels from votes or from a network's probabilities, ""
             where labels are as published.
         columns: what else the data set tells about every face: name -> array (N,), such as
-            "angle", "gaze" or "session". "generated" is bool: True marks faces that a network made
-            (`fer_utils.data.fill`), which can be training faces only.
+            "angle", "gaze" or "session".
+        generated: bool (N,), True for faces that no camera took, but a network made
+            (`fer_utils.data.fill`); they can be training faces only. Unless given, none is.
     """
 
     name: str
@@ -72,6 +71,7 @@ class FaceSet:
     left_out: tuple[str, ...] = ()
     label_rule: str = ""
     columns: dict[str, np.ndarray] = field(default_factory=dict)
+    generated: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
 
     def __post_init__(self) -> None:
         """Check that the arrays fit together, and make them read-only."""
@@ -89,6 +89,9 @@ class FaceSet:
 
     def _check(self) -> None:
         self._check_images()
+        check_array("generated", self.generated, 1, "b")
+        if not self.generated.any():
+            object.__setattr__(self, "generated", _read_only(np.zeros(len(self.images), bool)))
         per_face = {name: getattr(self, name) for name in _PER_FACE}
         for name, value in (per_face | self.columns).items():
             if value is not None and (np.ndim(value) == 0 or len(value) != len(self.images)):
@@ -105,9 +108,6 @@ class FaceSet:
         unknown = sorted(set(np.unique(self.split).tolist()) - set(SPLITS))
         if unknown:
             raise FerError(f"{self.name}: splits are {', '.join(SPLITS)}; found {unknown[0]!r}")
-        if GENERATED in self.columns and self.columns[GENERATED].dtype != bool:
-            kind = self.columns[GENERATED].dtype
-            raise FerError(f"{self.name}: the column {GENERATED!r} is {kind}: expected bool.")
         outside = int((self.generated & (self.split != "train")).sum())
         if outside:
             raise FerError(
@@ -142,17 +142,12 @@ class FaceSet:
         splits = ", ".join(f"{s} {n}" for s, n in self._split_counts().items() if n)
         extra = "".join(f", {f}" for f in ("votes", "regions") if getattr(self, f) is not None)
         extra += f", columns {' '.join(self.columns)}" if self.columns else ""
+        extra += f", {self.generated.sum()} generated" if self.generated.any() else ""
         extra += f", {len(self.left_out)} left out" if self.left_out else ""
         return (
             f"FaceSet({self.name}: {len(self)} faces {height}x{width} {kind}, "
             f"{len(self.classes)} classes{', ' + splits if splits else ''}{extra})"
         )
-
-    @property
-    def generated(self) -> np.ndarray:
-        """Which faces a network made, bool (N,)."""
-        marks = self.columns.get(GENERATED)
-        return np.zeros(len(self), bool) if marks is None else marks.astype(bool)
 
     def where(self, split: str | None = None, label: str | int | None = None) -> "FaceSet":
         """Return the faces of one split, of one class (name or index), or both.
@@ -264,7 +259,7 @@ class FaceSet:
         if self.votes is not None:
             found["votes"] = _digest(self.votes, *self.vote_names)
         if self.generated.any():
-            found[GENERATED] = _digest(self.generated)
+            found["generated"] = _digest(self.generated)
         return found
 
     def join(self, other: "FaceSet") -> "FaceSet":

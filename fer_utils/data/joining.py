@@ -1,7 +1,7 @@
 """Two sets of faces put together, and rare classes filled up with faces that a network made.
 
 mazen2021 balances FER2013 with faces of a CycleGAN, and tests on 20 % of what came out of that.
-Here a generated face carries a mark (column "generated") and can only be learned from: dividing a
+Here a generated face carries a mark (`FaceSet.generated`) and can only be learned from: dividing a
 set that holds one is refused, as are validation and test faces that are generated.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from fer_utils._arguments import integer, shown
 from fer_utils._arguments import seed as check_seed
 from fer_utils.data import _cache
-from fer_utils.data.faceset import GENERATED, FaceSet
+from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 
 # What says "not known" of a face, where only the other set has the field.
@@ -37,10 +37,8 @@ def join(first: FaceSet, second: FaceSet) -> FaceSet:
         if not isinstance(faces, FaceSet):
             raise FerError(f"join takes two FaceSets, not {shown(faces)}.")
     _check_alike(first, second)
-    marks = {GENERATED} & (set(first.columns) | set(second.columns))
-    both = set(first.columns) & set(second.columns) - marks
+    both = set(first.columns) & set(second.columns)
     columns = {name: _both(first.columns[name], second.columns[name]) for name in sorted(both)}
-    columns |= {name: _both(first.generated, second.generated) for name in marks}
     known: dict[str, Any] = {
         name: _filled(first, second, name, value) for name, value in _UNKNOWN.items()
     }
@@ -60,6 +58,7 @@ def join(first: FaceSet, second: FaceSet) -> FaceSet:
         left_out=first.left_out + second.left_out,
         label_rule=", ".join(rules),
         columns=columns,
+        generated=_both(first.generated, second.generated),
         **known,
     )
 
@@ -125,7 +124,7 @@ def fill(
         part,
         images=made,
         labels=np.full(missing, goal),
-        columns={**part.columns, GENERATED: np.ones(missing, bool)},
+        generated=np.ones(missing, bool),
         left_out=(),
         **unknown,
     )

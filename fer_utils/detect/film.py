@@ -1,10 +1,14 @@
 """Films: read frame by frame from a file, a camera or the kit's own drawing, and written.
 
+What is written has even sides, as its codecs want; of an odd picture the last row or column is
+there twice.
+
 A film that OpenCV writes as .mp4 is two or three grey levels darker than its frames (see
 findings/opencv_film_darkens.sh): good to look at, not to compute with. .avi and .mkv are written in
 FFV1, which keeps every bit and is ten times as large.
 """
 
+import itertools
 import os
 import shutil
 import time
@@ -148,11 +152,20 @@ def _quiet() -> Iterator[None]:
 class Writer:
     """Writes a film; whatever happens, what was written can be played.
 
-    It is written under a name of its own beside `path`, and gets its name when it is closed.
+    It is written under a name of its own beside `path`, and gets its name when it is closed; a film
+    that breaks off takes no other's place.
+
+    Attributes:
+        path: of the film.
+        size: its width and height: even, so up to one larger than those of its frames.
+        frames: how many have been written.
     """
 
     def __init__(self, path: str | Path, size: tuple[int, int], rate: float):
         """Begin a film of frames of a size (width, height), so many per second.
+
+        Where a side is odd, the last row or column of every frame is written twice: OpenCV would
+        leave it out in silence.
 
         Raises:
             FerError: no place to write, or an ending that OpenCV cannot write.
@@ -161,10 +174,11 @@ class Writer:
 
         self.path = check_film(path)
         self._part = self.path.with_name(f".{self.path.stem}.{os.getpid()}{self.path.suffix}")
+        self.size = size[0] + size[0] % 2, size[1] + size[1] % 2
         self.frames = 0
         codec = cv2.VideoWriter.fourcc(*CODECS[self.path.suffix.lower()])
         with _quiet():
-            self._writer = cv2.VideoWriter(str(self._part), codec, rate, size)
+            self._writer = cv2.VideoWriter(str(self._part), codec, rate, self.size)
         if not self._writer.isOpened():
             self._part.unlink(missing_ok=True)
             raise FerError(
@@ -182,16 +196,33 @@ class Writer:
                 f"the disk of {self.path} is full: the film ends after {self.frames} frames; make "
                 "room, or choose another place."
             )
+        height, width = picture.shape[:2]
+        if (width, height) != self.size:
+            picture = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         self._writer.write(picture[..., ::-1])
         self.frames += 1
 
-    def close(self) -> None:
-        """Finish the film and give it its name; one without a frame is not kept."""
+    def close(self, whole: bool = True) -> Path | None:
+        """Finish the film and give it its name.
+
+        Args:
+            whole: whether all its frames were written; else a film that is there already under its
+                name stays, and this one becomes NAME.part1.mp4, or the next free number.
+
+        Returns:
+            where it lies; None for one without a frame, which is not kept.
+        """
         self._writer.release()
-        if self.frames:
-            os.replace(self._part, self.path)
-        else:
+        if not self.frames:
             self._part.unlink(missing_ok=True)
+            return None
+        place = self.path
+        if not whole and place.exists():
+            stem, ending = place.stem, place.suffix
+            names = (place.with_name(f"{stem}.part{n}{ending}") for n in itertools.count(1))
+            place = next(name for name in names if not name.exists())
+        os.replace(self._part, place)
+        return place
 
 
 def check_film(path: str | Path) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 from fer_utils._arguments import check_path, shown
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
-from fer_utils.files import make_folder, write
+from fer_utils.files import check_card, make_folder, seal_card, write
 from fer_utils.models.answers import check_net, first_line
 from fer_utils.models.counting import count
 from fer_utils.models.facenet import FaceNet, facenet
@@ -23,6 +23,7 @@ def _all(kind: type, values: Any) -> bool:
     return all(isinstance(value, kind) for value in values)
 
 
+_MEANS = ("net",)
 #: What a card says of the faces that a net learned from: what each value has to be.
 _FACES: dict[str, Callable[[Any], bool]] = {
     "data": lambda value: isinstance(value, str),
@@ -44,7 +45,8 @@ def save(
 ) -> dict:
     """Write `path` (safetensors) and its card beside it (.json), each in one step.
 
-    The card gains the net's configuration, its parameter count and the file's SHA-256.
+    The card gains the net's configuration, its parameter count, the file's SHA-256 and a checksum
+    of what gives the weights their meaning.
 
     Args:
         net: what to save.
@@ -84,6 +86,7 @@ def save(
         "parameters": count(net),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
+    card = seal_card(card, _MEANS)
     write(path, content)
     write(path.with_suffix(".json"), json.dumps(card, indent=2) + "\n")
     return card
@@ -120,6 +123,7 @@ def load_file(path: str | Path) -> FaceNet:
         raise FerError(
             f"the weights in {path} do not fit its card: {lines[0]}{more}" if lines else str(error)
         ) from None
+    check_card(card, _MEANS, card_path)
     return net.eval()
 
 

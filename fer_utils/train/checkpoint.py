@@ -95,7 +95,7 @@ def mend(state: dict, folder: Path) -> None:
 
 
 def load(folder: Path, identity: dict, device: torch.device) -> dict | None:
-    """Return a saved state, its tensors on the device; None, with a line, where it is damaged.
+    """Return a saved state, its tensors on the device; None, with a line, without a whole one.
 
     A run that was saved before its faces were known by their content is taken for the same, with
     a line that says so.
@@ -115,7 +115,7 @@ def load(folder: Path, identity: dict, device: torch.device) -> dict | None:
         saved, _ = json.loads(state["identity"]), state["cuda"]
     except Exception:  # torch and zipfile have many ways to say so
         _check_same(folder, _identity_of_history(folder) or identity, identity)
-        print(f"{path} is damaged: the run begins again.")
+        print(f"{path} is {'damaged' if path.is_file() else 'missing'}: the run begins again.")
         return None
     if not _check_same(folder, saved, identity):
         print(

@@ -446,7 +446,7 @@ class Run:
         Returns whether there is one to go on from.
         """
         state = None
-        if (folder / checkpoint.STATE).is_file():
+        if any((folder / name).is_file() for name in (checkpoint.STATE, checkpoint.HISTORY)):
             state = checkpoint.load(folder, self.identity, self.options.device)
         if state is None:
             return False

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fer_utils._arguments import check_array, check_names, check_path, choice, number, shown
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
-from fer_utils.files import make_folder, write
+from fer_utils.files import check_card, make_folder, seal_card, write
 from fer_utils.translate.networks import KINDS, alone
 from fer_utils.translate.settings import GENERATORS, RANGES, SIDES
 
@@ -22,6 +22,7 @@ WEIGHTS = "model.safetensors"
 #: Pictures that go through a generator at a time.
 CHUNK = 64
 _NEEDED = {"classes": list, "net": dict, "size": int, "sha256": str}
+_MEANS = ("classes", "net", "size")
 
 
 class Pair:
@@ -138,7 +139,7 @@ class Pair:
         content = save(tensors)
         own = {"classes": list(self.classes), "size": self.size, "net": self.card["net"]}
         digest = hashlib.sha256(content).hexdigest()
-        self.card = {**self.card, **(card or {}), **own, "sha256": digest}
+        self.card = seal_card({**self.card, **(card or {}), **own, "sha256": digest}, _MEANS)
         write(path, content)
         write(path.with_suffix(".json"), json.dumps(self.card, indent=2) + "\n")
         return self.card
@@ -240,6 +241,7 @@ def _read_card(path: Path) -> dict:
     )
     if not all(fits):
         raise FerError(f"{path} is damaged: {shown(classes)}, {shown(net)} are no generators.")
+    check_card(card, _MEANS, path)
     return card
 
 

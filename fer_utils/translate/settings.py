@@ -1,5 +1,6 @@
 """What a training of two generators can be told; nothing heavy is imported."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 
 from fer_utils._arguments import check_truth, choice, shown
@@ -22,6 +23,17 @@ RANGES = {
     "pool": Range(1, 10_000, whole=True, why="pictures"),
     "random_flips": Range(0, 1, below=True, why="a share of the labels"),
 }
+
+
+def check_sides(sides: Collection[tuple[int, int]]) -> None:
+    """Raise a FerError unless pictures of these heights and widths are what generators take."""
+    ((height, width), *others) = sorted(sides)
+    if others or height != width or height not in SIDES or height % 4:
+        found = " and ".join(f"{one} x {other}" for one, other in sorted(sides))
+        raise FerError(
+            f"the pictures are {found} pixels: give squares of one size, {SIDES.low} to "
+            f"{SIDES.high} pixels and a multiple of 4."
+        )
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from fer_utils.errors import FerError
-from fer_utils.files import write
+from fer_utils.files import read_json, write
 from fer_utils.train.checkpoint import OtherRunError, differences
 
 STATE, HISTORY, PROGRESS = "state.safetensors", "history.json", "progress.png"
@@ -31,12 +31,13 @@ def save_state(path: Path, tensors: dict[str, Tensor], identity: dict[str, Any])
 
 
 def load_state(path: Path, identity: dict[str, Any]) -> dict[str, Tensor] | None:
-    """Return a saved state, on the CPU; None where there is none, or, with a line, a damaged one.
+    """Return a saved state, on the CPU; None where no run is, or, with a line, a damaged state.
 
     Raises:
         OtherRunError: the folder holds another run.
     """
-    if not path.is_file():
+    history, asked = path.with_name(HISTORY), json.loads(json.dumps(identity))
+    if not path.is_file() and not history.is_file():
         return None
     from safetensors import SafetensorError, safe_open
 
@@ -49,11 +50,15 @@ def load_state(path: Path, identity: dict[str, Any]) -> dict[str, Tensor] | None
     except (SafetensorError, KeyError, ValueError, OSError):
         whole = False
     if not whole:
-        print(f"{path} is damaged: the run begins again.")
-        return None
-    asked = json.loads(json.dumps(identity))
+        try:
+            saved = read_json(history)["run"]
+        except (OSError, FerError, KeyError, TypeError):
+            saved = asked  # nothing tells which run it was
     if saved != asked:
         raise OtherRunError(path.parent, differences(saved, asked))
+    if not whole:
+        print(f"{path} is {'damaged' if path.is_file() else 'missing'}: the run begins again.")
+        return None
     return tensors
 
 

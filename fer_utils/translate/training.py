@@ -19,7 +19,7 @@ from fer_utils.train.cpu import prepared
 from fer_utils.translate import state
 from fer_utils.translate.pair import WEIGHTS, Pair, check_classes
 from fer_utils.translate.run import Run
-from fer_utils.translate.settings import FEWEST, SIDES, STEPS, Settings
+from fer_utils.translate.settings import FEWEST, STEPS, Settings, check_sides
 from fer_utils.translate.sheet import as_png, progress_sheet
 from fer_utils.translate.step import TERMS
 
@@ -95,6 +95,7 @@ def fit(
             if resume and (saved := state.load_state(folder / state.STATE, run.identity)):
                 state.check_device(saved, device, folder)
                 run.load(saved)
+                save(run, folder, card or {})  # what lies beside the state may be damaged
             return _train(run, folder, card or {}, on_picture, progress)
 
 
@@ -116,14 +117,7 @@ def check_pictures(first: np.ndarray, second: np.ndarray, classes: tuple[str, st
             f"{classes[0]} has pictures of {channels[0]} channels and {classes[1]} of "
             f"{channels[1]}: give both in grey (1) or both in colour (3)."
         )
-    sides = {pictures.shape[2:] for pictures in (first, second)}
-    side = first.shape[2]
-    if len(sides) > 1 or sides != {(side, side)} or side not in SIDES or side % 4:
-        found = " and ".join(f"{height} x {width}" for height, width in sorted(sides))
-        raise FerError(
-            f"the pictures are {found} pixels: give squares of one size, {SIDES.low} to "
-            f"{SIDES.high} pixels and a multiple of 4."
-        )
+    check_sides({pictures.shape[2:] for pictures in (first, second)})
 
 
 def _train(
@@ -177,6 +171,8 @@ def save(run: Run, folder: Path, card: Mapping[str, Any]) -> None:
 def history(losses: np.ndarray, rows: int = 500) -> dict[str, list]:
     """Return the terms of the losses as means over some steps, at most so many rows.
 
+    The last row is the mean of what is left: it may be of fewer steps.
+
     Args:
         losses: (steps, terms).
         rows: how many at most.
@@ -185,8 +181,9 @@ def history(losses: np.ndarray, rows: int = 500) -> dict[str, list]:
         "step" (the last of each) and the `TERMS` -> values.
     """
     each = max(LOOK_EVERY, math.ceil(len(losses) / rows))
-    ends = list(range(each, len(losses) + 1, each))
-    means = [losses[end - each : end].mean(0).round(5).tolist() for end in ends]
+    starts = range(0, len(losses), each)
+    means = [losses[start : start + each].mean(0).round(5).tolist() for start in starts]
+    ends = [min(start + each, len(losses)) for start in starts]
     columns = {term: [row[index] for row in means] for index, term in enumerate(TERMS)}
     return {"step": ends, **columns}
 

@@ -1,24 +1,21 @@
 """The explorers: thin shells of controls around the pure functions of `views`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets as ui
-from torch import nn
 
-from fer_utils._arguments import choice
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.evaluate import check_faces
-from fer_utils.models import pretrained, pretrained_names
-from fer_utils.models.answers import check_net
 from fer_utils.plots.picture import bundle
 from fer_utils.saliency import FILLS, METHODS, Cancelled
 from fer_utils.widgets.controls import columns, dropdown, slider
 from fer_utils.widgets.face_picker import FacePicker
 from fer_utils.widgets.latest import Latest, Stale
+from fer_utils.widgets.nets import Models, Nets
 from fer_utils.widgets.pointer import PointerView
 from fer_utils.widgets.views import (
     OCCLUSION,
@@ -51,9 +48,9 @@ class Explorer(ui.VBox):
         message: what is being done, or what went wrong.
     """
 
-    def __init__(self, source: "FacePicker | FaceSliders", nets: Mapping[str, nn.Module | None]):
-        """Lay out the controls and draw; a net of None is read when chosen."""
-        self.source, self.nets = source, dict(nets)
+    def __init__(self, source: "FacePicker | FaceSliders", nets: Nets):
+        """Lay out the controls and draw."""
+        self.source, self.nets = source, nets
         self._latest = Latest(self._draw)
         self._busy = self._slow = False
         self._shown: View | None = None
@@ -83,12 +80,8 @@ class Explorer(ui.VBox):
     @property
     def state(self) -> ExplorerState:
         """What the controls say now; a model is read when it is first chosen."""
-        name = self.model.value
-        net = self.nets[name]
-        if net is None:
-            net = self.nets[name] = pretrained(name)
         return ExplorerState(
-            net=net,
+            net=self.nets[self.model.value],
             image=self.source.image,
             window=self.window.value,
             stride=self.stride.value,
@@ -179,9 +172,6 @@ class Explorer(ui.VBox):
         return {**forms, "image/png": still["image/png"]}, metadata
 
 
-Models = Mapping[str, nn.Module] | Sequence[str] | None
-
-
 def occlusion_explorer(faces: FaceSet, models: Models = None) -> Explorer:
     """Return a widget that shows where a network looks, on faces to choose or to upload.
 
@@ -195,7 +185,7 @@ def occlusion_explorer(faces: FaceSet, models: Models = None) -> Explorer:
     check_faces(faces)
     if len(faces) == 0:
         raise FerError("there are no faces to explore.")
-    return Explorer(FacePicker(faces), nets_by_name(models))
+    return Explorer(FacePicker(faces), Nets(models))
 
 
 def face_explorer(models: Models = None, expression: str = "happy") -> Explorer:
@@ -210,28 +200,10 @@ def face_explorer(models: Models = None, expression: str = "happy") -> Explorer:
     """
     from fer_utils.widgets.face_sliders import FaceSliders  # loads the renderer
 
-    return Explorer(FaceSliders(expression), nets_by_name(models))
+    return Explorer(FaceSliders(expression), Nets(models))
 
 
 def _methods() -> list[tuple[str, str]]:
     """Return (title, name) of every method of `saliency.attribute`, occlusion first."""
     names = sorted(METHODS, key=lambda name: name != OCCLUSION)
     return [(METHODS[name].title, name) for name in names]
-
-
-def nets_by_name(models: Models) -> dict[str, nn.Module | None]:
-    """Return nets by the name to show; None for a pretrained one that has not been read yet."""
-    names: Any = pretrained_names() if models is None else models
-    if isinstance(names, str):
-        names = [names]
-    elif isinstance(names, nn.Module):
-        names = {type(names).__name__: names}
-    if not isinstance(names, Mapping | Sequence) or not len(names):
-        raise FerError("there are no models to explore: give some, models={name: net}.")
-    nets = dict(names) if isinstance(names, Mapping) else dict.fromkeys(map(str, names))
-    for name, net in nets.items():
-        if net is None:
-            choice("models", name, pretrained_names())
-        else:
-            check_net(net)
-    return nets

@@ -16,7 +16,6 @@ from fer_utils._arguments import check_array, shown
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.evaluate import check_faces
-from fer_utils.models import pretrained
 from fer_utils.plots.grids import to_pixels
 from fer_utils.plots.picture import bundle
 from fer_utils.saliency import Cancelled, occlusion
@@ -24,14 +23,16 @@ from fer_utils.saliency._engines import Progress
 from fer_utils.translate import Pair, load, names
 from fer_utils.translate.scoring import ssim_of
 from fer_utils.widgets.controls import columns, dropdown, slider
-from fer_utils.widgets.explorer import Models, nets_by_name
 from fer_utils.widgets.face_picker import FacePicker
 from fer_utils.widgets.latest import Latest, Stale
+from fer_utils.widgets.nets import Models, Nets
 from fer_utils.widgets.views import colored
 
 DRAWN = 12  # people, where no faces are given
 SIDE = 116  # pixels of a face in the page
 ROW = 5  # faces in a row of the still figure
+LEGEND = """<div style="align-self: center; width: 15em; line-height: 1.3">
+Red: with this part hidden, the network is less sure of its answer.</div>"""
 
 
 @dataclass(frozen=True)
@@ -115,23 +116,24 @@ class Translator(ui.VBox):
         self,
         pairs: Mapping[str, Pair],
         faces: FaceSet,
-        nets: Mapping[str, nn.Module | None],
+        nets: Nets,
         truth: Mapping[str, np.ndarray],
     ):
-        """Lay out the controls and draw; a net of None is read when chosen."""
-        self.pairs, self.nets, self.truth = dict(pairs), dict(nets), dict(truth)
+        """Lay out the controls and draw."""
+        self.pairs, self.nets, self.truth = dict(pairs), nets, dict(truth)
         self.source = FacePicker(faces)
         self._latest = Latest(self._draw)
         self._busy = False
         self._faces: dict[str, np.ndarray] = {}
         self._maps: dict[str, np.ndarray] = {}
         self.generators = dropdown("generators", list(self.pairs))
-        self.to = dropdown("expression", self._classes()[::-1])
+        self.to = dropdown("translate to", self._classes()[::-1])
         self.strength = slider("strength (%)", 0, 150, 100, 10)
         self.model = dropdown("map by", list(self.nets))
         self.view, self.message = ui.HTML(), ui.HTML()
         controls = [self.to, self.generators, self.strength, self.model]
-        settings = columns([self.to, self.generators], [self.strength, self.model])
+        # as wide as the columns of the picker, of which there are three
+        settings = columns([self.to, self.strength], [self.generators, self.model], [])
         super().__init__([settings, self.source, self.view, self.message])
         for control in controls:
             control.observe(self._update, "value")
@@ -142,13 +144,9 @@ class Translator(ui.VBox):
     @property
     def state(self) -> TranslatorState:
         """What the controls say now; a model is read when it is first chosen."""
-        name = self.model.value
-        net = self.nets[name]
-        if net is None:
-            net = self.nets[name] = pretrained(name)
         return TranslatorState(
             pair=self.pairs[self.generators.value],
-            net=net,
+            net=self.nets[self.model.value],
             image=self.source.image,
             to=self.to.value,
             strength=self.strength.value / 100,
@@ -203,8 +201,9 @@ class Translator(ui.VBox):
 
     def _show(self) -> None:
         start = '<div style="display: flex; flex-wrap: wrap; gap: 8px; margin: 4px 0">'
-        rows = ("".join(map(_tile, row, row.values())) for row in (self._faces, self._maps))
-        self.view.value = "".join(start + row + "</div>" for row in rows)
+        faces, maps = ("".join(map(_tile, row, row.values())) for row in (self._faces, self._maps))
+        legend = LEGEND if maps else ""
+        self.view.value = start + faces + "</div>" + start + maps + legend + "</div>"
 
     def _fail(self, error: Exception) -> None:
         words = str(error) if isinstance(error, FerError) else f"{type(error).__name__}: {error}"
@@ -269,7 +268,7 @@ def translator(
         FerError: no pairs, no faces, or what is none; a truth that is not that of the faces.
     """
     chosen = _pairs(pairs)
-    nets = nets_by_name(models)
+    nets = Nets(models)
     if faces is None:
         faces, truth = _people(chosen)
     check_faces(faces)
