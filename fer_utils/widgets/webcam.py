@@ -24,11 +24,11 @@ from fer_utils.detect.boxes import rgb, square
 from fer_utils.detect.live import COLORS, Live
 from fer_utils.detect.track import Face
 from fer_utils.errors import FerError
-from fer_utils.models import pretrained
+from fer_utils.models import pretrained_names
 from fer_utils.pictures import opened
 from fer_utils.plots.maps import veil
 from fer_utils.widgets.controls import columns, dropdown
-from fer_utils.widgets.explorer import Models, nets_by_name
+from fer_utils.widgets.nets import Models, Nets
 from fer_utils.widgets.photo import jpeg
 from fer_utils.widgets.source import Source
 
@@ -74,7 +74,7 @@ class Camera(ui.VBox):
     """
 
     def __init__(
-        self, nets: dict[str, Any], detectors: dict[str, str | Find], source: Source | None
+        self, nets: Nets, detectors: dict[str, str | Find], source: Source | None
     ):
         """Lay out the controls; a net of None is read when chosen."""
         self.nets, self.detectors, self.source = nets, detectors, source
@@ -96,8 +96,6 @@ class Camera(ui.VBox):
             FerError: one of them cannot be had.
         """
         name = self.model.value
-        if self.nets[name] is None:
-            self.nets[name] = pretrained(name)
         self.live = Live(self.nets[name], self.detectors[self.detector.value])
         self.view.classes = list(self.live.classes)
         self._mapped = None
@@ -235,10 +233,10 @@ def camera(
         FerError: no models, no such detector or source, or one that is not installed; the message
             says how to get it.
     """
-    nets = nets_by_name(models)
     if models is None:
         first = FIRST_DRAWN if source == "drawn" else FIRST
-        nets = {name: nets[name] for name in sorted(nets, key=lambda name: name != first)}
+        models = sorted(pretrained_names(), key=lambda name: name != first)
+    nets = Nets(models)
     given = detector if isinstance(detector, str) else _name(detector)
     finders: dict[str, Any] = {} if isinstance(detector, str) else {given: detector}
     # a net in a file has no name that could be chosen
