@@ -73,9 +73,7 @@ class Camera(ui.VBox):
         live: finds, answers and follows the faces; None where net or detector cannot be had.
     """
 
-    def __init__(
-        self, nets: Nets, detectors: dict[str, str | Find], source: Source | None
-    ):
+    def __init__(self, nets: Nets, detectors: dict[str, str | Find], source: Source | None):
         """Lay out the controls; a net of None is read when chosen."""
         self.nets, self.detectors, self.source = nets, detectors, source
         self.live: Live | None = None
