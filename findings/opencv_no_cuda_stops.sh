@@ -2,11 +2,11 @@
 # OpenCV 4.14.0.94 (4.12.0.88 and 4.13.0.92 the same): a net that is given the CUDA backend and the
 # CUDA target stops in forward() where OpenCV was built without CUDA, as every wheel on PyPI is. The
 # message is an assertion that the target is no CUDA target, though just that was asked for:
-# setPreferableTarget has put the CPU in its place without a word. The target alone is ignored and the
-# net answers. 4.10.0.84 does the reverse: backend and target together warn ("switching to CPU") and
-# answer, the target alone stops.
+# setPreferableTarget has put the CPU in its place without a word. The target alone is ignored.
 #
 # Guessed before: both set, a warning and the CPU's answer, as 4.10 does and hundreds of threads quote.
+# Seen: 4.14 stops with both, and answers with the target alone; 4.10.0.84 does the reverse: with both it
+# warns ("switching to CPU") and answers, with the target alone it stops.
 # Whom it hurts: programs with a switch for the GPU (face detectors on a Caffe or ONNX net), which ran
 # everywhere; the message sends people to the one line that is right.
 # Found in no issue of opencv that we could search.
