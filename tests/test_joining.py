@@ -182,3 +182,9 @@ def test_command_fills_with_what_a_generator_makes(faces, tmp_path, monkeypatch,
     for words in (["--balance", "cyclegan"], ["--generator", "change_facs3d"]):
         assert main(["train", *words, *out]) == 2
         assert "need each other" in capsys.readouterr().err
+    # nobody is neutral in training: nothing could be made, and no run begins without a word
+    rest = faces.take((faces.labels != faces.class_index("neutral")) | (faces.split != "train"))
+    monkeypatch.setattr(data, "load", lambda *words, **options: rest)
+    words = ["train", "--balance", "cyclegan", "--generator", "change_facs3d", "--out"]
+    assert main([*words, str(tmp_path / "none")]) == 2
+    assert "no training faces of neutral to make disgust from" in capsys.readouterr().err
