@@ -137,11 +137,6 @@ def learn(args: argparse.Namespace) -> int:
     about["digest"] = loaded.where(split="train").digest
     if translator is not None:
         of, to = translator.classes
-        if not (train_faces.labels == train_faces.class_index(of)).any():
-            raise FerError(
-                f"{faces.name} has no training faces of {of} to make {to} from: take another "
-                "--generator, or --balance augment."
-            )
         train_faces = fill(train_faces, lambda images: translator.apply(images, to=to), to, of)
         print(f"{train_faces.generated.sum()} faces of {to} made from {of} by {args.generator}")
     net = models.create(

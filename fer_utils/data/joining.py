@@ -106,6 +106,8 @@ def fill(
     there = np.flatnonzero(train & (faces.labels == source) & ~faces.generated)
     have, able = int(counts[goal]), len(there)
     if count is None:
+        if not able and have < counts.max():
+            raise FerError(f"{faces.name} has no training faces of {of} to make {to} from.")
         count = min(int(counts.max()), have + able)
     missing = integer("count", count, have, 10**9) - have
     if missing > able:

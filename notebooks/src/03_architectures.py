@@ -398,10 +398,9 @@ plots.show(plots.dots(found, xlabel="accuracy on facs3d's test faces, %"))
 # %% [markdown]
 # **Interpret.** Five points up, as in the paper? No row is that far above the first, and the
 # largest network is not above the smallest. One run of "STL with RTNN + Gradient RTNN" has 58.5 %.
-# Nothing but its seed differs, so we trained it again and looked: after six epochs the transformer
-# before the gradient asks for a crop hundreds of pictures wide. The picture is a point in it, the
-# rest is black, and from black pixels no gradient leads back. Who had trained once, with that seed,
-# would have published that gradients harm; with seed 0, that they help.
+# Nothing but its seed differs. A transformer can do that: if it asks for a crop far wider than the
+# picture, its network sees a point in the dark, and from black pixels no gradient leads back. Who had
+# trained once, with that seed, would have published that gradients harm; with seed 0, that they help.
 #
 # The drawn faces are another, easier data set, so this says nothing about 88.16 % on KDEF. It says
 # what one run can be worth.
