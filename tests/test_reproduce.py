@@ -748,6 +748,20 @@ def test_runs_add_the_luck_of_their_seeds_to_that_of_the_faces():
     assert apart[1] - 0.7 == pytest.approx(np.hypot(0.02, 4.303 * 0.01 / np.sqrt(3)), abs=1e-5)
 
 
+def test_a_published_number_of_one_run_has_the_luck_of_a_seed_too():
+    """Runs that scatter by 2 points: the next one, a paper's say, lies within t times as much."""
+    n = 7178
+    right = [round(n * share) for share in (0.58, 0.60, 0.62)]
+    claim = replace(papers.claim(ALESSI), metric="accuracy", unit="%", value=65.5, decimals=1)
+    made = [record_of(ALESSI, one, seed, n=n, division="paper") for seed, one in enumerate(right)]
+    row = comparison.compare(claim, made, lambda name: True)
+    assert row.status == "within" and row.published[0] == pytest.approx(65.5 - 8.7, abs=0.2)
+    # of the mean alone: 60 and 5 points more or less would not reach it
+    assert row.interval[1] == pytest.approx(65.1, abs=0.2)
+    several = replace(claim, low=65.4, high=65.6)
+    assert comparison.compare(several, made, lambda name: True).published[0] > 64
+
+
 def test_pairs_are_narrower_than_two_test_sets_and_coins_decide():
     labels = np.zeros(1000, int)
     first, second = labels.copy(), labels.copy()

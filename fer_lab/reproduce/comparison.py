@@ -17,6 +17,7 @@ from fer_lab.reproduce.intervals import (
     mcnemar,
     of_faces,
     of_mean,
+    of_one_run,
     of_pairs,
     of_share,
 )
@@ -253,7 +254,7 @@ def compare(claim: Claim, records: Sequence[dict], has_data: Callable[[str], boo
     row = Row(claim, tuple(chosen), values, interval=interval, on_test=_on_test(claim, chosen))
     if reasons := protocol_differences(claim, chosen):
         return replace(row, status=NOT_COMPARABLE, why="; ".join(reasons))
-    published = published_interval(claim, chosen[0], values[0], faces[0])
+    published = published_interval(claim, chosen[0], values, faces[0])
     apart = difference(float(np.mean(values)), interval, claim.value, published)
     why = _with_notes(claim, _in_words(apart), chosen)
     return replace(row, status=verdict(apart), why=why, published=published, difference=apart)
@@ -276,7 +277,7 @@ def _without_runs(claim: Claim, has_data: Callable[[str], bool]) -> Row:
 def _with_notes(claim: Claim, why: str, chosen: Sequence[dict]) -> str:
     notes = [why]
     if len(chosen) == 1:
-        notes.append("one run: the luck of the seed is not in the interval")
+        notes.append("one run: the luck of seeds, ours and the paper's, is not in the interval")
     if claim.n is None and not claim.gain_of:
         notes.append("the paper's number of test faces is taken to be ours")
     if claim.setup.assumed:
@@ -293,33 +294,45 @@ def interval_of(claim: Claim, record: dict) -> Interval:
     return of_faces(score_of(claim, record), np.array(record["confusion"]))
 
 
-def published_interval(claim: Claim, record: dict, ours: float, its: Interval) -> Interval:
+def published_interval(
+    claim: Claim, record: dict, values: Sequence[float], its: Interval
+) -> Interval:
     """Return the interval of a published number: its test faces, its runs and its last digit.
 
     An accuracy has the Wilson interval of the paper's n, or of ours where the paper states none.
     Other scores are as uncertain as ours, of as many faces: the counts behind them are not printed.
+    Where no least and best of several runs are printed, it is taken for one run's, from any seed.
+
+    Args:
+        claim: the published row.
+        record: of our first run.
+        values: of our runs; how far they scatter.
+        its: the interval of the first, if other faces had been tested.
     """
-    value, last_digit = claim.value, 0.5 * 10.0**-claim.decimals
+    ours, value, last_digit = values[0], claim.value, 0.5 * 10.0**-claim.decimals
     if claim.metric == "accuracy":
         n = claim.n or record["accuracy"]["n"]
         low, high = (scale(claim) * end for end in of_share(value / scale(claim), n))
     else:
         low, high = value - (ours - its[0]), value + (its[1] - ours)
-    runs = 0.0 if claim.low is None or claim.high is None else OF_FOUR * (claim.high - claim.low)
+    several = claim.low is not None and claim.high is not None
+    runs = OF_FOUR * (claim.high - claim.low) if several else of_one_run(values)
     below, above = (math.hypot(part, runs) + last_digit for part in (value - low, high - value))
     return _clipped(claim, (value - below, value + above))
 
 
-def published_gain(claim: Claim, ours: float, its: Interval) -> Interval:
-    """Return the interval of a published gain: its range, last digit and test faces.
+def published_gain(claim: Claim, values: Sequence[float], its: Interval) -> Interval:
+    """Return the interval of a published gain: its range, last digit, test faces and seed.
 
     Its pairs of answers are not printed, so it is as uncertain as our gain of one pair of runs, on
-    as many faces: a gain of 4 points on 7,178 faces is not known to a tenth of a point.
+    as many faces: a gain of 4 points on 7,178 faces is not known to a tenth of a point. `values`
+    and `its` are those of `published_interval`.
     """
     low = claim.value if claim.low is None else claim.low
     high = claim.value if claim.high is None else claim.high
-    last_digit = 0.5 * 10.0**-claim.decimals
-    return low - last_digit - (ours - its[0]), high + last_digit + (its[1] - ours)
+    last_digit, seed = 0.5 * 10.0**-claim.decimals, of_one_run(values)
+    below, above = (math.hypot(part, seed) for part in (values[0] - its[0], its[1] - values[0]))
+    return low - last_digit - below, high + last_digit + above
 
 
 def _clipped(claim: Claim, interval: Interval) -> Interval:
@@ -370,7 +383,7 @@ def _gain(
     score, classes = score_of(claim, pairs[0][0]), len(pairs[0][0]["classes"])
     values = tuple(measured(claim, other) - measured(claim, one) for one, other in pairs)
     _, interval = of_pairs(score, classes, said)
-    published = published_gain(claim, values[0], of_pairs(score, classes, said[:1])[1])
+    published = published_gain(claim, values, of_pairs(score, classes, said[:1])[1])
     apart = difference(float(np.mean(values)), interval, claim.value, published)
     coins = ", ".join(f"{mcnemar(*faces):.2g}" for faces in said)
     why = f"{_in_words(apart)}; our gain: {interval[0]:+.4g} to {interval[1]:+.4g}; "
