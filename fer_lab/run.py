@@ -227,7 +227,7 @@ def claim_folder(run: Run) -> None:
 
 
 def has_begun(run: Run) -> bool:
-    """Whether anything of a run is done: settings alone, as a failed start leaves them, do not count."""
+    """Whether anything of a run is done; a start that failed leaves its settings alone."""
     left = (checkpoint.STATE, checkpoint.HISTORY, checkpoint.BEST)
     return run.file.is_file() or any((run.folder / name).is_file() for name in left)
 

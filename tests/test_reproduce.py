@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from fer_lab import reproduce
 from fer_lab import run as runs
@@ -207,7 +208,9 @@ def test_a_damaged_file_of_a_run_is_told_and_made_again(job, name, content, caps
     said = capsys.readouterr().out
     assert said.count(f"{job.folder / name} is damaged") == 1
     (job.folder / "config.json").write_bytes(content)
-    with pytest.raises(FerError, match=r'another run \(precision "float32" there, "bfloat16" asked'):
+    with pytest.raises(
+        FerError, match=r'another run \(precision "float32" there, "bfloat16" asked'
+    ):
         runs.do(replace(job, precision="bfloat16"), progress=False)
 
 
@@ -530,6 +533,22 @@ def test_a_data_set_is_found_in_its_folder_and_in_that_of_all(root, tmp_path):
     assert reproduce.locate("fer2013", root) == own
     assert reproduce.locate("ferplus", root) is None
     assert reproduce.locate("kdef", root) is None and reproduce.locate("live video", root) is None
+
+
+def test_labels_by_votes_are_not_taken_for_the_data_sets_own(tmp_path):
+    """FERPlus's generator leaves pictures and votes, and the rule majority leaves faces out."""
+    home = small_fer2013.write(tmp_path / "fer2013", (28, 14, 14), folders=True)
+    (home / "fer2013.csv").unlink()
+    for table in home.glob("FERPlus/data/*/label.csv"):
+        folder = table.parent.rename(home / table.parent.name)
+        for line in (folder / "label.csv").read_text().splitlines():
+            picture = Image.fromarray(np.zeros((48, 48), np.uint8))
+            picture.save(folder / line.partition(",")[0])
+    for key in ("minaee2019:I:The proposed algorithm", ALESSI):
+        with torch.device("meta"):
+            net = models.from_claim(key)
+        with pytest.raises(FerError, match="rule 'majority' only.* needs fer2013's own: Kaggle"):
+            datasets.load(papers.claim(key), net, tmp_path, faces=None, progress=False)
 
 
 def test_faces_are_thinned_without_losing_a_class(root):

@@ -162,7 +162,7 @@ def scale(claim: Claim) -> int:
 
 
 def protocol_differences(claim: Claim, records: Sequence[dict]) -> list[str]:
-    """Return in how far the protocol of runs is another than their claim's; empty where it is not."""
+    """Return in how far runs follow another protocol than their claim's; empty where none does."""
     return list(dict.fromkeys(reason for one in records for reason in _differences(claim, one)))
 
 
