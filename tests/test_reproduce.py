@@ -13,7 +13,16 @@ from PIL import Image
 
 from fer_lab import reproduce
 from fer_lab import run as runs
-from fer_lab.reproduce import command, comparison, datasets, intervals, jobs, records, speed
+from fer_lab.reproduce import (
+    command,
+    comparison,
+    datasets,
+    intervals,
+    jobs,
+    records,
+    scores,
+    speed,
+)
 from fer_lab.reproduce.jobs import Job, slug
 from fer_utils import __main__, evaluate, models, papers
 from fer_utils.data.faceset import FaceSet
@@ -850,11 +859,11 @@ def test_metrics_are_those_of_the_confusion_matrix():
 
     def value(metric, row, unit=""):
         claim = Claim("p", "1", row, "fer2013", "", metric, 0.5, unit=unit)
-        return comparison.measured(claim, record)
+        return scores.measured(claim, record)
 
     def measurable(metric, row):
         claim = Claim("p", "1", row, "fer2013", "", metric, 0.5)
-        return comparison.measurable(claim, record)
+        return scores.measurable(claim, record)
 
     assert value("accuracy", "any", "%") == pytest.approx(75)
     assert value("precision", "happy") == pytest.approx(6 / 9)

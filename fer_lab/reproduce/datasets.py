@@ -93,9 +93,10 @@ def load(
         options |= {"paper": claim.paper}
     everyone = data.load(claim.dataset, place, progress=progress, **options)
     if everyone.label_rule != label_rule(claim):  # FERPlus's folders: pictures and votes alone
+        own = f"{claim.dataset}'s own: {catalog.get(claim.dataset).card.get}"
         raise FerError(
             f"{place} has labels by the votes' rule {everyone.label_rule!r} only, which leaves "
-            f"faces out; {claim.key} needs {claim.dataset}'s own: {catalog.get(claim.dataset).card.get}"
+            f"faces out; {claim.key} needs {own}"
         )
     if claim.setup.voted:
         everyone = by_most_votes(everyone, net.classes)
