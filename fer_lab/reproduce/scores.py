@@ -112,8 +112,9 @@ def published_interval(
         low, high = (scale(claim) * end for end in of_share(value / scale(claim), n))
     else:
         low, high = value - (ours - its[0]), value + (its[1] - ours)
-    several = claim.low is not None and claim.high is not None
-    runs = OF_FOUR * (claim.high - claim.low) if several else of_one_run(values)
+    runs = of_one_run(values)
+    if claim.low is not None and claim.high is not None:
+        runs = OF_FOUR * (claim.high - claim.low)
     below, above = (math.hypot(part, runs) + last_digit for part in (value - low, high - value))
     return clipped(claim, (value - below, value + above))
 
