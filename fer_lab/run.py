@@ -26,6 +26,7 @@ from fer_utils.files import DamagedError, make_folder, read_json, write_json
 from fer_utils.locks import LOCK, hold
 from fer_utils.models.facenet import FaceNet
 from fer_utils.ranges import THREADS
+from fer_utils.train import checkpoint
 from fer_utils.train.checkpoint import OtherRunError, differences
 from fer_utils.train.history import History
 
@@ -209,7 +210,7 @@ def claim_folder(run: Run) -> None:
         FerError: a run of other settings, or that learned from other faces, is there and is not to
             be thrown away; the message says what differs.
     """
-    there, asked = run.there(), run.config()
+    there, asked = run.there() if has_begun(run) else None, run.config()
     found = differences(there, asked) if there is not None else ""
     if found := found or run.other_data():
         if not run.throwaway:
@@ -221,8 +222,14 @@ def claim_folder(run: Run) -> None:
         for path in run.folder.iterdir():
             if path.name != LOCK:
                 path.unlink()
-    if not (run.folder / ASKED).is_file() or there is None:
+    if whole(run.folder / ASKED) != asked:
         write_json(run.folder / ASKED, asked)
+
+
+def has_begun(run: Run) -> bool:
+    """Whether anything of a run is done; a start that failed leaves its settings alone."""
+    left = (checkpoint.STATE, checkpoint.HISTORY, checkpoint.BEST)
+    return run.file.is_file() or any((run.folder / name).is_file() for name in left)
 
 
 def say_what_is_damaged(run: Run) -> None:

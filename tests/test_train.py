@@ -320,6 +320,23 @@ def test_as_many_other_faces_of_the_same_data_set_are_another_run(tmp_path):
         train.fit(small_net(), other, stripes(32, 1, "valid"), QUICK, **options)
 
 
+def test_a_run_goes_on_to_more_epochs_unless_its_recipe_looks_ahead(tmp_path):
+    changed = dataclasses.replace(QUICK, schedule="exponential", decay=0.9)
+    whole, longer = small_net(), small_net()
+    history = run(whole, changed, epochs=4)
+    run(small_net(), changed, epochs=2, out=tmp_path)
+    assert len(run(longer, changed, epochs=4, out=tmp_path).epochs) == 4
+    assert torch.equal(weights(whole), weights(longer))
+    assert history.stopped == "all 4 epochs done"
+    with pytest.raises(FerError, match=r"another run \(epochs 4 there, 3 asked\)"):
+        run(small_net(), changed, epochs=3, out=tmp_path)
+    for name, ahead in (("cycle", {"schedule": "one_cycle"}), ("distil", {"distil": 0.5})):
+        how = dataclasses.replace(QUICK, **ahead)
+        run(small_net(), how, epochs=1, out=tmp_path / name)
+        with pytest.raises(FerError, match=r"another run \(epochs 1 there, 2 asked\)"):
+            run(small_net(), how, epochs=2, out=tmp_path / name)
+
+
 def test_a_folder_with_another_run_is_not_written_over(tmp_path):
     run(small_net(), out=tmp_path)
     with pytest.raises(FerError, match="another run"):

@@ -7,9 +7,10 @@ another machine, and leaves one JSON; `table` sets all records beside the publis
 from fer_lab.reproduce.comparison import Row, as_csv, as_text, table
 from fer_lab.reproduce.datasets import locate, missing
 from fer_lab.reproduce.jobs import Job, make_jobs, recipe_of, trained_once
-from fer_lab.reproduce.records import finished, publish, published
+from fer_lab.reproduce.records import RUNS, finished, publish, published
 
 __all__ = [
+    "RUNS",
     "Job",
     "Row",
     "as_csv",

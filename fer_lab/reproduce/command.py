@@ -175,12 +175,12 @@ def save(records: Sequence[dict], folder: Path, root: Path | None) -> list[Row]:
 def listing(claims: Sequence[Claim], args: argparse.Namespace) -> Iterator[str]:
     """Yield lines for every row: its number; its status, what it needs, how long a run takes.
 
-    The status is that of the runs in `args.out`. The time is an estimate for an idle machine: of
-    each network a few steps are timed here and now.
+    The status is that of the runs in `args.out` and of those that are kept beside the table. The
+    time is an estimate for an idle machine: of each network a few steps are timed here and now.
     """
-    rows = reproduce.table(
-        reproduce.finished(args.out), lambda name: reproduce.locate(name, args.data) is not None
-    )
+    figures = args.figures or FIGURES
+    records = [*reproduce.published(figures), *reproduce.finished(args.out)]
+    rows = reproduce.table(records, lambda name: reproduce.locate(name, args.data) is not None)
     by_key = {row.claim.key: row for row in rows}
     speed = Speed(args.device)
     for claim in claims:
@@ -195,10 +195,13 @@ def listing(claims: Sequence[Claim], args: argparse.Namespace) -> Iterator[str]:
             continue
         recipe = train.recipe(reproduce.recipe_of(claim))
         here = "here" if reproduce.locate(claim.dataset, args.data) else "not here"
+        done = f"{len(row.records)} runs"
+        if row.records:
+            done += f" of {row.cells()['epochs']} epochs"
         yield (
             f"    {claim.dataset} ({here}); {claim.experiment['name']}, recipe "
-            f"{reproduce.recipe_of(claim)}, {recipe.epochs} epochs; "
-            f"{len(row.records)} runs in {args.out}; {duration(claim, speed)}"
+            f"{reproduce.recipe_of(claim)}, {recipe.epochs} epochs; {done} in {args.out} and "
+            f"{figures / reproduce.RUNS}; {duration(claim, speed)}"
         )
         if claim.setup.base:
             yield f"    {jobs.needs_base(claim)}"

@@ -1,8 +1,6 @@
 """The table of published numbers: each with our runs, the difference, and what it is worth."""
 
 import json
-import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,27 +8,29 @@ import numpy as np
 
 from fer_lab.reproduce.datasets import PAPER, PUBLISHED, label_rule
 from fer_lab.reproduce.intervals import (
-    OF_FOUR,
     Interval,
-    Score,
     difference,
     mcnemar,
-    of_faces,
     of_mean,
     of_pairs,
-    of_share,
 )
 from fer_lab.reproduce.jobs import recipe_of, trained_once
 from fer_lab.reproduce.records import file_name
+from fer_lab.reproduce.scores import (
+    clipped,
+    interval_of,
+    measurable,
+    measured,
+    published_gain,
+    published_interval,
+    score_of,
+)
 from fer_utils import commands, papers, train
 from fer_utils.papers import Claim
 
 WITHIN, ABOVE, BELOW = VERDICTS = ("within", "above", "below")
 NOT_COMPARABLE = "protocol not comparable"
 NO_DATA, NOT_RUN = "data not available here", "not run yet"
-
-_CLASS = re.compile(r"class (\d+)")
-_AVERAGES = ("macro avg", "weighted avg")
 
 
 @dataclass(frozen=True)
@@ -101,70 +101,15 @@ class Row:
         }
 
 
-def place_of(claim: Claim, record: dict) -> int | str | None:
-    """Return which output a claim's row is about, or which average; None where neither.
-
-    "class 3" is the network's output 3: the networks of such rows have their paper's order.
-    """
-    name, known = claim.row.split(",")[0], record["classes"]
-    if name in _AVERAGES:
-        return name
-    if name in known:
-        return known.index(name)
-    match = _CLASS.fullmatch(name)
-    return int(match[1]) if match and int(match[1]) < len(known) else None
+def protocol_differences(claim: Claim, records: Sequence[dict]) -> list[str]:
+    """Return in how far runs follow another protocol than their claim's; empty where none does."""
+    return list(dict.fromkeys(reason for one in records for reason in _differences(claim, one)))
 
 
-def measurable(claim: Claim, record: dict) -> bool:
-    """Whether a claim's metric can be had of a run's confusion matrix."""
-    if claim.metric in ("precision", "recall", "f1"):
-        return place_of(claim, record) is not None
-    return claim.metric in ("accuracy", "gain in accuracy")
-
-
-def score_of(claim: Claim, record: dict) -> Score:
-    """Return what makes a claim's metric, in its unit, of a confusion matrix or many at once.
-
-    Accuracy; precision, recall and F1 of the class that the claim's row names, or their macro or
-    weighted average. The precision of a class that is never said is 0.
-    """
-    place = None if "accuracy" in claim.metric else place_of(claim, record)
-
-    def score(counts: np.ndarray) -> np.ndarray:
-        right, size = np.diagonal(counts, axis1=-2, axis2=-1), counts.sum(-1)
-        said = counts.sum(-2)
-        if place is None:
-            return scale(claim) * right.sum(-1) / np.maximum(size.sum(-1), 1)
-        top, bottom = {
-            "precision": (right, said),
-            "recall": (right, size),
-            "f1": (2 * right, size + said),
-        }[claim.metric]
-        of_class = scale(claim) * top / np.maximum(bottom, 1)
-        if place == "macro avg":
-            return of_class.mean(-1)
-        if place == "weighted avg":
-            return (of_class * size).sum(-1) / np.maximum(size.sum(-1), 1)
-        return of_class[..., place]
-
-    return score
-
-
-def measured(claim: Claim, record: dict) -> float:
-    """Return a claim's metric of a run's matrix, in its unit, where it is `measurable`."""
-    return float(score_of(claim, record)(np.array(record["confusion"])))
-
-
-def scale(claim: Claim) -> int:
-    """Return 100 where a claim's value is in per cent or points, 1 where it is a share."""
-    return 1 if claim.unit == "" else 100
-
-
-def protocol_differences(claim: Claim, record: dict) -> list[str]:
-    """Return in how far a run's protocol is another than its claim's; empty where it is not."""
+def _differences(claim: Claim, record: dict) -> list[str]:
     config, recipe = record["config"], train.recipe(recipe_of(claim))
     setup, asked = config.get("setup", {}), claim.setup.as_dict()
-    n = record["accuracy"]["n"]
+    n, stopped = record["accuracy"]["n"], record.get("stopped", "all ")
     reasons = (
         (record["split"] != "test", "scored on the validation split, which also chose the epoch"),
         (
@@ -179,6 +124,12 @@ def protocol_differences(claim: Claim, record: dict) -> list[str]:
             config["epochs"] < recipe.epochs,
             f"{config['epochs']} of {recipe.epochs} epochs",
         ),
+        (
+            config["epochs"] > recipe.epochs,
+            f"{config['epochs']} epochs, {recipe.epochs} in the paper",
+        ),
+        # as `History.stopped` says it: all epochs, or early stopping, else the loss was no number
+        (not stopped.startswith(("all ", "early,")), f"the training broke off: {stopped}"),
         (
             config["label_rule"] != label_rule(claim),
             f"labels by {config['label_rule'] or 'the data set itself'}",
@@ -215,9 +166,10 @@ def compare(claim: Claim, records: Sequence[dict], has_data: Callable[[str], boo
       fewer epochs or from another recipe than the claim's, or the paper's test set is of another
       size. `Row.why` says which.
     - "within": the interval (95 %) of ours less the published number holds 0: luck of faces and,
-      of several runs, of seeds explains the difference. Of a gain: ours and the printed range
-      overlap. "above", "below": it does not. A single run gets a verdict too, and `why` says that
-      the luck of its seed is not in it; no verdict says that a paper was right.
+      of several runs, of seeds explains the difference. "above", "below": it does not. (A gain is
+      that of pairs of runs; the range that is printed for it widens the published interval.) A
+      single run gets a verdict too, and `why` says that the luck of its seed is not in it; no
+      verdict says that a paper was right.
     - "data not available here", or "not run yet", where there are no runs.
 
     Args:
@@ -238,16 +190,23 @@ def compare(claim: Claim, records: Sequence[dict], has_data: Callable[[str], boo
     chosen = max(_alike(own), key=lambda group: _worth(claim, group))
     values = tuple(measured(claim, record) for record in chosen)
     faces = [interval_of(claim, record) for record in chosen]
-    interval = _clipped(claim, of_mean(values, faces))
+    interval = clipped(claim, of_mean(values, faces))
     row = Row(claim, tuple(chosen), values, interval=interval, on_test=_on_test(claim, chosen))
-    if reasons := protocol_differences(claim, chosen[0]):
+    if reasons := protocol_differences(claim, chosen):
         return replace(row, status=NOT_COMPARABLE, why="; ".join(reasons))
-    published = published_interval(claim, chosen[0], values[0], faces[0])
+    published = published_interval(claim, chosen[0], values, faces[0])
     apart = difference(float(np.mean(values)), interval, claim.value, published)
-    status = ABOVE if apart[0] > 0 else BELOW if apart[1] < 0 else WITHIN
-    why = f"ours less the published number: {apart[0]:+.4g} to {apart[1]:+.4g}"
-    why = _with_notes(claim, why, chosen)
-    return replace(row, status=status, why=why, published=published, difference=apart)
+    why = _with_notes(claim, _in_words(apart), chosen)
+    return replace(row, status=verdict(apart), why=why, published=published, difference=apart)
+
+
+def verdict(apart: Interval) -> str:
+    """Return the verdict that goes with the interval of ours less the published number."""
+    return ABOVE if apart[0] > 0 else BELOW if apart[1] < 0 else WITHIN
+
+
+def _in_words(apart: Interval) -> str:
+    return f"ours less the published number: {apart[0]:+.4g} to {apart[1]:+.4g}"
 
 
 def _without_runs(claim: Claim, has_data: Callable[[str], bool]) -> Row:
@@ -258,42 +217,12 @@ def _without_runs(claim: Claim, has_data: Callable[[str], bool]) -> Row:
 def _with_notes(claim: Claim, why: str, chosen: Sequence[dict]) -> str:
     notes = [why]
     if len(chosen) == 1:
-        notes.append("one run: the luck of the seed is not in the interval")
+        notes.append("one run: the luck of seeds, ours and the paper's, is not in the interval")
     if claim.n is None and not claim.gain_of:
         notes.append("the paper's number of test faces is taken to be ours")
     if claim.setup.assumed:
         notes.append(f"assumed: {claim.setup.assumed}")
     return "; ".join(notes)
-
-
-def interval_of(claim: Claim, record: dict) -> Interval:
-    """Return the interval of a run's score if other faces had been tested."""
-    if claim.metric == "accuracy":
-        accuracy = record["accuracy"]
-        low, high = of_share(accuracy["correct"] / accuracy["n"], accuracy["n"])
-        return scale(claim) * low, scale(claim) * high
-    return of_faces(score_of(claim, record), np.array(record["confusion"]))
-
-
-def published_interval(claim: Claim, record: dict, ours: float, its: Interval) -> Interval:
-    """Return the interval of a published number: its test faces, its runs and its last digit.
-
-    An accuracy has the Wilson interval of the paper's n, or of ours where the paper states none.
-    Other scores are as uncertain as ours, of as many faces: the counts behind them are not printed.
-    """
-    value, last_digit = claim.value, 0.5 * 10.0**-claim.decimals
-    if claim.metric == "accuracy":
-        n = claim.n or record["accuracy"]["n"]
-        low, high = (scale(claim) * end for end in of_share(value / scale(claim), n))
-    else:
-        low, high = value - (ours - its[0]), value + (its[1] - ours)
-    runs = 0.0 if claim.low is None or claim.high is None else OF_FOUR * (claim.high - claim.low)
-    below, above = (math.hypot(part, runs) + last_digit for part in (value - low, high - value))
-    return _clipped(claim, (value - below, value + above))
-
-
-def _clipped(claim: Claim, interval: Interval) -> Interval:
-    return max(0.0, interval[0]), min(float(scale(claim)), interval[1])
 
 
 def answers(record: dict, reading: dict | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -330,7 +259,8 @@ def _gain(
         return _without_runs(claim, has_data)
     pairs = [(without[seed], others[seed]) for seed in seeds]
     same = all(one.get("scored_faces") == other.get("scored_faces") for one, other in pairs)
-    reasons = protocol_differences(claim, pairs[0][0]) + protocol_differences(with_it, pairs[0][1])
+    ours, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
+    reasons = protocol_differences(claim, ours) + protocol_differences(with_it, theirs)
     if not same or not all("answers" in record for pair in pairs for record in pair):
         reasons.append("the runs of a pair have not answered on the same faces, or it is not kept")
     if reasons:
@@ -338,22 +268,21 @@ def _gain(
     said = [(*answers(one), answers(other)[1]) for one, other in pairs]
     score, classes = score_of(claim, pairs[0][0]), len(pairs[0][0]["classes"])
     values = tuple(measured(claim, other) - measured(claim, one) for one, other in pairs)
-    _, (low, high) = of_pairs(score, classes, said)
-    last_digit = 0.5 * 10.0**-claim.decimals
-    published = (claim.low or claim.value) - last_digit, (claim.high or claim.value) + last_digit
-    status = ABOVE if low > published[1] else BELOW if high < published[0] else WITHIN
+    _, interval = of_pairs(score, classes, said)
+    published = published_gain(claim, values, of_pairs(score, classes, said[:1])[1])
+    apart = difference(float(np.mean(values)), interval, claim.value, published)
     coins = ", ".join(f"{mcnemar(*faces):.2g}" for faces in said)
-    why = f"our gain: {low:+.4g} to {high:+.4g}; McNemar's p, run by run: {coins}"
-    ours, theirs = ([pair[side] for pair in pairs] for side in (0, 1))
+    why = f"{_in_words(apart)}; our gain: {interval[0]:+.4g} to {interval[1]:+.4g}; "
+    why += f"McNemar's p, run by run: {coins}"
     return Row(
         claim,
         tuple(ours),
         values,
-        status,
+        verdict(apart),
         _with_notes(claim, why, ours),
-        interval=(low, high),
+        interval=interval,
         published=published,
-        difference=(low - claim.value, high - claim.value),
+        difference=apart,
         others=tuple(theirs),
     )
 
@@ -379,7 +308,7 @@ def _alike(records: Sequence[dict]) -> list[list[dict]]:
 
 
 def _worth(claim: Claim, group: list[dict]) -> tuple:
-    return not protocol_differences(claim, group[0]), group[0]["config"]["epochs"], len(group)
+    return not protocol_differences(claim, group), group[0]["config"]["epochs"], len(group)
 
 
 def table(records: Sequence[dict], has_data: Callable[[str], bool]) -> list[Row]:

@@ -92,6 +92,12 @@ def load(
     if "paper" in entry.options:  # several papers divided it, each in its own way
         options |= {"paper": claim.paper}
     everyone = data.load(claim.dataset, place, progress=progress, **options)
+    if everyone.label_rule != label_rule(claim):  # FERPlus's folders: pictures and votes alone
+        own = f"{claim.dataset}'s own: {catalog.get(claim.dataset).card.get}"
+        raise FerError(
+            f"{place} has labels by the votes' rule {everyone.label_rule!r} only, which leaves "
+            f"faces out; {claim.key} needs {own}"
+        )
     if claim.setup.voted:
         everyone = by_most_votes(everyone, net.classes)
     known = np.isin(np.array(everyone.classes)[everyone.labels], net.classes)

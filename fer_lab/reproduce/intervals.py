@@ -2,8 +2,9 @@
 
 Two kinds of luck count. Other faces could have been tested: those of a test set are drawn again
 from itself (a bootstrap over faces), or, for an accuracy, its Wilson interval is taken. And the
-network could have been trained from another seed: several runs give a t interval of their mean. A
-single run says nothing about the second.
+network could have been trained from another seed, here and in the paper: several runs give a t
+interval of their mean, and of the one run that most papers print. A single run of ours says nothing
+about the second.
 
 Sources: Efron and Tibshirani, "An Introduction to the Bootstrap" (1993); Newcombe, "Interval
 estimation for the difference between independent proportions" (1998), whose method 10 is
@@ -52,19 +53,23 @@ def of_mean(values: Sequence[float], faces: Sequence[Interval]) -> Interval:
         faces: the interval of each if other faces had been tested. They do not become narrower by
             more runs: all runs were tested on the same ones.
     """
-    mean, runs = float(np.mean(values)), _of_runs(values)
+    mean, runs = float(np.mean(values)), of_one_run(values) / math.sqrt(len(values))
     below = float(np.mean([value - low for value, (low, _) in zip(values, faces, strict=True)]))
     above = float(np.mean([high - value for value, (_, high) in zip(values, faces, strict=True)]))
     return mean - math.hypot(below, runs), mean + math.hypot(above, runs)
 
 
-def _of_runs(values: Sequence[float]) -> float:
-    """Return the half-width of the t interval of a mean; 0 of a single value."""
+def of_one_run(values: Sequence[float]) -> float:
+    """Return how far a run may lie from the mean of all there could be, 95 %; 0 of a single value.
+
+    As far as the scatter of these tells: t times their standard deviation. The mean of N runs is
+    as uncertain as that divided by the root of N.
+    """
     if len(values) < 2:
         return 0.0
     from scipy.stats import t
 
-    return float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    return float(t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1))
 
 
 def difference(one: float, its: Interval, other: float, others: Interval) -> Interval:

@@ -151,14 +151,20 @@ class Job(run.Run):
             raise FerError(needs_base(papers.claim(self.claim)))
         return hashlib.sha256(self.base_weights.read_bytes()).hexdigest()[:16]
 
+    def there(self) -> Any:
+        """Return the settings of the run that is here, with as many epochs as it can go on to."""
+        return checkpoint.with_more_epochs(super().there(), self.config())
+
     def finished(self) -> dict | None:
         """Return the record, if the run is done.
 
-        One that was scored on the validation split, because there was no test split, is not done
-        any more once there is one.
+        One of fewer epochs is not: the run goes on. One that was scored on the validation split,
+        because there was no test split, is not done any more once there is one.
         """
         done = super().finished()
-        if done is None or done["split"] == "test":
+        if done is None or done["config"]["epochs"] < self.config()["epochs"]:
+            return None
+        if done["split"] == "test":
             return done
         parts, _ = self.load(self.make_net(), progress=False)
         return done if datasets.scored_split(parts) == done["split"] else None

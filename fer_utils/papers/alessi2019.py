@@ -58,6 +58,12 @@ def _precision(row: str, value: str) -> Claim:
     )
 
 
+def _as_recall(one: Claim) -> Claim:
+    """The same printed number as a recall: both readings can be held against runs."""
+    note = f"The same {one.printed} % read along the rows of its matrix. {_AS_RECALL}"
+    return replace(one, row=f"{one.row}, read as recall", metric="recall", note=note)
+
+
 def _gain(row: str, without: str, low: str, high: float, where: str) -> Claim:
     return Claim(
         paper="alessi2019",
@@ -94,10 +100,13 @@ _ARRIAGA = Claim(
     comparable="half of its test set, PublicTest, also chose the epoch",
 )
 
+_AS_PRINTED = tuple(_precision(*row) for row in _PRECISION)
+
 CLAIMS = (
-    *(_precision(*row) for row in _PRECISION),
+    *_AS_PRINTED,
     *(_gain(*row) for row in _GAINS),
     _ARRIAGA,
+    *map(_as_recall, _AS_PRINTED),
 )
 
 

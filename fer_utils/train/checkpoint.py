@@ -18,7 +18,7 @@ from fer_utils.data.faceset import other_faces
 from fer_utils.errors import FerError
 from fer_utils.files import DamagedError, read_json, write, write_json
 from fer_utils.train.history import History
-from fer_utils.train.recipes import with_defaults, with_new_names
+from fer_utils.train.recipes import LOOK_AHEAD, with_defaults, with_new_names
 
 STATE, BEST, HISTORY = "last.pt", "best.safetensors", "history.json"
 #: What the command `train` leaves beside them when a run has ended.
@@ -160,6 +160,7 @@ def _check_same(folder: Path, saved: dict, asked: dict) -> bool:
     if isinstance(saved.get("net"), str) and "(" not in saved["net"]:
         # from before nets were known by their layers: its class is all that was written down
         asked["net"] = str(asked["net"]).partition("(")[0]
+    saved = with_more_epochs(saved, asked)
     faces = [{part: dict(enumerate(run[part])) for part in _PARTS} for run in (saved, asked)]
     there, now = (
         {part: found[2] for part, found in run.items() if 2 in found and 2 in faces[0][part]}
@@ -171,6 +172,20 @@ def _check_same(folder: Path, saved: dict, asked: dict) -> bool:
     if any(what):
         raise OtherRunError(folder, "; ".join(filter(None, what)))
     return len(there) == len(_PARTS)
+
+
+def with_more_epochs(there: Any, asked: Any) -> Any:
+    """Return a run's settings, with as many epochs as are asked for where it can go on to them.
+
+    A run of few epochs is the beginning of one of many, unless its recipe looks ahead to the end.
+    """
+    if not isinstance(there, dict) or not isinstance(asked, dict):
+        return there
+    recipe = _by_name(there)
+    looks_ahead = recipe.get("schedule") in LOOK_AHEAD or recipe.get("distil")
+    if looks_ahead or there.get("epochs", 0) >= asked.get("epochs", 0):
+        return there
+    return {**there, "epochs": asked["epochs"]}
 
 
 def differences(there: Any, asked: Any) -> str:

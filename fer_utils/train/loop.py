@@ -166,7 +166,9 @@ def fit(
         out: folder for `best.safetensors`, `history.json` and the state to resume from,
             each written in one step after every epoch. None keeps everything in memory.
         resume: go on where a run in `out` was interrupted. It must be the same run: recipe,
-            epochs, seed, net, and the faces, by their content (`FaceSet.digest`). A state that
+            epochs, seed, net, and the faces, by their content (`FaceSet.digest`). To more epochs a
+            run goes on too, unless its recipe looks ahead to the last one (the schedules one_cycle
+            and linear, and distil). A state that
             is damaged is told, and the run begins again. Where a run begins again, the
             `model.safetensors` that the earlier one left, with its card, is removed.
         progress: show a bar.

@@ -23,6 +23,8 @@ from fer_utils.train.augment import Augmentation
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "exponential", "steps", "plateau", "one_cycle", "linear")
+#: Schedules that know from the first epoch on which will be the last.
+LOOK_AHEAD = ("one_cycle", "linear")
 L2_TARGETS = ("convolutions", "last two linear layers")
 BALANCES = ("none", "weights", "sampler", "oversample", "augment")
 

@@ -113,7 +113,8 @@ def read_folder_votes(folder: Path, faces: dict[str, np.ndarray]) -> tuple[np.nd
     if above is None or not names_file.is_file():
         raise FerError(
             f"votes='label.csv' needs {VOTES_FILE} and FERPlus's folders {', '.join(FOLDERS)}, "
-            f"each with its label.csv, in {folder}: get the FERPlus repository."
+            f"each with its label.csv, in {folder}: get the FERPlus repository. (A label.csv knows "
+            "a face by the name of its picture alone; the other file says which row that is.)"
         )
     names = [row for _, row in tables.rows(names_file)][1:]
     row_of = {(USAGE.get(row[0].strip()), row[1].strip()): at for at, row in enumerate(names)}
