@@ -63,6 +63,9 @@ def opened(
         notebook: its outputs are left out, so that what is seen is made now.
         ready: JavaScript that is true once the page shows what is tested.
         flags: for the browser, beside those that all tests need.
+
+    Raises:
+        AssertionError: a cell raised, before that was shown; its error is the message.
     """
     (home / "work").mkdir()
     notebook.metadata.pop("widgets", None)
@@ -70,14 +73,23 @@ def opened(
         if cell.cell_type == "code":
             cell.update(outputs=[], execution_count=None)
     nbformat.write(notebook, home / "work" / "it.ipynb")
-    with jupyterlab(home) as address, playwright.sync_playwright() as driver:
-        arguments = [f"--{flag}" for flag in (*FLAGS.split(), *flags)]
-        browser = driver.chromium.launch(executable_path=BROWSER, args=arguments)
+    with jupyterlab(home) as address, chromium(flags) as browser:
         page = browser.new_page(viewport={"width": 1300, "height": 1000})
         page.set_default_timeout(2 * MINUTES)
         run_all(page, address)
-        page.wait_for_function(ready)
+        page.wait_for_function(f"({ready}) || document.querySelector('{ERRORS}')")
+        wrong = page.locator(ERRORS).all_inner_texts()
+        assert not wrong, f"a cell raised\n{wrong[0]}"
         yield page
+
+
+@contextmanager
+def chromium(flags: tuple[str, ...] = ()) -> Iterator:
+    """Start the browser, with flags beside those that all tests need; yield it."""
+    with playwright.sync_playwright() as driver:
+        arguments = [f"--{flag}" for flag in (*FLAGS.split(), *flags)]
+        browser = driver.chromium.launch(executable_path=BROWSER, args=arguments)
+        yield browser
         browser.close()
 
 
