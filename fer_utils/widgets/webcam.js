@@ -1,7 +1,7 @@
 // The page's half of the camera: it shows the video at its own rate with the last answer over it, and
-// sends a picture to Python only when the one before has been answered, always the newest, which is
-// a JPEG already by then. However slow the kernel is, nothing piles up. Pictures travel as messages:
-// no trait holds one, so none gets into the notebook's file (see webcam.py).
+// sends a picture to Python only when the one before has been answered: always the newest, a JPEG by
+// then. So nothing piles up before a slow kernel. Pictures travel as messages: no trait holds one, and
+// none gets into the notebook's file (see webcam.py).
 
 const ASKED = { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "user" };
 const LONGEST = 320; // pixels of a picture that is sent
@@ -173,8 +173,8 @@ export default () => {
       if (running && running !== view) return;
       if (answer.frame === undefined) return say(answer.said ?? "", Boolean(answer.said));
       if (answer.frame !== flight?.number) return;
-      const now = performance.now();
-      answers = [...answers, { at: now, took: now - flight.since, kernel: answer.ms }].slice(-KEPT);
+      const at = performance.now();
+      answers = [...answers, { at, took: at - flight.since, kernel: answer.ms }].slice(-KEPT);
       flight = null;
       if (running !== view) return;
       if (answer.said && source && !answer.picture) stop(); // it gives nothing
@@ -203,7 +203,6 @@ export default () => {
 
     const show = ({ faces, size }) => {
       if (size) stage.style.aspectRatio = `${size[0]} / ${size[1]}`;
-      const classes = model.get("classes");
       const old = new Map([...boxes.children].map((node) => [node.dataset.face, node]));
       for (const { id, box, shares, color } of faces) {
         const node = old.get(String(id)) ?? make(boxes, "div", "fer-box");
@@ -213,7 +212,7 @@ export default () => {
         node.style.setProperty("--color", `rgb(${color})`);
         place(node, box, size);
         const best = largest(shares);
-        node.firstChild.textContent = `${classes[best]} ${percent(shares[best])}`;
+        node.firstChild.textContent = `${model.get("classes")[best]} ${percent(shares[best])}`;
         node.classList.toggle("fer-high", box[1] < 0.09 * size[1]); // no room for the word above
       }
       for (const node of old.values()) node.remove();
