@@ -8,6 +8,7 @@ const LONGEST = 320; // pixels of a picture that is sent
 const QUALITY = 0.8; // of its JPEG
 const PATIENCE = 5000; // ms without an answer until that is said
 const KEPT = 30; // answers that rate and round trip are taken of
+const LEAD = 60; // ms before an answer can be there from which on the next pictures are encoded
 
 const LIVE = "python -m fer_utils live --source 0";
 const OFF = "Pictures go to this notebook's kernel, one at a time, and are kept nowhere. Ask whoever can be seen.";
@@ -140,7 +141,8 @@ export default () => {
     const tick = () => {
       if (running !== view) return;
       frames = [...frames, performance.now()].slice(-KEPT);
-      encode();
+      const soonest = Math.min(...answers.map(({ took }) => took)) - LEAD;
+      if (!flight || performance.now() - flight.since > soonest) encode();
       onFrame(video, tick);
     };
 
@@ -263,8 +265,6 @@ export default () => {
         row.classList.toggle("fer-first", best.includes(k));
       });
     };
-
-    // --- what is said beside
 
     const perSecond = (times) =>
       times.length > 1 ? ((1000 * (times.length - 1)) / (times.at(-1) - times[0])).toFixed(1) : "–";
