@@ -143,7 +143,7 @@ def test_command_writes_a_film_that_plays_and_a_table(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "by torch, haar" in said and "ms per frame: decode" in said
     rows = pd.read_csv(tmp_path / "a.csv")
-    assert f"faces in frames: {len(rows)}: {rows.answer.mode()[0]} " in said
+    assert f"of {len(rows)} faces in all frames: {rows.answer.mode()[0]} " in said
     assert rows.columns.tolist()[:8] == list(table.HEAD)
     assert rows.columns.tolist()[-3:] == list(table.TRUTH)
     assert set(rows.face) == {0, 1} and rows.frame.max() == COUNT - 1

@@ -145,8 +145,9 @@ def answers_in_words(said: "Counter[str]") -> str:
     """Return how often each answer was given, all faces and frames together."""
     if not said:
         return "no face was found"
-    shares = ", ".join(f"{name} {count / said.total():.0%}" for name, count in said.most_common())
-    return f"faces in frames: {said.total()}: {shares}"
+    total = said.total()
+    shares = (f"{name} {100 * count / total:.0f} %" for name, count in said.most_common())
+    return f"of {total} faces in all frames: {', '.join(shares)}"
 
 
 @contextmanager
