@@ -20,7 +20,8 @@ def write(path: str | Path, content: bytes | str) -> Path:
     """Write a file in one step: under a temporary name beside it, then renamed.
 
     Whoever reads `path` meanwhile sees the old file or the new one, and an interrupted
-    program leaves the old one. Text is written as UTF-8. Returns the path.
+    program leaves the old one. Text is written as UTF-8; what is none, as in the names of some
+    files, becomes its escapes. Returns the path.
 
     Raises:
         FerError: it cannot be written there; the message says why.
@@ -29,7 +30,9 @@ def write(path: str | Path, content: bytes | str) -> Path:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         try:
-            part.write_bytes(content.encode() if isinstance(content, str) else content)
+            if isinstance(content, str):
+                content = content.encode(errors="backslashreplace")
+            part.write_bytes(content)
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)

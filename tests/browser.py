@@ -49,6 +49,11 @@ RUN_ALL = """async () => {
   window.allRun = true;
 }"""
 
+# What the cells raised, in words; only a model knows for certain, whatever the page makes of it.
+RAISED = """() => window.jupyterapp.shell.currentWidget.content.model.toJSON().cells
+  .flatMap(({outputs}) => outputs ?? []).filter(({output_type}) => output_type === "error")
+  .map(({ename, evalue}) => `${ename}: ${evalue}`)"""
+
 needed = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium (nor Chrome) here")
 
 
@@ -63,6 +68,9 @@ def opened(
         notebook: its outputs are left out, so that what is seen is made now.
         ready: JavaScript that is true once the page shows what is tested.
         flags: for the browser, beside those that all tests need.
+
+    Raises:
+        AssertionError: a cell raised; its error is the message.
     """
     (home / "work").mkdir()
     notebook.metadata.pop("widgets", None)
@@ -70,14 +78,23 @@ def opened(
         if cell.cell_type == "code":
             cell.update(outputs=[], execution_count=None)
     nbformat.write(notebook, home / "work" / "it.ipynb")
-    with jupyterlab(home) as address, playwright.sync_playwright() as driver:
-        arguments = [f"--{flag}" for flag in (*FLAGS.split(), *flags)]
-        browser = driver.chromium.launch(executable_path=BROWSER, args=arguments)
+    with jupyterlab(home) as address, chromium(flags) as browser:
         page = browser.new_page(viewport={"width": 1300, "height": 1000})
         page.set_default_timeout(2 * MINUTES)
         run_all(page, address)
+        wrong = page.evaluate(RAISED)
+        assert not wrong, f"a cell raised {wrong[0]}"
         page.wait_for_function(ready)
         yield page
+
+
+@contextmanager
+def chromium(flags: tuple[str, ...] = ()) -> Iterator:
+    """Start the browser, with flags beside those that all tests need; yield it."""
+    with playwright.sync_playwright() as driver:
+        arguments = [f"--{flag}" for flag in (*FLAGS.split(), *flags)]
+        browser = driver.chromium.launch(executable_path=BROWSER, args=arguments)
+        yield browser
         browser.close()
 
 

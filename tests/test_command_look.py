@@ -23,6 +23,8 @@ def folder(tmp_path, scene):  # noqa: F811
     Image.fromarray(np.rot90(scene).copy()).save(photos / "b_lying.png")
     Image.new("RGB", (90, 60), (WALL,) * 3).save(photos / "c_wall.png")
     (photos / "d_text.png").write_text("no picture")
+    (photos / "e_phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    (photos / "._a_two.png").write_text("what macOS leaves beside it")
     return photos
 
 
@@ -47,7 +49,9 @@ def test_a_folder_with_what_cannot_be_used(folder, tmp_path, capsys):
     assert main(["look", str(folder), "--csv", str(table)]) == 0
     said = capsys.readouterr().out
     assert "b_lying.png: 2 faces, turned by 270 degrees" in said
-    assert "no face found in" in said and "d_text.png is not a picture" in said
+    assert "c_wall.png, turned by 90, 180 or 270 degrees either; --detector blazeface" in said
+    assert "d_text.png is not a picture" in said and "e_phone.HEIC is a HEIC picture" in said
+    assert "._" not in said
     rows = [line.split(",") for line in table.read_text().splitlines()]
     assert len(rows) == 5 and rows[1][2:] == rows[3][2:]  # upright, the lying ones are the same
     assert [row[1] for row in rows[1:]] == ["0", "0", "270", "270"]
@@ -59,7 +63,7 @@ def test_a_folder_with_what_cannot_be_used(folder, tmp_path, capsys):
         (["c_wall.png"], "no face found in "),
         (["none.png"], "there is no picture file"),
         (["a_two.png", "--detector", "har"], "Did you mean 'haar'"),
-        (["a_two.png", "--detector", "yunet"], "needs model=FILE"),
+        (["a_two.png", "--detector", "yunet"], "needs model=FILE (typed: --detector-file FILE)"),
         (["a_two.png", "--out", "sheet.xyz"], "must end in one of"),
     ],
 )
@@ -95,8 +99,8 @@ def test_twenty_faces_and_one_at_the_rim_are_drawn():
     boxes = [Box(20 * i, 10 * i, 19, 19) for i in range(20)]
     shares = np.full((20, 2), 0.5)
     shares[0] = 0.9, 0.1
-    figure = plots.photographs([image], [boxes], [shares], ("yes", "no"), ["crowd.jpg"])
-    assert "crowd.jpg: 20 faces; 1 yes 90 %" in figure.alt
+    figure = plots.photographs([image], [boxes], [shares], ("yes", "no"), ["a$_{b$.jpg"])
+    assert "a$_{b$.jpg: 20 faces; 1 yes 90 %" in figure.alt
     assert figure.get_figheight() > 10 * 0.9
     plots.png(figure)
     with pytest.raises(FerError, match="boxes and probabilities for each photograph"):

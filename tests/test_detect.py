@@ -134,6 +134,10 @@ BAD = {
     "scale": (lambda: detect.faces(np.zeros((9, 9), np.uint8), scale=1), "from 1.01 to 4"),
     "unhashable": (lambda: detect.faces(np.zeros((9, 9), np.uint8), scale=[1]), "scale="),
     "box": (lambda: detect.crop(np.zeros((9, 9), np.uint8), (1, 2, 3, 4)), "expected a Box"),
+    "no number": (
+        lambda: detect.crop(np.zeros((9, 9), np.uint8), Box(0, 0, float("nan"), 4)),
+        "expected a Box",
+    ),
     "margin": (
         lambda: detect.crop(np.zeros((9, 9), np.uint8), Box(0, 0, 2, 2), margin=0),
         "margin=0",

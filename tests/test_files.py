@@ -1,6 +1,7 @@
 """Files are written whole or not at all."""
 
 import errno
+import os
 
 import pytest
 
@@ -11,6 +12,7 @@ from fer_utils.errors import FerError
 def test_text_and_bytes(tmp_path):
     assert files.write(tmp_path / "a.txt", "é\n").read_bytes() == b"\xc3\xa9\n"
     assert files.write(str(tmp_path / "a.txt"), b"new").read_bytes() == b"new"
+    assert files.write(tmp_path / "a.txt", os.fsdecode(b"\xff")).read_bytes() == b"\\udcff"
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 

@@ -1,8 +1,10 @@
 """Films and live: drawn films and their truth, who is who, smoothing, the table; what fails."""
 
 import shutil
+import signal
 import sys
 from collections import namedtuple
+from dataclasses import replace
 from threading import Thread
 
 import cv2
@@ -10,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from fer_lab.bench import live as bench
 from fer_utils import models
@@ -140,6 +143,7 @@ def test_command_writes_a_film_that_plays_and_a_table(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "by torch, haar" in said and "ms per frame: decode" in said
     rows = pd.read_csv(tmp_path / "a.csv")
+    assert f"of {len(rows)} faces in all frames: {rows.answer.mode()[0]} " in said
     assert rows.columns.tolist()[:8] == list(table.HEAD)
     assert rows.columns.tolist()[-3:] == list(table.TRUTH)
     assert set(rows.face) == {0, 1} and rows.frame.max() == COUNT - 1
@@ -220,6 +224,15 @@ def test_exact_films_come_back_bit_for_bit(films, tmp_path):
     assert np.array_equal(again, np.pad(odd, ((0, 0), (0, 1), (0, 1), (0, 0)), mode="edge"))
 
 
+def test_times_are_those_of_the_film(tmp_path):
+    """A phone's frames are not evenly spaced."""
+    pictures = [Image.new("L", (64, 48), 40 * number) for number in range(4)]
+    path = tmp_path / "a.gif"
+    more = {"save_all": True, "append_images": pictures[1:], "duration": [100, 500, 200, 100]}
+    pictures[0].save(path, **more)
+    assert [frame.time for frame in film.Film(path)] == [0, 0.1, 0.6, 0.8]
+
+
 def test_a_film_that_breaks_off_takes_no_others_place(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(DrawnFilm.__init__, "__defaults__", (None, (161, 121), 12.0, 1, 0))
     words = ["live", "--source", "drawn", "--out", str(tmp_path / "a.avi")]
@@ -249,20 +262,24 @@ def test_a_film_that_breaks_off_takes_no_others_place(tmp_path, monkeypatch, cap
 
 
 def test_a_cameras_film_is_whole_when_it_is_ended(tmp_path, monkeypatch, capsys):
+    """By Ctrl-C or SIGTERM; it takes as long as what it shows, however slowly that was read."""
     (tmp_path / "a.avi").write_bytes(b"an earlier film")
     monkeypatch.setattr(DrawnFilm, "live", True, raising=False)
+    frame = DrawnFilm.frame
+    slow = lambda self, index: replace(frame(self, index), time=3 * index / self.rate)  # noqa: E731
+    monkeypatch.setattr(DrawnFilm, "frame", slow)
     read = live.Live.__call__
 
     def interrupted(self, picture, time):
         if self.frames == 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGTERM)
         return read(self, picture, time)
 
     monkeypatch.setattr(live.Live, "__call__", interrupted)
     monkeypatch.setattr(command, "window_there", lambda: False)
     assert main(["live", "--source", "drawn", "--out", str(tmp_path / "a.avi")]) == 0
     assert "wrote" in capsys.readouterr().out
-    assert len(list(film.Film(tmp_path / "a.avi"))) == 2
+    assert len(list(film.Film(tmp_path / "a.avi"))) == 4
 
 
 def test_a_cut_off_film_is_read_as_far_as_it_goes(films, tmp_path, capsys):
@@ -286,6 +303,8 @@ def test_a_cut_off_film_is_read_as_far_as_it_goes(films, tmp_path, capsys):
         (["--source", "drawn", "--out", "{}/b.gif"], "no ending.*.mp4, .avi, .mkv"),
         (["--source", "drawn", "--out", "{}/no/b.mp4"], "there is no folder"),
         (["--source", "drawn", "--detector", "eyes"], "detector='eyes' is not known"),
+        (["--source", "drawn", "--detector", "yunet"], "typed: --detector-file FILE"),
+        (["--source", "drawn", "--detector-file", "{}"], "is for yunet and ssd: haar takes none"),
         (["--source", "drawn", "--smoothing", "-1"], "smoothing"),
     ],
 )
@@ -326,6 +345,32 @@ def test_on_a_full_disk_what_was_written_stays_readable(tmp_path, monkeypatch, c
     assert len(said) == 1 and "full: the film ends after 10 frames" in said[0]
     assert len(list(film.Film(tmp_path / "a.mp4"))) == 10
     assert pd.read_csv(tmp_path / "a.csv").frame.max() <= 10
+
+
+def test_on_a_full_disk_a_table_ends_in_whole_rows(tmp_path):
+    resource = pytest.importorskip("resource")  # its limit stands for the disk's
+    path, classes, picture = (
+        tmp_path / "a.csv",
+        ('happy, "very"', "sad"),
+        np.zeros((9, 9, 3), np.uint8),
+    )
+    face = track.Face(0, Box(1, 2, 3, 4), np.array([0.25, 0.75]), np.array([1 / 3, 2 / 3]))
+    made = table.Table(path, classes, {}, False)
+    for number in range(3):
+        made.add(film.Frame(number, number / 10, picture), [face, face])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 100, limits[1]))
+    try:
+        with pytest.raises(FerError, match=r"a\.csv ends before frame 3 \(.*make room"):
+            made.add(film.Frame(3, 0.3, picture), [face, face])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    made.close(False)
+    rows = pd.read_csv(path)
+    assert rows.frame.tolist() == [0, 0, 1, 1, 2, 2] and set(classes) < set(rows.columns)
+    again = table.Table(path, classes, {}, False)
+    assert [len(faces) for _, faces in again.done.values()] == [2, 2]
+    again.close(True)
 
 
 def test_smoothing_makes_answers_later_and_steadier():

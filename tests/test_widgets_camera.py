@@ -161,8 +161,10 @@ def test_a_detector_that_breaks_is_a_sentence(frame):
     assert found["said"] == "ValueError: out of order"
 
 
-def test_names_of_the_detectors():
-    assert widgets.camera(NET).detector.options == ("haar", "blazeface", "ssd", "mtcnn")
+def test_names_of_nets_and_detectors():
+    camera = widgets.camera(NET)
+    assert camera.detector.options == ("haar", "blazeface", "ssd", "mtcnn")
+    assert camera.model.options == ("mini_xception",)  # a net without a name has its architecture's
     given = detect.detector("blazeface", kind="short")
     camera = widgets.camera(NET, given)
     assert camera.detector.value == "blazeface (kind=short)" and camera.live.find is given

@@ -177,7 +177,8 @@ def person(args: argparse.Namespace, side: int) -> tuple[np.ndarray, str]:
         return image, f"picture: {height} x {width} pixels, taken whole as the face"
     image, boxes, turned = detect.upright(image, chosen_detector(args))
     if not boxes:
-        raise FerError(f"{nobody(args.image)[:-1]}; --whole takes the picture as a face, cut out.")
+        said = nobody(args.image, args.detector)[:-1]
+        raise FerError(f"{said}; --whole takes the picture as a face, cut out.")
     count = "1 face was found" if len(boxes) == 1 else f"{len(boxes)} faces were found"
     chosen = args.person or 1
     if chosen > len(boxes):

@@ -2,13 +2,17 @@
 
 import argparse
 import os
+import signal
 import sys
+import threading
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_utils.commands import file_name
+from fer_utils.commands.look import add_detector, chosen_detector
 from fer_utils.errors import FerError
 from fer_utils.ranges import COUNT, THREADS, Range
 
@@ -23,17 +27,13 @@ TAU = Range(0, 3600, why="seconds; 0 smooths nothing")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what the command takes."""
-    from fer_utils.detect import DETECTORS
-
     parser.add_argument(
         "--source",
         help="number of a camera, a film, or drawn: people that the kit draws (default: camera 0, "
         "or drawn where there is none)",
     )
     parser.add_argument("--model", default="mini_xception_facs3d", help="pretrained name, or file")
-    parser.add_argument(
-        "--detector", default="haar", help=f"one of: {', '.join(DETECTORS)} (default: haar)"
-    )
+    add_detector(parser)
     parser.add_argument(
         "--smoothing", type=TAU, default=0.2, help="time constant of the average, in seconds"
     )
@@ -76,12 +76,16 @@ def run(args: argparse.Namespace) -> int:
     show = window_there() if args.show is None and source.live else bool(args.show)
     if show and not window_there():
         raise FerError("there is no screen for a window here: give --out FILM, --csv FILE or both.")
-    live = Live(models.load(args.model), args.detector, smoothing=args.smoothing)
+    find = chosen_detector(args)
+    way = find.name if find.name == "haar" else find  # "haar" is searched in a film's own way
+    live = Live(models.load(args.model), way, smoothing=args.smoothing)
     print(f"{source.name}: {source.size[0]} x {source.size[1]}, {source.rate:g} frames per second")
     print(f"{args.model} by {live.answers.engine}, {args.detector}")
     if isinstance(source, DrawnFilm):
         source.warm_up()
+    said = Counter[str]()
     with ExitStack() as ending:
+        ending.enter_context(ended_politely())
         ending.callback(source.close)
         table = writer = None
         finished = False
@@ -94,13 +98,17 @@ def run(args: argparse.Namespace) -> int:
             if writer.size != source.size:
                 sides = "{} x {}".format(*writer.size)
                 print(f"{args.out}: {sides}, for films have even sides; the last pixels come twice")
-            ending.callback(lambda: print(film_left(made, finished)))
+            ending.callback(lambda: print(end=film_left(made, finished)))
         try:
             for frame, faces in answered(source, live, table, args.frames):
+                said.update(live.classes[int(face.smoothed.argmax())] for face in faces)
                 picture = drawn(live, frame, faces) if show or writer else None
                 if picture is not None and writer:
+                    # a camera's frames come as they are answered: the film keeps their time
+                    due = round(frame.time * source.rate) + 1 - writer.frames
                     with live.timed("write"):
-                        writer.write(picture)
+                        for _ in range(due if source.live else 1):
+                            writer.write(picture)
                 if picture is not None and show and not shown(picture):
                     finished = source.live
                     break
@@ -113,22 +121,46 @@ def run(args: argparse.Namespace) -> int:
         finally:
             if table:
                 table.close(finished or source.live)
-            print(live.report())
+            if live.frames:
+                print(answers_in_words(said))
+                print(live.report())
     if args.csv:
         print(f"wrote {args.csv}")
     return 0
 
 
 def film_left(writer: "Writer", finished: bool) -> str:
-    """Close a film, and return in words what there is of it now."""
+    """Close a film, and return in words what there is of it now: nothing, of one without frames."""
     place, frames = writer.close(finished), writer.frames
     if place is None:
-        return f"no frame was written: there is no film of this time in {writer.path}"
+        return ""
     if finished:
-        return f"wrote {place}"
+        return f"wrote {place}\n"
     if place == writer.path:
-        return f"{place} has {frames} frames: it ends where it was interrupted"
-    return f"{writer.path} is as it was; {place.name} beside it has {frames} frames of this time"
+        return f"{place} has {frames} frames: it ends where it was interrupted\n"
+    return f"{writer.path} is as it was; {place.name} beside it has {frames} frames of this time\n"
+
+
+def answers_in_words(said: "Counter[str]") -> str:
+    """Return how often each answer was given, all faces and frames together."""
+    if not said:
+        return "no face was found"
+    total = said.total()
+    shares = (f"{name} {100 * count / total:.0f} %" for name, count in said.most_common())
+    return f"of {total} faces in all frames: {', '.join(shares)}"
+
+
+@contextmanager
+def ended_politely() -> Iterator[None]:
+    """Let a program that is ended (SIGTERM) close its files as after Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():  # signals are not its business
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def work(args: argparse.Namespace, source: Any) -> dict[str, Any]:
@@ -137,6 +169,7 @@ def work(args: argparse.Namespace, source: Any) -> dict[str, Any]:
     from fer_utils.detect import drawn_film
 
     given = {name: getattr(args, name) for name in ("detector", "smoothing", "frames")}
+    given["detector_file"] = args.detector_file and str(args.detector_file)
     film = Path(source.name)
     stat = film.stat() if film.is_file() else None
     what = [source.name, drawn_film.SECONDS] if stat is None else [stat.st_size, stat.st_mtime_ns]

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 MODEL = "small_resnet_ferplus"
 SHOWN = 3
 MOST = 12  # photographs on a sheet
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".avif", ".ppm")
 SIDE = 48  # of a face for a net that takes any size
+#: Detectors that may need a file or a folder, and the option that takes it.
+FILES = {"yunet": "model", "ssd": "folder"}
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,14 @@ def chosen_detector(args: argparse.Namespace) -> "Detector":
         FerError: it is not there.
     """
     from fer_utils import detect
+    from fer_utils._arguments import choice
 
-    place = args.detector_file
+    name, place = choice("detector", args.detector, detect.DETECTORS), args.detector_file
     if place is None:
-        return detect.detector(args.detector)
-    if args.detector == "ssd":
-        return detect.detector(args.detector, folder=place)
-    return detect.detector(args.detector, model=place)
+        return detect.detector(name)
+    if name not in FILES:
+        raise FerError(f"--detector-file is for {' and '.join(FILES)}: {name} takes none.")
+    return detect.detector(name, **{FILES[name]: place})
 
 
 def run(args: argparse.Namespace) -> int:
@@ -124,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
         if looked.boxes:
             found.append(looked)
         else:
-            refused.append(nobody(path))
+            refused.append(nobody(path, find.name))
     if not found:
         if len(paths) == 1:
             raise FerError(refused[0])
@@ -142,22 +144,26 @@ def run(args: argparse.Namespace) -> int:
 
 
 def photographs(place: Path) -> list[Path]:
-    """Return the picture files of a folder, or the one that is named.
+    """Return the picture files of a folder, or the one that is named; hidden ones are not meant.
 
     Raises:
         FerError: a folder without any.
     """
+    from fer_utils.data._tree import PICTURE_ENDINGS
+
     if not place.is_dir():
         return [place]
-    paths = sorted(path for path in place.iterdir() if path.suffix.lower() in ENDINGS)
+    paths = sorted(path for path in place.iterdir() if path.suffix.lower() in PICTURE_ENDINGS)
+    paths = [path for path in paths if not path.name.startswith(".")]
     if not paths:
-        raise FerError(f"there is no picture file in {place} ({', '.join(ENDINGS)}).")
+        raise FerError(f"there is no picture file in {place} ({', '.join(PICTURE_ENDINGS)}).")
     return paths
 
 
-def nobody(path: Path) -> str:
-    """Return in words that there is no face in a photograph."""
-    return f"no face found in {path}, turned by 90, 180 or 270 degrees either."
+def nobody(path: Path, detector: str) -> str:
+    """Return in words that a detector finds no face in a photograph."""
+    other = "" if detector == "blazeface" else "; --detector blazeface may find one"
+    return f"no face found in {path}, turned by 90, 180 or 270 degrees either{other}."
 
 
 def look(
@@ -219,12 +225,13 @@ def table(found: Sequence[Looked], classes: Sequence[str], detector: str) -> lis
 def sheet(found: Sequence[Looked], classes: Sequence[str]) -> "plots.Picture":
     """Return the figure of photographs with their faces."""
     from fer_utils import plots
+    from fer_utils.data._tree import shown
 
     return plots.photographs(
         [one.image for one in found],
         [one.boxes for one in found],
         [one.probabilities for one in found],
         classes,
-        [one.path.name for one in found],
+        [shown(one.path.name) for one in found],
         [one.maps for one in found] if all(one.maps for one in found) else (),
     )

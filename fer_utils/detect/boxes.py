@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
+from math import isfinite
+from numbers import Real
 from pathlib import PurePath
 from typing import Any
 
@@ -85,7 +87,8 @@ def crop(
 
 def square(box: Box, shape: tuple[int, ...], margin: float = MARGIN) -> tuple[int, int, int]:
     """Return left, top and side of the square that `crop` cuts out of a picture (H, W)."""
-    if not isinstance(box, Box):
+    places = (box.x, box.y, box.width, box.height) if isinstance(box, Box) else ()
+    if not places or not all(isinstance(one, Real) and isfinite(one) for one in places):
         raise FerError(f"box={shown(box)}: expected a Box, as detect.faces gives them.")
     margin = number("margin", margin, 0.1, LARGEST_MARGIN)
     height, width = shape
@@ -151,8 +154,8 @@ def _checked(picture: np.ndarray) -> np.ndarray:
     """Return an array of one picture, channels first."""
     if picture.dtype != np.uint8:
         raise FerError(
-            f"a picture to find faces in is an array of uint8, not of {picture.dtype}: multiply "
-            "intensities of 0 to 1 by 255."
+            f"a picture to find faces in is an array of uint8, 0 to 255, not of {picture.dtype}: "
+            "multiply intensities of 0 to 1 by 255, divide those of 16 bits by 257."
         )
     shape = picture.shape
     if picture.ndim == 2:

@@ -119,11 +119,17 @@ class Film:
         import cv2
 
         number, begin = 0, time.monotonic()
+        step = 1 / self.rate
+        seconds = -step
         while True:
             there, picture = self._capture.read()
             if not there:
                 break
-            seconds = time.monotonic() - begin if self.live else number / self.rate
+            if self.live:
+                seconds = time.monotonic() - begin
+            else:  # a phone's frames are not evenly spaced; where a film tells no times, they are
+                said = round(self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000, 6)
+                seconds = said if said > seconds else seconds + step
             yield Frame(number, seconds, cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
             number += 1
         if not number:

@@ -5,11 +5,15 @@ goes on after its last whole frame, to the same rows.
 """
 
 import csv
-from collections.abc import Sequence
+import errno
+import io
+import os
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import astuple
+from io import FileIO
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +23,7 @@ from fer_utils.detect.drawn_film import found
 from fer_utils.detect.film import Frame
 from fer_utils.detect.track import Face
 from fer_utils.errors import FerError
-from fer_utils.files import check_writable, read_json, write_json
+from fer_utils.files import check_writable, in_words, read_json, write, write_json
 from fer_utils.locks import hold
 
 HEAD = ("frame", "time", "face", "x", "y", "width", "height", "answer")
@@ -55,7 +59,7 @@ class Table:
         self._mark = self.path.with_name(f"{self.path.name}.unfinished")
         check_writable(self.path)
         self._work = work
-        self._file: TextIO | None = None
+        self._file: FileIO | None = None
         self._lock = ExitStack()
         lock = self.path.with_name(f".{self.path.name}.lock")
         self._lock.callback(lock.unlink, missing_ok=True)
@@ -70,13 +74,13 @@ class Table:
             self._take_up()
             self._open()
 
-    def _open(self) -> TextIO:
-        self._file = self.path.open("a", encoding="utf-8", newline="")
+    def _open(self) -> FileIO:
+        self._file = self.path.open("ab", buffering=0)
         return self._file
 
-    def _begin(self) -> TextIO:
+    def _begin(self) -> FileIO:
         """Write over what was there: not before there is a frame to write of."""
-        self.path.write_text(",".join(self.names) + "\n", encoding="utf-8")
+        write(self.path, _text([self.names]))
         write_json(self._mark, self._work)
         return self._open()
 
@@ -88,12 +92,11 @@ class Table:
 
     def _take_up(self) -> None:
         """Read the rows that are there; the last frame's may be not all, and are dropped."""
-        lines = self.path.read_text(encoding="utf-8").splitlines()
-        whole = [line for line in csv.reader(lines[1:]) if len(line) == len(self.names)]
+        lines = csv.reader(io.StringIO(self.path.read_text(encoding="utf-8"), newline=""))
+        whole = [line for line in list(lines)[1:] if len(line) == len(self.names)]
         last = whole[-1][0] if whole else ""
         kept = [line for line in whole if line[0] != last]
-        text = [",".join(self.names), *(",".join(line) for line in kept)]
-        self.path.write_text("\n".join(text) + "\n", encoding="utf-8")
+        write(self.path, _text([self.names, *kept]))
         count, first = len(self.classes), len(HEAD)
         for row in kept:
             numbers = [float(word) for word in row[first : first + 2 * count]]
@@ -103,9 +106,12 @@ class Table:
             faces.append(Face(int(row[2]), box, now, smoothed))
 
     def add(self, frame: Frame, faces: Sequence[Face]) -> None:
-        """Write the rows of a frame."""
-        file = self._file or self._begin()
-        rows = csv.writer(file, lineterminator="\n")
+        """Write the rows of a frame, all or none.
+
+        Raises:
+            FerError: the disk is full.
+        """
+        file, rows = self._file or self._begin(), []
         for face in faces:
             answer = self.classes[int(face.smoothed.argmax())]
             row = [frame.number, frame.time, face.id, *astuple(face.box)[:4], answer]
@@ -113,8 +119,17 @@ class Table:
             if self.drawn:
                 shown = found(face.box, frame.shown)
                 row += ["", "", ""] if shown is None else [*astuple(shown)[:3]]
-            rows.writerow(row)
-        file.flush()
+            rows.append(row)
+        content, before = _text(rows).encode(), file.seek(0, io.SEEK_END)
+        try:
+            if file.write(content) != len(content):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            file.truncate(before)
+            raise FerError(
+                f"{self.path} ends before frame {frame.number} ({in_words(error)}): make room, and "
+                "repeat the command to go on."
+            ) from error
 
     def close(self, finished: bool) -> None:
         """Close the file; one that is finished is not gone on with."""
@@ -123,3 +138,9 @@ class Table:
         if finished:
             self._mark.unlink(missing_ok=True)
         self._lock.close()
+
+
+def _text(rows: Iterable[Sequence]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

@@ -36,8 +36,9 @@ def load(
 
     if model is None:
         raise FerError(
-            "detector 'yunet' needs model=FILE: OpenCV offers face_detection_yunet_2023mar.onnx in "
-            "its repository opencv_zoo; 'blazeface' comes with the kit."
+            "detector 'yunet' needs model=FILE (typed: --detector-file FILE): OpenCV offers "
+            "face_detection_yunet_2023mar.onnx in its repository opencv_zoo; 'blazeface' comes "
+            "with the kit."
         )
     path = check_path("model", model)
     least, longest = number("score", score, 0, 1), integer("look", look, 40, 10_000)

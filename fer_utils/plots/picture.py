@@ -53,6 +53,7 @@ STYLE = {
     "ytick.color": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
+    "text.parse_math": False,  # a "$" in the name of a file or class is one
 }
 del STYLE["backend"]  # the look only: who draws stays as it was
 

@@ -26,7 +26,8 @@ class Nets(Mapping[str, nn.Module]):
         if isinstance(names, str):
             names = [names]
         elif isinstance(names, nn.Module):
-            names = {type(names).__name__: names}
+            own = getattr(names, "name", None)  # of a net of the kit, its architecture
+            names = {own if own and isinstance(own, str) else type(names).__name__: names}
         if not isinstance(names, Mapping | Sequence) or not len(names):
             raise FerError("there are no models to explore: give some, models={name: net}.")
         self._nets = dict(names) if isinstance(names, Mapping) else dict.fromkeys(map(str, names))

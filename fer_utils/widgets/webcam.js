@@ -1,12 +1,14 @@
 // The page's half of the camera: it shows the video at its own rate with the last answer over it, and
-// sends a picture to Python only when the one before has been answered, always the newest. However
-// slow the kernel is, nothing piles up. Pictures travel as messages: no trait holds one, so none gets
-// into the notebook's file (see webcam.py).
+// sends a picture to Python only when the one before has been answered: always the newest, a JPEG by
+// then. So nothing piles up before a slow kernel. Pictures travel as messages: no trait holds one, and
+// none gets into the notebook's file (see webcam.py).
 
+const ASKED = { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "user" };
 const LONGEST = 320; // pixels of a picture that is sent
 const QUALITY = 0.8; // of its JPEG
 const PATIENCE = 5000; // ms without an answer until that is said
 const KEPT = 30; // answers that rate and round trip are taken of
+const LEAD = 60; // ms before an answer can be there from which on the next pictures are encoded
 
 const LIVE = "python -m fer_utils live --source 0";
 const OFF = "Pictures go to this notebook's kernel, one at a time, and are kept nowhere. Ask whoever can be seen.";
@@ -33,6 +35,7 @@ const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1]
 const largest = (values) => values.reduce((best, value, i) => (value > values[best] ? i : best), 0);
 const onFrame = (video, done) =>
   video.requestVideoFrameCallback ? video.requestVideoFrameCallback(done) : requestAnimationFrame(done);
+const off = (stream) => stream?.getTracks().forEach((track) => track.stop());
 const inCode = () => location.protocol === "vscode-webview:" || /vscode-cdn\.net$/.test(location.hostname);
 
 export default () => {
@@ -59,12 +62,12 @@ export default () => {
 
     const still = document.createElement("canvas"); // what is sent is drawn here
     const pen = still.getContext("2d", { willReadFrequently: true });
+    const source = model.get("source"); // what Python takes pictures from; "": the page has a camera
     const view = { stop: () => stop() };
     let stream = null;
     let turn = 0; // of Start and Stop: what was waited for may come too late
-    let fresh = false; // a frame has come since the last picture was sent
+    let encoding = false, ready = null; // the newest picture, which has not been sent: a JPEG
     let frames = [], answers = []; // when they came; of answers also how long they took
-    let silent = false;
 
     const say = (words, wrong = false) => {
       said.setAttribute("role", wrong ? "alert" : "status");
@@ -78,17 +81,14 @@ export default () => {
       running?.stop();
       if (flight && performance.now() - flight.since > PATIENCE) flight = null; // it got lost
       const mine = ++turn;
-      [frames, answers, fresh] = [[], [], false];
-      if (!model.get("source")) {
+      [frames, answers, ready] = [[], [], null];
+      if (!source) {
         if (!navigator.mediaDevices) return say(inCode() ? CODE : INSECURE, true);
-        button.textContent = "Waiting for the camera";
-        button.disabled = true;
+        [button.textContent, button.disabled] = ["Waiting for the camera", true];
         try {
-          const asked = { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "user" };
-          const got = await navigator.mediaDevices.getUserMedia({ video: asked });
-          if (mine !== turn) return got.getTracks().forEach((track) => track.stop());
-          stream = got;
-          video.srcObject = stream;
+          const got = await navigator.mediaDevices.getUserMedia({ video: ASKED });
+          if (mine !== turn) return off(got);
+          stream = video.srcObject = got;
           await video.play();
         } catch (error) {
           if (mine !== turn) return;
@@ -102,34 +102,30 @@ export default () => {
           stop();
           say("The camera has gone.", true);
         });
-        const front = track.getSettings().facingMode !== "environment";
-        stage.classList.toggle("fer-mirror", front); // as everybody knows oneself
+        // as everybody knows oneself
+        stage.classList.toggle("fer-mirror", track.getSettings().facingMode !== "environment");
       }
       running = view;
-      button.disabled = false;
-      button.textContent = "Stop";
+      [button.textContent, button.disabled] = ["Stop", false];
       root.dataset.running = "true";
       say("");
-      if (stream) onFrame(video, tick);
-      else ask();
+      stream ? onFrame(video, tick) : ask();
     };
 
     const stop = () => {
       turn++;
-      const was = running === view;
-      if (was) running = null;
-      if (was && model.get("source")) send({ stop: true });
-      stream?.getTracks().forEach((track) => track.stop());
+      if (running === view && source) send({ stop: true });
+      if (running === view) running = null;
+      off(stream);
       stream = video.srcObject = null;
       boxes.replaceChildren();
       heat.width = film.width = 0; // empties them
       delete root.dataset.running;
       stage.setAttribute("aria-label", "The camera is off.");
-      button.disabled = false;
-      button.textContent = model.get("source") ? `Start ${model.get("source")}` : "Start camera";
+      [button.textContent, button.disabled] = [source ? `Start ${source}` : "Start camera", false];
       rates.textContent = "";
       fill([]);
-      say(model.get("source") ? "" : OFF);
+      say(source ? "" : OFF);
     };
 
     // --- out: one picture under way, always the newest
@@ -145,28 +141,32 @@ export default () => {
     const tick = () => {
       if (running !== view) return;
       frames = [...frames, performance.now()].slice(-KEPT);
-      fresh = true;
-      if (!flight) shoot();
+      const soonest = Math.min(...answers.map(({ took }) => took)) - LEAD;
+      if (!flight || performance.now() - flight.since > soonest) encode();
       onFrame(video, tick);
     };
 
-    const shoot = async () => {
-      const mine = (flight = { number: ++number, since: performance.now() });
-      fresh = false;
+    const encode = async () => {
+      if (encoding) return;
+      const mine = turn;
+      encoding = true;
       const scale = Math.min(1, LONGEST / Math.max(video.videoWidth, video.videoHeight));
       const size = [video.videoWidth, video.videoHeight].map((side) => Math.round(side * scale));
       if (String(size) !== String([still.width, still.height])) [still.width, still.height] = size;
       pen.drawImage(video, 0, 0, ...size);
       const file = await new Promise((done) => still.toBlob(done, "image/jpeg", QUALITY));
       const data = await file?.arrayBuffer();
-      if (running === view && data) send({ frame: mine.number }, [data]);
-      else if (flight === mine) flight = null;
+      encoding = false;
+      if (mine !== turn || !data) return;
+      ready = data;
+      ask();
     };
 
     const ask = () => {
-      if (running !== view || flight) return;
+      if (running !== view || flight || (stream && !ready)) return;
       flight = { number: ++number, since: performance.now() };
-      send({ frame: number });
+      send({ frame: number }, ready ? [ready] : []);
+      ready = null;
     };
 
     // --- in
@@ -175,22 +175,20 @@ export default () => {
       if (running && running !== view) return;
       if (answer.frame === undefined) return say(answer.said ?? "", Boolean(answer.said));
       if (answer.frame !== flight?.number) return;
-      const now = performance.now();
-      answers = [...answers, { at: now, took: now - flight.since, kernel: answer.ms }].slice(-KEPT);
+      const at = performance.now();
+      answers = [...answers, { at, took: at - flight.since, kernel: answer.ms }].slice(-KEPT);
       flight = null;
       if (running !== view) return;
-      if (answer.said && model.get("source") && !answer.picture) stop(); // it gives nothing
-      if (answer.said) say(answer.said, true);
-      else if (said.textContent) say("");
-      if (running !== view) return;
+      if (answer.said && source && !answer.picture) stop(); // it gives nothing
+      say(answer.said ?? "", Boolean(answer.said));
+      if (stream) ask(); // before anything is drawn
       const data = [...buffers];
       if (answer.picture) await screen(data.shift());
+      if (running !== view) return;
       show(answer);
       paint(answer, data.shift());
       root.dataset.answers = Number(root.dataset.answers ?? 0) + 1;
-      if (running !== view) return;
       if (!stream) requestAnimationFrame(ask);
-      else if (fresh && !flight) shoot();
     };
 
     const screen = async (data) => {
@@ -201,15 +199,12 @@ export default () => {
 
     const place = (node, [left, top, width, height], [across, down]) => {
       const from = stage.classList.contains("fer-mirror") ? across - left - width : left;
-      node.style.left = `${(100 * from) / across}%`;
-      node.style.top = `${(100 * top) / down}%`;
-      node.style.width = `${(100 * width) / across}%`;
-      node.style.height = `${(100 * height) / down}%`;
+      const shares = { left: from / across, top: top / down, width: width / across, height: height / down };
+      for (const [name, share] of Object.entries(shares)) node.style[name] = `${100 * share}%`;
     };
 
     const show = ({ faces, size }) => {
       if (size) stage.style.aspectRatio = `${size[0]} / ${size[1]}`;
-      const classes = model.get("classes");
       const old = new Map([...boxes.children].map((node) => [node.dataset.face, node]));
       for (const { id, box, shares, color } of faces) {
         const node = old.get(String(id)) ?? make(boxes, "div", "fer-box");
@@ -219,14 +214,13 @@ export default () => {
         node.style.setProperty("--color", `rgb(${color})`);
         place(node, box, size);
         const best = largest(shares);
-        node.firstChild.textContent = `${classes[best]} ${percent(shares[best])}`;
+        node.firstChild.textContent = `${model.get("classes")[best]} ${percent(shares[best])}`;
         node.classList.toggle("fer-high", box[1] < 0.09 * size[1]); // no room for the word above
       }
       for (const node of old.values()) node.remove();
       fill(faces);
       const words = [...boxes.children].map((node) => node.textContent);
-      if (words.length) stage.setAttribute("aria-label", `Faces: ${words.join(", ")}.`);
-      else stage.setAttribute("aria-label", "No face is found.");
+      stage.setAttribute("aria-label", words.length ? `Faces: ${words.join(", ")}.` : "No face is found.");
     };
 
     const paint = ({ faces, size, mapped }, data) => {
@@ -262,18 +256,15 @@ export default () => {
       const best = faces.map(({ shares }) => largest(shares));
       bars.querySelectorAll(".fer-row").forEach((row, k) => {
         const track = row.children[1];
-        while (track.children.length > faces.length) track.lastChild.remove();
-        while (track.children.length < faces.length) make(track, "div", "fer-fill");
-        faces.forEach(({ shares, color }, i) => {
-          track.children[i].style.width = percent(shares[k]).replace("\u00a0", "");
-          track.children[i].style.background = `rgb(${color})`;
-        });
+        track.replaceChildren();
+        for (const { shares, color } of faces) {
+          const bar = make(track, "div", "fer-fill");
+          bar.style.cssText = `width: ${100 * shares[k]}%; background: rgb(${color})`;
+        }
         row.lastChild.textContent = faces.length === 1 ? percent(faces[0].shares[k]) : "";
         row.classList.toggle("fer-first", best.includes(k));
       });
     };
-
-    // --- what is said beside
 
     const perSecond = (times) =>
       times.length > 1 ? ((1000 * (times.length - 1)) / (times.at(-1) - times[0])).toFixed(1) : "–";
@@ -283,12 +274,11 @@ export default () => {
       const waits = flight ? performance.now() - flight.since : 0;
       if (waits > PATIENCE) say(`No answer for ${Math.round(waits / 1000)} s: ${SILENT}`, true);
       if (!answers.length) return;
-      const took = Math.round(median(answers.map((one) => one.took)));
-      const kernel = Math.round(median(answers.map((one) => one.kernel)));
+      const middle = (part) => Math.round(median(answers.map((one) => one[part])));
       const shown = stream ? `, video ${perSecond(frames)} a second` : "";
       rates.textContent =
         `${perSecond(answers.map((one) => one.at))} answers a second, ` +
-        `round trip ${took}\u00a0ms (kernel ${kernel}\u00a0ms)${shown}`;
+        `round trip ${middle("took")}\u00a0ms (kernel ${middle("kernel")}\u00a0ms)${shown}`;
     };
 
     button.addEventListener("click", () => (running === view ? stop() : start()));

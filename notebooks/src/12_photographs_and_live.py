@@ -725,7 +725,7 @@ for tau, style in ((0.001, "#b9c7dc"), (0.1, "#20457c"), (0.6, "#e3c44b")):
 for change in times[1:][truth[1:] != truth[:-1]]:
     axes.axvline(change, color="#8fa9c9", lw=0.8, ls=":")
 axes.set(xlabel="seconds; dotted: the expression changes", ylabel="probability of the truth")
-axes.legend(frameon=False, ncols=3, loc="lower left", fontsize=8)
+axes.legend(frameon=False, ncols=3, loc="lower right", bbox_to_anchor=(1, 1), fontsize=8)
 plots.show(figure, alt="Three curves over time: raw answers jump, smooth ones are quiet and late.")
 
 # %% [markdown]
