@@ -218,10 +218,10 @@ def test_rounding_is_no_disagreement():
     windows = Windows((16, 16), (8, 8), (4, 4))
     problem = OcclusionProblem(picture, torch.zeros(1), windows)
     clean, covered = batched.prepare(net).outputs(problem)
-    arguments = (net, problem, np.arange(len(windows)), clean)
+    check = dispatch.Check(net, problem, np.arange(len(windows)))
     change = (covered - clean).abs().max()
-    assert dispatch.disagreement(*arguments, covered + 1e-6 * change) is None
-    assert dispatch.disagreement(*arguments, covered + 1e-3 * change) > 1e-5
+    assert check.disagreement(clean, covered + 1e-6 * change) is None
+    assert check.disagreement(clean, covered + 1e-3 * change) > 1e-5
 
 
 def test_a_picture_like_its_cover_gives_a_flat_map():

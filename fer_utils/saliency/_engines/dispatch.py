@@ -68,9 +68,11 @@ def run(
     every = np.arange(len(problem.windows))
     positions = every if positions is None else np.asarray(positions, np.int64)
     name, prepared = _prepare(net, problem, engine, len(positions), chunk)
-    clean, covered = prepared.outputs(problem, positions, progress)
-    tolerance = OTHER_BATCH if name == "batched" else TOLERANCE
-    wrong = disagreement(net, problem, positions, clean, covered, tolerance)
+    check = Check(net, problem, positions)
+    # `fused` leaves this thread idle for long enough to ask the net
+    beside = (check.ask,) if name == "fused" else ()
+    clean, covered = prepared.outputs(problem, positions, progress, *beside)
+    wrong = check.disagreement(clean, covered, OTHER_BATCH if name == "batched" else TOLERANCE)
     if wrong is None:
         return name, clean, covered
     if name != "batched":
@@ -84,7 +86,7 @@ def run(
         forget(net)
         plain = batched.prepare(net, chunk=chunk, by_copy=False)
         clean, covered = plain.outputs(problem, positions, progress)
-        wrong = disagreement(net, problem, positions, clean, covered, OTHER_BATCH)
+        wrong = Check(net, problem, positions).disagreement(clean, covered, OTHER_BATCH)
     if wrong is not None:
         warnings.warn(
             "the net's answer to a picture is not always the same: asked again, in another batch, "
@@ -116,38 +118,51 @@ def _prepare(
     return "batched", batched.prepare(net, chunk=chunk)
 
 
-def disagreement(
-    net: nn.Module,
-    problem: OcclusionProblem,
-    positions: np.ndarray,
-    clean: Tensor,
-    covered: Tensor,
-    tolerance: float = TOLERANCE,
-) -> float | None:
-    """Ask the net for the clean scores and those of a few windows, and compare.
+class Check:
+    """A map beside what the net itself says of the picture and of a few of its windows.
 
-    Which windows is random, the same for the same `windows`.
-
-    Returns:
-        the largest difference, as a share of the largest change on the map (or the largest
-        score, so that a flat map does not fail on rounding); None where it is rounding.
+    Args:
+        net: the user's; never a copy, which may be out of date.
+        problem: one picture (1, C, H, W), what covers it, and where.
+        positions: the windows of the map (flat indices). Which of them are asked for is random,
+            the same for the same `problem.windows`.
     """
-    windows = problem.windows
-    seed = torch.Generator().manual_seed(hash((windows.size, windows.window, windows.stride)))
-    chosen = torch.randperm(len(positions), generator=seed)[:CHECKED]
-    places = torch.from_numpy(positions[chosen.numpy()]).to(clean.device)
-    pictures = problem.covered(places)
-    asked = torch.cat((problem.picture, pictures))
-    # the net itself and never a copy, which may be out of date
-    with evaluating(net), torch.no_grad(), gpu.full_precision(clean.device):
-        expected = batched.check_rows(call(net, asked), len(asked), clean)
-    computed = torch.cat((clean, covered[chosen.to(covered.device)]))
-    if not expected.is_floating_point() or not computed.isfinite().all():
-        return None  # nothing to compare; who asks for scores refuses such
-    if not expected.isfinite().all():
-        return float("inf")
-    scale = torch.cat(((covered - clean).abs().flatten(), clean.abs().flatten())).max()
-    difference = (computed - expected).abs().max() / scale.clamp(min=torch.finfo(scale.dtype).tiny)
-    # of half precision a difference is rounding where it would be none of single
-    tolerance = max(tolerance, ROUNDING * torch.finfo(clean.dtype).eps)
-    return None if difference <= tolerance else difference.item()
+
+    def __init__(self, net: nn.Module, problem: OcclusionProblem, positions: np.ndarray):
+        windows = problem.windows
+        seed = torch.Generator().manual_seed(hash((windows.size, windows.window, windows.stride)))
+        self.chosen = torch.randperm(len(positions), generator=seed)[:CHECKED]
+        places = torch.from_numpy(positions[self.chosen.numpy()]).to(problem.picture.device)
+        self.net, self.problem, self.places = net, problem, places
+        self._answer: tuple[object, int] | None = None
+
+    def ask(self) -> None:
+        """Ask the net, in this thread."""
+        asked = torch.cat((self.problem.picture, self.problem.covered(self.places)))
+        with evaluating(self.net), torch.no_grad(), gpu.full_precision(asked.device):
+            self._answer = call(self.net, asked), len(asked)
+
+    def disagreement(
+        self, clean: Tensor, covered: Tensor, tolerance: float = TOLERANCE
+    ) -> float | None:
+        """Compare; ask first, if that has not been done.
+
+        Returns:
+            the largest difference, as a share of the largest change on the map (or the largest
+            score, so that a flat map does not fail on rounding); None where it is rounding.
+        """
+        if self._answer is None:
+            self.ask()
+        assert self._answer is not None
+        expected = batched.check_rows(*self._answer, clean)
+        computed = torch.cat((clean, covered[self.chosen.to(covered.device)]))
+        if not expected.is_floating_point() or not computed.isfinite().all():
+            return None  # nothing to compare; who asks for scores refuses such
+        if not expected.isfinite().all():
+            return float("inf")
+        scale = torch.cat(((covered - clean).abs().flatten(), clean.abs().flatten())).max()
+        least = torch.finfo(scale.dtype).tiny
+        difference = (computed - expected).abs().max() / scale.clamp(min=least)
+        # of half precision a difference is rounding where it would be none of single
+        tolerance = max(tolerance, ROUNDING * torch.finfo(clean.dtype).eps)
+        return None if difference <= tolerance else difference.item()

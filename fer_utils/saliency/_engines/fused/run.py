@@ -1,7 +1,9 @@
 """A net made ready: its packed weights, its plan, and the clean maps of the last picture."""
 
 from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Lock
 
 import numpy as np
@@ -49,8 +51,15 @@ class FusedNet:
         problem: OcclusionProblem,
         positions: np.ndarray | None = None,
         progress: Progress | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return clean logits (1, K) and occluded logits (positions, K); see `PreparedNet`.
+
+        Args:
+            problem: as there, like `positions` and `progress`.
+            positions: see there.
+            progress: see there.
+            meanwhile: called once, from this thread, while the others have begun with the work.
 
         Raises:
             FerError: a window that is not there, or a picture of another size.
@@ -68,7 +77,8 @@ class FusedNet:
         report(progress, 0, len(chosen))
         with self._lock:
             self._look_at(_gray(picture))
-            self._share_out(pairs, self._find_intervals(windows), paint, covered, progress)
+            work = pairs, self._find_intervals(windows), paint, covered
+            self._share_out(*work, progress, meanwhile)
             clean = self._clean_logits.copy()
         return torch.from_numpy(clean), torch.from_numpy(covered)
 
@@ -105,6 +115,7 @@ class FusedNet:
         paint: np.ndarray,
         covered: np.ndarray,
         progress: Progress | None,
+        meanwhile: Callable[[], object] | None,
     ) -> None:
         """Let all threads take pieces of the work until none is left; this thread is one."""
         threads = max(1, min(torch.get_num_threads(), -(-len(pairs) // BATCH)))
@@ -130,6 +141,9 @@ class FusedNet:
         with ThreadPoolExecutor(threads) as pool:
             others = [pool.submit(work, arena) for arena in self._arenas[1:threads]]
             try:
+                if meanwhile:
+                    with half_of_the_threads(of_many=bool(others)):
+                        meanwhile()
                 work(self._arenas[0], progress)
             finally:
                 pieces.clear()
@@ -149,6 +163,17 @@ class FusedNet:
         rows, columns = intervals
         addresses = np.empty((2, self._plan.pixels + SPARE_PIXELS), np.int64)
         cover(arena, self._clean, addresses, self._program, rows, columns, pairs, paint, logits)
+
+
+@contextmanager
+def half_of_the_threads(of_many: bool) -> Iterator[None]:
+    """Leave processors to the others, where there are some: torch's threads wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before // 2) if of_many else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _gray(picture: Tensor) -> np.ndarray:
