@@ -15,7 +15,7 @@ from fer_utils import models
 from fer_utils.errors import FerError
 from fer_utils.inputs import INPUTS, channel_count
 from fer_utils.models.facenet import FaceNet, class_names
-from fer_utils.models.layers import GlobalAveragePool, keras_batch_norm
+from fer_utils.models.layers import GlobalAveragePool, SpatialTransformer, keras_batch_norm
 from fer_utils.models.mini_xception import ResidualModule
 from fer_utils.saliency._engines import Cancelled, Unsupported, fused
 from fer_utils.saliency._engines.fused import kernels
@@ -81,16 +81,15 @@ def by_the_net(net, picture, baseline, windows, positions=None):
 
 
 def assert_same_map(net, picture, baseline, windows, positions=None):
-    found = fused.prepare(net, tuple(picture.shape[1:])).outputs(
-        OcclusionProblem(picture, baseline, windows), positions
-    )
+    engine = fused.prepare(net, tuple(picture.shape[1:]))
+    found = engine.outputs(OcclusionProblem(picture, baseline, windows), positions)
     expected = by_the_net(net, picture, baseline, windows, positions)
     change = (expected[1] - expected[0]).abs().max()
     assert change > 0.01
     scale = torch.maximum(change, expected[0].abs().max())
     for ours, theirs in zip(found, expected, strict=True):
         assert ours.shape == theirs.shape
-        assert (ours - theirs).abs().max() <= 1e-5 * scale
+        assert (ours - theirs).abs().max() <= engine.tolerance * scale
 
 
 # The same map as the net itself
@@ -125,6 +124,54 @@ def test_nets_of_the_zoo(inputs, variant):
     net = models.create("mini_xception", inputs=inputs, input_size=size, variant=variant, seed=1)
     picture = torch.rand(1, 1, size, size, generator=torch.Generator().manual_seed(0))
     assert_same_map(alive(net), picture, torch.rand_like(picture), square(size, 8, 5))
+
+
+def make_cropping_net(random, classes=5):
+    """Return a net with a spatial transformer that crops by what it sees, and random layers."""
+    torch.manual_seed(int(random.integers(1000)))
+    transformer, layers, width, side = SpatialTransformer(1), [], 1, 48
+    while len(layers) < 6 or side > 20:
+        kernel, filters = (int(n) for n in random.integers(1, (6, 13)))
+        layers.append(nn.Conv2d(width, filters, kernel, bias=bool(random.integers(2))))
+        width, side = filters, side + 1 - kernel
+        if random.integers(2):
+            layers.append(nn.BatchNorm2d(width))
+        if random.integers(2):
+            layers.append(nn.ReLU())
+        if random.integers(2) and side > 8:
+            layers.append(nn.MaxPool2d(2))
+            side //= 2
+    end = (nn.Dropout(), nn.Flatten(), nn.Linear(width * side**2, classes))
+    trunk = nn.Sequential(transformer, nn.Sequential(*layers), *end)
+    net = alive(FaceNet("cropping", trunk, class_names(classes), "gray", 48))
+    transformer.start_at_identity()
+    # a crop that moves with the window, turned and partly beyond the border
+    last = transformer.localisation[-1]
+    nn.init.normal_(last.weight, std=0.03)
+    last.bias.data += 0.3 * torch.randn(6)
+    return net
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nets_with_a_spatial_transformer(seed):
+    random = np.random.default_rng(seed)
+    net = make_cropping_net(random)
+    window, stride = (int(n) for n in random.integers((5, 2), (40, 6)))
+    windows = Windows((48, 48), (window, 9), (stride, 4))
+    picture = torch.rand(1, int(random.choice([1, 3])), 48, 48)
+    baseline = [BLACK, torch.rand_like(picture)][seed % 2]
+    positions = random.permutation(len(windows))[:20]
+    assert_same_map(net, picture, baseline, windows, positions)
+    with torch.no_grad():
+        crops = net.trunk[0].theta(net.prepare(torch.rand(4, 1, 48, 48)))
+    assert crops.std(0).max() > 1e-3 and (crops - torch.eye(2, 3)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("data", ["facs3d", "fer2013", "ferplus"])
+def test_deep_emotion(data):
+    net = models.pretrained(f"deep_emotion_{data}")
+    picture = torch.rand(1, 1, 48, 48, generator=torch.Generator().manual_seed(0))
+    assert_same_map(net, picture, BLACK, square(48, 12, 9))
 
 
 def test_a_trained_net_at_every_position_of_a_coarse_map():
@@ -260,6 +307,20 @@ def test_reasons_for_leaving_a_net_to_other_engines():
         net = models.create("mini_xception", input_size=20, **options)
         assert "trunk" in reason(net)
     assert "trunk" in reason(models.create("vgg13", input_size=20))
+    for change in (
+        lambda net: setattr(net.trunk.transformer, "side", 32),
+        lambda net: setattr(net.trunk.features[0], "stride", (2, 2)),
+        lambda net: setattr(net.trunk.features[3], "ceil_mode", True),
+        lambda net: net.trunk.features.insert(1, nn.Tanh()),
+        lambda net: net.trunk.features.insert(2, nn.BatchNorm2d(10)),
+        lambda net: net.trunk.head.append(nn.Tanh()),
+        lambda net: net.trunk.transformer.localisation.pop(6),
+    ):
+        net = models.create("deep_emotion")
+        change(net)
+        assert "trunk" in reason(net, (1, 48, 48))
+    sobel = models.create("deep_emotion", inputs="gray+sobel")
+    assert "derivatives" in reason(sobel, (1, 48, 48))
 
     net = make_net()
     net.trunk.stem[0][0].stride = (2, 2)

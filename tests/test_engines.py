@@ -144,7 +144,7 @@ def wrong(module, monkeypatch, error):
     prepare = module.prepare
 
     class Wrong:
-        by_copy = True
+        by_copy, tolerance = True, 1e-5
 
         def __init__(self, *arguments):
             self.right = prepare(*arguments)

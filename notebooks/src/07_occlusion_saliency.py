@@ -966,7 +966,7 @@ widgets.occlusion_explorer(doubtful, models=sorted(mine, reverse=True))
 # Deep-Emotion begins with a spatial transformer: it looks at the whole picture, chooses a crop, and
 # warps. What does that do to the box? Predict, then count where the warped picture differs:
 # `deep = models.pretrained("deep_emotion_facs3d")` has the module `deep.trunk.transformer`. Which
-# engine makes its map? And what does `engine="fused"` answer?
+# engine makes its map? And what does `engine="delta"` answer?
 #
 # <details><summary>Solution</summary>
 #
@@ -976,12 +976,13 @@ widgets.occlusion_explorer(doubtful, models=sorted(mine, reverse=True))
 #     warped = deep.trunk.transformer(deep.prepare(torch.stack((picture, dark_square))))
 # print(((warped[0] - warped[1]).abs() > 1e-5).float().mean())
 # print(saliency.occlusion(deep, image).engine)
-# saliency.occlusion(deep, image, engine="fused")
+# saliency.occlusion(deep, image, engine="delta")
 # ```
 #
 # The square moves the crop a little, and with it nearly every pixel (what lies outside the face's
-# picture stays 0): the box is the whole picture from there on, and nothing can be saved. `auto` takes
-# `batched`, which suits any net; `fused` refuses, with the reason.
+# picture stays 0): the box is the whole picture from there on, and nothing can be saved there. In
+# front of it, in the network that chooses the crop, there are boxes as everywhere. `auto` takes
+# `fused`, which has loops for both; `delta` refuses, with the reason.
 #
 # </details>
 #

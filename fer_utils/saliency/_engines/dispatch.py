@@ -10,6 +10,7 @@ from fer_utils._arguments import integer, shown
 from fer_utils.errors import FerError
 from fer_utils.models.answers import call, check_net, evaluating
 from fer_utils.saliency._engines import (
+    TOLERANCE,
     PreparedNet,
     Progress,
     Unsupported,
@@ -23,13 +24,9 @@ from fer_utils.saliency.windows import OcclusionProblem
 
 ENGINES = ("auto", "batched", "delta", "fused")
 
-# Windows computed again by the plain net at every call, and the difference in its scores that
-# is taken for rounding, as a share of the largest change (or score) on the map.
+# Windows computed again by the plain net at every call; and the least difference in its scores that
+# is taken for rounding, as a multiple of their last digit.
 CHECKED = 3
-TOLERANCE = 1e-5
-# The same for one net in batches of two sizes, which may take other kernels; and the least, as a
-# multiple of the last digit of the scores.
-OTHER_BATCH = 1e-4
 ROUNDING = 64
 
 
@@ -72,7 +69,7 @@ def run(
     # `fused` leaves this thread idle for long enough to ask the net
     beside = (check.ask,) if name == "fused" else ()
     clean, covered = prepared.outputs(problem, positions, progress, *beside)
-    wrong = check.disagreement(clean, covered, OTHER_BATCH if name == "batched" else TOLERANCE)
+    wrong = check.disagreement(clean, covered, prepared.tolerance)
     if wrong is None:
         return name, clean, covered
     if name != "batched":
@@ -86,7 +83,7 @@ def run(
         forget(net)
         plain = batched.prepare(net, chunk=chunk, by_copy=False)
         clean, covered = plain.outputs(problem, positions, progress)
-        wrong = Check(net, problem, positions).disagreement(clean, covered, OTHER_BATCH)
+        wrong = Check(net, problem, positions).disagreement(clean, covered, plain.tolerance)
     if wrong is not None:
         warnings.warn(
             "the net's answer to a picture is not always the same: asked again, in another batch, "

@@ -1,4 +1,7 @@
-"""Engine `fused`: mini-Xception's maps by loops compiled for this processor, one window at a time.
+"""Engine `fused`: maps by loops compiled for this processor, one window at a time.
+
+It takes mini-Xception and its kin, and nets like Deep-Emotion that crop the face with a spatial
+transformer first (see `transformer`).
 
 A window changes a small box of every feature map. Here only those boxes are computed again
 (see `plan` for why that is exact, and for prior art), and all layers of one window are computed
@@ -12,16 +15,17 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from fer_utils.saliency._engines import Unsupported
-from fer_utils.saliency._engines.fused.structure import check, read
+from fer_utils.saliency._engines.fused import transformer
+from fer_utils.saliency._engines.fused.structure import check, check_weights, crops, read
 from fer_utils.saliency._engines.kept import kept
 
 if TYPE_CHECKING:
-    from fer_utils.saliency._engines.fused.run import FusedNet
+    from fer_utils.saliency._engines.fused.run import WindowByWindow
 
 __all__ = ["prepare"]
 
 
-def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "FusedNet":
+def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "WindowByWindow":
     """Return what computes maps of a net; the same again while the net has not changed.
 
     Args:
@@ -29,17 +33,19 @@ def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "FusedNet":
         shape: (C, H, W) of the picture.
 
     Raises:
-        Unsupported: the net is not of the mini-Xception family, or the picture has another
-            size than the net's input; the message says which.
+        Unsupported: the net is of no family that it takes, or the picture has another size than
+            the net's input; the message says which.
     """
     face_net = check(net, shape)
     made = kept(net)
     if made is None:
         raise Unsupported("hooks are attached to the net, or it may change unseen in another way")
     if "fused" not in made:
-        structure = read(face_net)
+        parts = transformer.read(face_net) if crops(face_net) else read(face_net)
+        check_weights(face_net)
         # numba, a second or two: only who has a net for it waits
-        from fer_utils.saliency._engines.fused.run import FusedNet
+        from fer_utils.saliency._engines.fused.run import FusedNet, WarpedNet
 
-        made["fused"] = FusedNet(structure)
+        is_warping = isinstance(parts, transformer.Warping)
+        made["fused"] = WarpedNet(parts) if is_warping else FusedNet(parts)
     return made["fused"]

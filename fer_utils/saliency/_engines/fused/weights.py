@@ -64,7 +64,7 @@ def pack(structure: Structure, side: int) -> tuple[np.ndarray, list[Places]]:
 
 def _steps(structure: Structure, side: int) -> Iterator[tuple[Tensor, ...]]:
     for i, (conv, norm) in enumerate(structure.stem):
-        weight, bias = _folded(conv, norm)
+        weight, bias = folded(conv, norm)
         weight = weight.permute(2, 3, 1, 0)  # rows, columns, in, out
         yield (_pad(weight, (2, 3) if i else (3,)), _pad(bias, (0,)))
     for module in structure.modules:
@@ -76,11 +76,14 @@ def _steps(structure: Structure, side: int) -> Iterator[tuple[Tensor, ...]]:
     yield _head(structure.head, side)
 
 
-def _folded(conv: nn.Conv2d, norm: Any) -> tuple[Tensor, Tensor]:
-    """Return weight and bias of the convolution that does what the two do.
+def folded(conv: nn.Conv2d, norm: Any = None) -> tuple[Tensor, Tensor]:
+    """Return weight and bias of the convolution that does what the two do; without a norm, its own.
 
     In float64, and rounded once at the end: the plain net rounds at each of the two steps.
     """
+    if norm is None:
+        own = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias
+        return conv.weight.double(), own.double()
     # norm(conv(x)) = (w x + b - mean) * scale + beta = (w * scale) x + (b - mean) * scale + beta
     scale = (norm.running_var.double() + norm.eps).rsqrt()
     shift = -norm.running_mean.double()
@@ -95,7 +98,7 @@ def _folded(conv: nn.Conv2d, norm: Any) -> tuple[Tensor, Tensor]:
 
 
 def _pointwise(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    weight, bias = _folded(conv, norm)
+    weight, bias = folded(conv, norm)
     return _pad(weight[:, :, 0, 0].T, (0, 1)), _pad(bias, (0,))
 
 
