@@ -46,6 +46,8 @@ def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "WindowByWindow":
         # numba, a second or two: only who has a net for it waits
         from fer_utils.saliency._engines.fused.run import FusedNet, WarpedNet
 
-        is_warping = isinstance(parts, transformer.Warping)
-        made["fused"] = WarpedNet(parts) if is_warping else FusedNet(parts)
+        if isinstance(parts, transformer.Warping):
+            made["fused"] = WarpedNet(parts)
+        else:
+            made["fused"] = FusedNet(parts)
     return made["fused"]

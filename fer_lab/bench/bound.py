@@ -1,0 +1,54 @@
+"""The least time that an exact map can take: arithmetic that must be done, over a matrix's rate."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fer_lab.bench.shared import timed
+from fer_utils.saliency._engines.gpu import full_precision
+from fer_utils.saliency.windows import OcclusionProblem
+
+# Windows that are looked at, pictures in a pass, and the side of the matrices.
+WINDOWS, PICTURES, SIDE = 49, 8, 1024
+TRIES = 5
+
+
+def multiply_adds(net: nn.Module, problem: OcclusionProblem) -> float:
+    """Count the multiply-adds of all windows, in convolutions and linear layers.
+
+    Of a layer's outputs those count that a window has changed: the others are the clean picture's.
+    What is done by other layers is left out, so this is a lower bound.
+
+    Args:
+        net: in evaluation mode.
+        problem: a picture (1, C, H, W), and where it is covered.
+    """
+    found = 0
+
+    def count(module: Any, _: object, output: Tensor) -> None:
+        nonlocal found
+        channel = 1 if isinstance(module, nn.Conv2d) else output.ndim - 1
+        changed = (output[1:] != output[:1]).any(channel).sum().item()
+        # an output of all channels takes every weight once
+        found += module.weight.numel() * int(changed)
+
+    layers = [m for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    windows = len(problem.windows)
+    chosen = torch.linspace(0, windows - 1, min(windows, WINDOWS)).long()
+    try:
+        with torch.no_grad():
+            for part in chosen.to(problem.picture.device).split(PICTURES):
+                net(torch.cat((problem.picture, problem.covered(part))))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return found * windows / len(chosen)
+
+
+def matrix_rate(device: torch.device) -> float:
+    """Return how many multiply-adds a second the product of two float32 matrices has, at best."""
+    left, right = torch.rand(2, SIDE, SIDE, device=device)
+    with full_precision(device):
+        return SIDE**3 / min(timed(lambda: left @ right, device)[0] for _ in range(TRIES))
