@@ -9,9 +9,12 @@ from fer_lab.bench.shared import timed
 from fer_utils.saliency._engines.gpu import full_precision
 from fer_utils.saliency.windows import OcclusionProblem
 
-# Windows that are looked at, pictures in a pass, and the side of the matrices.
-WINDOWS, PICTURES, SIDE = 49, 8, 1024
-TRIES = 5
+# Windows that are looked at, pictures in a pass.
+WINDOWS, PICTURES = 49, 8
+# The side of the matrices, of a kind of device: as small as is still quick, for the best of many
+# products is that of a quiet moment.
+SIDES = {"cpu": 512, "cuda": 4096}
+TRIES = 40
 
 
 def multiply_adds(net: nn.Module, problem: OcclusionProblem) -> float:
@@ -49,6 +52,7 @@ def multiply_adds(net: nn.Module, problem: OcclusionProblem) -> float:
 
 def matrix_rate(device: torch.device) -> float:
     """Return how many multiply-adds a second the product of two float32 matrices has, at best."""
-    left, right = torch.rand(2, SIDE, SIDE, device=device)
+    side = SIDES.get(device.type, 1024)
+    left, right = torch.rand(2, side, side, device=device)
     with full_precision(device):
-        return SIDE**3 / min(timed(lambda: left @ right, device)[0] for _ in range(TRIES))
+        return side**3 / min(timed(lambda: left @ right, device)[0] for _ in range(TRIES))

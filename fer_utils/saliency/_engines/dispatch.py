@@ -109,8 +109,8 @@ def _prepare(
             if engine == name:
                 raise FerError(f"engine={name!r} does not suit this net: {reason}.") from reason
             continue
-        # boxes of large windows in small maps can cost `delta` more than the whole maps do
-        if engine == name or name == "fused" or prepared.is_cheaper(problem.windows, wanted):
+        # boxes of large windows in small maps can cost more than the whole maps do
+        if engine == name or prepared.is_cheaper(problem.windows, wanted):
             return name, prepared
     return "batched", batched.prepare(net, chunk=chunk)
 

@@ -1,7 +1,7 @@
 """Engine `fused`: maps by loops compiled for this processor, one window at a time.
 
-It takes mini-Xception and its kin, and nets like Deep-Emotion that crop the face with a spatial
-transformer first (see `transformer`).
+It takes mini-Xception and its kin, nets like Deep-Emotion that crop the face with a spatial
+transformer first (see `transformer`), and plain ones of few filters, like LIGHTVGG (see `plain`).
 
 A window changes a small box of every feature map. Here only those boxes are computed again
 (see `plan` for why that is exact, and for prior art), and all layers of one window are computed
@@ -14,9 +14,17 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from fer_utils.models.facenet import FaceNet
 from fer_utils.saliency._engines import Unsupported
-from fer_utils.saliency._engines.fused import transformer
-from fer_utils.saliency._engines.fused.structure import check, check_weights, crops, read
+from fer_utils.saliency._engines.fused import plain, transformer
+from fer_utils.saliency._engines.fused.structure import (
+    Structure,
+    check,
+    check_weights,
+    crops,
+    is_xception,
+    read,
+)
 from fer_utils.saliency._engines.kept import kept
 
 if TYPE_CHECKING:
@@ -41,13 +49,16 @@ def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "WindowByWindow":
     if made is None:
         raise Unsupported("hooks are attached to the net, or it may change unseen in another way")
     if "fused" not in made:
-        parts = transformer.read(face_net) if crops(face_net) else read(face_net)
+        parts = _read(face_net)
         check_weights(face_net)
         # numba, a second or two: only who has a net for it waits
-        from fer_utils.saliency._engines.fused.run import FusedNet, WarpedNet
+        from fer_utils.saliency._engines.fused.nets import NETS
 
-        if isinstance(parts, transformer.Warping):
-            made["fused"] = WarpedNet(parts)
-        else:
-            made["fused"] = FusedNet(parts)
+        made["fused"] = NETS[type(parts)](parts)
     return made["fused"]
+
+
+def _read(net: FaceNet) -> Structure | transformer.Warping | plain.Plain:
+    if is_xception(net):
+        return read(net)
+    return transformer.read(net) if crops(net) else plain.read(net)

@@ -1,4 +1,4 @@
-"""Nets made ready: their packed weights, their plans, and the clean maps of the last picture."""
+"""What all nets made ready have in common: the clean maps of a picture, and the work shared out."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -11,19 +11,10 @@ import torch
 from torch import Tensor
 
 from fer_utils.errors import FerError
-from fer_utils.inputs import to_gray
-from fer_utils.models.scaling import Scaling
-from fer_utils.saliency._engines import TOLERANCE, Progress, Unsupported, report
-from fer_utils.saliency._engines.fused.kernels import SPARE_PIXELS
-from fer_utils.saliency._engines.fused.layers import cover
-from fer_utils.saliency._engines.fused.plan import BATCH, make_plan, make_program, map_sides
-from fer_utils.saliency._engines.fused.structure import Structure
-from fer_utils.saliency._engines.fused.transformer import SLACK, Layout, Warping
-from fer_utils.saliency._engines.fused.warp import crop, look
-from fer_utils.saliency._engines.fused.weights import empty, pack
+from fer_utils.saliency._engines import TOLERANCE, Progress, report
+from fer_utils.saliency._engines.fused.plan import BATCH
+from fer_utils.saliency._engines.fused.weights import empty
 from fer_utils.saliency.windows import OcclusionProblem, Windows
-
-AS_IT_IS = Scaling((1.0,), (0.0,))
 
 # How many pieces each thread's share of a map is cut into: a thread that is held up by other
 # programs leaves its pieces to the others, and progress is told after each.
@@ -40,7 +31,7 @@ class WindowByWindow:
     Args:
         side: of the pictures.
         intervals: follows intervals of the picture's rows through all maps, see `Plan.intervals`.
-        gray: makes of pictures (1, C, H, W) what the loops start from, float32 (H, W).
+        seen: makes of a picture (1, C, H, W) what the loops start from, (H, W, ...), float32.
     """
 
     by_copy, tolerance = True, TOLERANCE
@@ -49,9 +40,9 @@ class WindowByWindow:
         self,
         side: int,
         intervals: Callable[[np.ndarray, np.ndarray], np.ndarray],
-        gray: Callable[[Tensor], np.ndarray],
+        seen: Callable[[Tensor], np.ndarray],
     ):
-        self._side, self._follow, self._gray = side, intervals, gray
+        self._side, self._follow, self._seen = side, intervals, seen
         self._lock = Lock()
         self._picture = np.zeros(0, np.float32)
         self._clean = self._clean_logits = np.zeros(0, np.float32)
@@ -84,17 +75,21 @@ class WindowByWindow:
         if len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(windows):
             raise FerError(f"positions must be from 0 to {len(windows) - 1}.")
         pairs = np.stack(np.divmod(chosen, windows.counts[1]), -1).astype(np.int64)
-        shown, gray = self._gray(problem.baseline.expand_as(picture)), self._gray(picture)
+        shown, clean = self._seen(problem.baseline.expand_as(picture)), self._seen(picture)
         report(progress, 0, len(chosen))
         with self._lock:
-            if not np.array_equal(self._picture, gray):
+            if not np.array_equal(self._picture, clean):
                 self._arenas, self._picture = [], np.zeros(0, np.float32)
-                self._look_at(gray)
-                self._picture = gray.copy()  # the caller may paint on the tensor it came from
+                self._look_at(clean)
+                self._picture = clean.copy()  # the caller may paint on the tensor it came from
             intervals = self._find_intervals(windows)
             covered = self._cover(pairs, intervals, shown, progress, meanwhile)
-            clean = self._clean_logits.copy()
-        return torch.from_numpy(clean), torch.from_numpy(covered)
+            logits = self._clean_logits.copy()
+        return torch.from_numpy(logits), torch.from_numpy(covered)
+
+    def is_cheaper(self, windows: Windows, wanted: int) -> bool:
+        """Whether so many windows take less time here than in whole pictures: as a rule, yes."""
+        return True
 
     def _look_at(self, picture: np.ndarray) -> None:
         """Compute the clean maps of a picture, and its logits."""
@@ -170,116 +165,6 @@ class WindowByWindow:
             report(progress, count, count)
 
 
-class FusedNet(WindowByWindow):
-    """Computes maps for a net of the mini-Xception family."""
-
-    def __init__(self, structure: Structure):
-        weights, places = pack(structure, map_sides(structure)[-1])
-        self._plan = make_plan(structure, places)
-        self._program = make_program(structure, self._plan, weights)
-        self._classes = structure.head.out_channels
-        super().__init__(structure.side, self._plan.intervals, gray)
-
-    def _look_at(self, picture: np.ndarray) -> None:
-        plan = self._plan
-        self._clean = empty(plan.floats)
-        for origin, row, pixel, side in plan.maps[plan.pooled]:
-            first = origin - row - pixel
-            self._clean[first : first + (side + 2) * row] = -np.inf
-        whole = plan.intervals(np.array([0]), np.array([self._side]))
-        self._clean_logits = np.empty((1, self._classes), np.float32)
-        window = np.zeros((1, 2), np.int64)
-        # The clean picture is one window as large as the picture, "painted" with the picture: the
-        # same loops fill the arena that all others start from.
-        self._run(self._clean, window, (whole, whole), picture, self._clean_logits)
-
-    def _cover(
-        self,
-        pairs: np.ndarray,
-        intervals: tuple[np.ndarray, np.ndarray],
-        shown: np.ndarray,
-        progress: Progress | None,
-        meanwhile: Callable[[], object] | None,
-    ) -> np.ndarray:
-        covered = np.empty((len(pairs), self._classes), np.float32)
-
-        def compute(arena: np.ndarray, part: slice) -> None:
-            self._run(arena, pairs[part], intervals, shown, covered[part])
-
-        self._share_out(len(pairs), compute, progress, meanwhile)
-        return covered
-
-    def _run(
-        self,
-        arena: np.ndarray,
-        pairs: np.ndarray,
-        intervals: tuple[np.ndarray, np.ndarray],
-        shown: np.ndarray,
-        logits: np.ndarray,
-    ) -> None:
-        rows, columns = intervals
-        addresses = np.empty((2, self._plan.pixels + SPARE_PIXELS), np.int64)
-        cover(arena, self._clean, addresses, self._program, rows, columns, pairs, shown, logits)
-
-
-class WarpedNet(WindowByWindow):
-    """Computes maps for a net with a spatial transformer, in two rounds.
-
-    First the localisation network's maps are renewed in boxes, for all windows; then every window
-    gets its crop, and the layers on that are computed whole.
-    """
-
-    # Where a crop begins depends on numbers that are rounded, and every pixel of it on where.
-    tolerance = 5e-5
-
-    def __init__(self, parts: Warping):
-        self._look = Layout.of(parts.looking, 0, parts.side, (1, 2))
-        self._see = Layout.of(parts.features, self._look.floats, parts.side, (0, 0))
-        self._pointing, self._head = parts.pointing, parts.head
-        whole = np.array([0]), np.array([parts.side])
-        self._whole = self._look.intervals(*whole), self._see.intervals(*whole)
-        scaling = parts.net.scaling
-        with torch.no_grad():
-            if self._pointing(torch.zeros(1, self._look.features)).shape[1] != 6:
-                raise Unsupported("the net's trunk does not find six numbers for a crop")
-        super().__init__(parts.side, self._look.intervals, lambda pictures: gray(pictures, scaling))
-
-    def _look_at(self, picture: np.ndarray) -> None:
-        self._clean = empty(self._see.floats + SLACK + self._side**2)
-        self._picture = picture
-        window, whole = np.zeros((1, 2), np.int64), self._whole[0]
-        self._arenas = [self._clean]
-        self._clean_logits = self._cover(window, (whole, whole), picture, None, None)
-        self._arenas = []
-
-    def _cover(
-        self,
-        pairs: np.ndarray,
-        intervals: tuple[np.ndarray, np.ndarray],
-        shown: np.ndarray,
-        progress: Progress | None,
-        meanwhile: Callable[[], object] | None,
-    ) -> np.ndarray:
-        (rows, columns), (_, whole) = intervals, self._whole
-        seen = np.empty((len(pairs), self._look.features), np.float32)
-        made = np.empty((len(pairs), self._see.features), np.float32)
-        looking, seeing = self._look.program(), self._see.program()
-
-        def locate(arena: np.ndarray, part: slice) -> None:
-            look(arena, self._clean, looking, rows, columns, pairs[part], shown, seen[part])
-
-        def describe(arena: np.ndarray, part: slice) -> None:
-            where = (rows, columns, pairs[part], shown)
-            crop(arena, self._picture, looking[0], seeing, *where, whole, to[part], made[part])
-
-        self._share_out(len(pairs), locate, None, meanwhile)
-        with torch.no_grad():
-            # what is not finite would point anywhere in memory
-            to = self._pointing(torch.from_numpy(seen)).nan_to_num(0, 1e6, -1e6).double().numpy()
-            self._share_out(len(pairs), describe, progress)
-            return self._head(torch.from_numpy(made)).numpy()
-
-
 @contextmanager
 def half_of_the_threads(of_many: bool) -> Iterator[None]:
     """Leave processors to the others, where there are some: torch's threads wait for each other."""
@@ -289,8 +174,3 @@ def half_of_the_threads(of_many: bool) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def gray(picture: Tensor, scaling: Scaling = AS_IT_IS) -> np.ndarray:
-    """Return (H, W) float32 of (1, C, H, W), as the net sees it."""
-    return np.ascontiguousarray(scaling(to_gray(picture.detach()), 1)[0, 0].numpy())

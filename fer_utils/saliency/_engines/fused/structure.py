@@ -50,18 +50,20 @@ def check(net: nn.Module, shape: tuple[int, int, int]) -> FaceNet:
     """
     if type(net) is not FaceNet:
         raise Unsupported(f"{type(net).__name__} is no FaceNet")
-    parts = dict(net.trunk.named_children())
-    if list(parts) != ["stem", "blocks", "head", "pool"] and not crops(net):
-        raise Unsupported("the net's trunk is not a stem, blocks, head and pool")
     side = net.input_size
     if side is None:
         raise Unsupported("the net takes pictures of any size as they are")
     if tuple(shape[1:]) != (side, side):
         raise Unsupported(f"the net resizes pictures of {shape[1]}x{shape[2]} to {side}x{side}")
-    if net.color_channels != 1 or shape[0] not in (1, 3):
+    if shape[0] not in (1, 3) or (net.color_channels != 1 and (is_xception(net) or crops(net))):
         raise Unsupported("the net looks at colours, not at grey")
     _check_tensor(next(net.parameters()))
     return net
+
+
+def is_xception(net: FaceNet) -> bool:
+    """Return whether the trunk has mini-Xception's parts."""
+    return list(dict(net.trunk.named_children())) == ["stem", "blocks", "head", "pool"]
 
 
 def crops(net: FaceNet) -> bool:

@@ -5,7 +5,7 @@ crop: so that network's maps are renewed in boxes, and the crop and all after it
 """
 
 import copy
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,8 +69,8 @@ def read(net: FaceNet) -> Warping:
         raise Unsupported("the net's trunk does not begin with a spatial transformer of its size")
     if net.inputs != "gray":
         raise Unsupported("the net's trunk sees derivatives beside the picture")
-    looking, pointing = _layers(_flat([transformer.localisation]))
-    features, head = _layers(_flat(rest))
+    looking, pointing = layers_of([transformer.localisation])
+    features, head = layers_of(rest)
     return Warping(net, transformer.side, looking, pointing, features, head)
 
 
@@ -82,9 +82,19 @@ def _flat(modules: Iterable[nn.Module]) -> Iterator[nn.Module]:
             yield module
 
 
-def _layers(modules: Iterator[nn.Module]) -> tuple[list[Layer], nn.Module]:
-    """Return the layers on maps, and what follows when these are one row."""
-    layers: list[Layer] = []
+def layers_of(
+    parts: Iterable[nn.Module], padding: Container[int] = (0,)
+) -> tuple[list[Layer], nn.Sequential]:
+    """Return the layers on maps, and a copy of what follows when these are one row.
+
+    Args:
+        parts: of the net, one after the other.
+        padding: of convolutions, which can be taken.
+
+    Raises:
+        Unsupported: a part is of another kind.
+    """
+    modules, layers = _flat(parts), list[Layer]()
     last = Layer(rectified=True)
     for module in modules:
         if type(module) is nn.Flatten and (module.start_dim, module.end_dim) == (1, -1):
@@ -93,7 +103,7 @@ def _layers(modules: Iterator[nn.Module]) -> tuple[list[Layer], nn.Module]:
             last.rectified = True
         elif type(module) is nn.BatchNorm2d and last.conv and not (last.norm or last.rectified):
             last.norm = module
-        elif type(module) is nn.Conv2d and _is_plain(module):
+        elif type(module) is nn.Conv2d and _is_plain(module, padding):
             layers.append(last := Layer(module))
         elif type(module) is nn.MaxPool2d and _halves(module) and layers:
             layers.append(last := Layer())
@@ -106,10 +116,11 @@ def _layers(modules: Iterator[nn.Module]) -> tuple[list[Layer], nn.Module]:
     return layers, copy.deepcopy(nn.Sequential(*rows)).requires_grad_(False)
 
 
-def _is_plain(conv: nn.Conv2d) -> bool:
-    square = conv.kernel_size[0] == conv.kernel_size[1]
-    actual = (conv.stride, conv.padding, conv.dilation, conv.groups)
-    return square and actual == ((1, 1), (0, 0), (1, 1), 1)
+def _is_plain(conv: nn.Conv2d, padding: Container[int]) -> bool:
+    square = conv.kernel_size[0] == conv.kernel_size[1] and conv.padding_mode == "zeros"
+    actual = (conv.stride, conv.dilation, conv.groups)
+    padded = conv.padding in [(side, side) for side in range(2) if side in padding]
+    return square and padded and actual == ((1, 1), (1, 1), 1)
 
 
 def _halves(pool: nn.MaxPool2d) -> bool:
