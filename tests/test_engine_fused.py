@@ -11,12 +11,13 @@ import torch.nn.functional as F
 from numba import njit
 from torch import nn
 
-from fer_utils import models
+from fer_utils import models, saliency
 from fer_utils.errors import FerError
 from fer_utils.inputs import INPUTS, channel_count
 from fer_utils.models.facenet import FaceNet, class_names
 from fer_utils.models.layers import GlobalAveragePool, SpatialTransformer, keras_batch_norm
 from fer_utils.models.mini_xception import ResidualModule
+from fer_utils.models.scaling import IMAGENET, SYMMETRIC
 from fer_utils.saliency._engines import Cancelled, Unsupported, fused
 from fer_utils.saliency._engines.fused import kernels
 from fer_utils.saliency._engines.fused.layers import compiled
@@ -165,6 +166,50 @@ def test_nets_with_a_spatial_transformer(seed):
     with torch.no_grad():
         crops = net.trunk[0].theta(net.prepare(torch.rand(4, 1, 48, 48)))
     assert crops.std(0).max() > 1e-3 and (crops - torch.eye(2, 3)).abs().max() > 0.1
+
+
+def make_plain_net(random, size, classes=4):
+    """Return a net of random 3x3 convolutions and poolings, with linear layers at the end."""
+    torch.manual_seed(int(random.integers(1000)))
+    colors = int(random.choice([1, 3]))
+    layers, width, side = [], colors, size
+    for _ in range(random.integers(1, 5)):
+        filters, padding = int(random.integers(2, 40)), int(random.integers(2))
+        layers.append(nn.Conv2d(width, filters, 3, padding=padding, bias=bool(random.integers(2))))
+        width, side = filters, side - 2 + 2 * padding
+        if random.integers(2):
+            layers.append(nn.BatchNorm2d(width))
+        if random.integers(2):
+            layers.append(nn.ReLU())
+        if random.integers(2):
+            layers.append(nn.MaxPool2d(2))
+            side //= 2
+        if random.integers(2):
+            layers.append(nn.ReLU())
+    rows = [nn.Linear(width * side**2, 11, bias=bool(random.integers(2))), nn.ReLU()]
+    trunk = nn.Sequential(*layers, nn.Dropout(), nn.Flatten(), *rows, nn.Linear(11, classes))
+    options = {"color_channels": colors, "scaling": [SYMMETRIC, IMAGENET][colors // 3]}
+    return alive(FaceNet("plain", trunk, class_names(classes), "gray", size, **options))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_plain_nets_of_few_filters(seed):
+    random = np.random.default_rng(seed)
+    size = int(random.integers(16, 40))
+    net = make_plain_net(random, size)
+    window, stride = (int(n) for n in random.integers((3, 1), (size // 2, 4)))
+    windows = Windows((size, size), (window, 4), (min(window, stride), 3))
+    picture = torch.rand(1, int(random.choice([1, 3])), size, size)
+    baseline = [BLACK, torch.rand_like(picture)][seed % 2]
+    positions = random.permutation(len(windows))[:30]
+    assert_same_map(net, picture, baseline, windows, positions)
+
+
+def test_large_windows_of_plain_nets_are_left_to_other_engines():
+    net, picture = models.create("light_vgg", input_size=48, seed=0), torch.rand(1, 1, 48, 48)
+    assert_same_map(alive(net), picture, BLACK, square(48, 8, 7))
+    found = [saliency.occlusion(net, picture, window=n, stride=n).engine for n in (8, 40)]
+    assert found[0] == "fused" != found[1]
 
 
 @pytest.mark.parametrize("data", ["facs3d", "fer2013", "ferplus"])
@@ -319,6 +364,17 @@ def test_reasons_for_leaving_a_net_to_other_engines():
         net = models.create("deep_emotion")
         change(net)
         assert "trunk" in reason(net, (1, 48, 48))
+    for change in (
+        lambda net: setattr(net.trunk.base[0], "padding", (2, 2)),
+        lambda net: setattr(net.trunk.base[0], "padding_mode", "circular"),
+        lambda net: net.trunk.base.insert(0, nn.MaxPool2d(2)),
+        lambda net: net.trunk.head.insert(1, nn.ReLU()),
+        lambda net: net.trunk.head.pop(0),
+    ):
+        net = models.create("light_vgg", input_size=20)
+        change(net)
+        assert "trunk" in reason(net)
+    assert "derivatives" in reason(models.create("light_vgg", inputs="gray+sobel", input_size=20))
     sobel = models.create("deep_emotion", inputs="gray+sobel")
     assert "derivatives" in reason(sobel, (1, 48, 48))
 

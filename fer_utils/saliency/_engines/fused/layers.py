@@ -275,11 +275,14 @@ def cover_rows(arena, clean, addresses, program, rows, columns, windows, shown, 
     """
     maps, last = program.maps, len(program.maps) - 1
     origin, row, channels = maps[last, ORIGIN], maps[last, ROW], maps[last, PIXEL]
+    total = np.empty(sums.shape[1], np.float32)
     for w in range(len(windows)):
-        i, j, total = windows[w, 0], windows[w, 1], sums[w]
+        i, j = windows[w, 0], windows[w, 1]
         paint(arena, maps, rows, columns, i, j, shown)
         forward(arena, addresses, program, rows, columns, i, j)
-        # the layer is linear: only what differs counts, and all else is in the clean picture's sums
+        # The layer is linear: only what differs counts, and all else is in the clean picture's sums.
+        # (These come last, for a sum of small numbers is rounded less.)
+        total[:] = 0
         for y in range(rows[last, i, 0], rows[last, i, 1]):
             for x in range(columns[last, j, 0], columns[last, j, 1]):
                 first = origin + y * row + x * channels
@@ -289,4 +292,5 @@ def cover_rows(arena, clean, addresses, program, rows, columns, windows, shown, 
                         weights = dense[y, x, c]
                         for o in range(len(total)):
                             total[o] += change * weights[o]
+        sums[w] += total
         restore(arena, clean, maps, rows, columns, windows, w)

@@ -74,7 +74,7 @@ def make_plan(parts: Plain, places: list[Places]) -> Plan:
         if layer.conv is None:
             side //= 2
             target = plan.add_map(side, channels)
-            plan.add_step(POOL, last, target)
+            plan.add_step(POOL, last, target, rectified=int(layer.rectified))
         else:
             kind = SAME if layer.conv.padding == (1, 1) else CONVOLVE
             side, channels = side - 2 * (kind == CONVOLVE), padded(layer.conv.out_channels)
