@@ -20,8 +20,8 @@ TRIES = 40
 def multiply_adds(net: nn.Module, problem: OcclusionProblem) -> float:
     """Count the multiply-adds of all windows, in convolutions and linear layers.
 
-    Of a layer's outputs those count that a window has changed: the others are the clean picture's.
-    What is done by other layers is left out, so this is a lower bound.
+    Of a convolution's outputs those count that a window has changed, and of a linear layer's inputs:
+    all others are the clean picture's. What other layers do is left out, so this is a lower bound.
 
     Args:
         net: in evaluation mode.
@@ -29,12 +29,13 @@ def multiply_adds(net: nn.Module, problem: OcclusionProblem) -> float:
     """
     found = 0
 
-    def count(module: Any, _: object, output: Tensor) -> None:
+    def count(module: Any, inputs: tuple[Tensor], output: Tensor) -> None:
         nonlocal found
-        channel = 1 if isinstance(module, nn.Conv2d) else output.ndim - 1
-        changed = (output[1:] != output[:1]).any(channel).sum().item()
-        # an output of all channels takes every weight once
-        found += module.weight.numel() * int(changed)
+        if isinstance(module, nn.Linear):
+            found += module.out_features * int((inputs[0][1:] != inputs[0][:1]).sum())
+        else:  # a pixel of all channels takes every weight once
+            changed = (output[1:] != output[:1]).any(1).sum()
+            found += module.weight.numel() * int(changed)
 
     layers = [m for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     hooks = [layer.register_forward_hook(count) for layer in layers]

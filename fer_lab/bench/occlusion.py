@@ -115,8 +115,8 @@ BENCH = Bench(
         Column("difference", "largest_difference", lambda r, _: r.other.difference, ".0e", ".1e"),
     ),
     below="x default, x best: times as fast as captum's default, as its best setting here\n"
-    "bound: ms of the multiply-adds of convolutions and linear layers whose outputs the square\n"
-    "changes, at the rate of a product of two matrices, measured before each network\n"
+    "bound: ms of the multiply-adds of convolutions and linear layers that the square changes, at\n"
+    "the rate of a product of two matrices, measured before each network\n"
     "peak MB: of the GPU; on a CPU of the whole process, at most while maps are made\n"
     "difference: the largest, as a share of the largest value of captum's map",
     width=11,
