@@ -360,6 +360,8 @@ def test_reasons_for_leaving_a_net_to_other_engines():
         lambda net: net.trunk.features.insert(2, nn.BatchNorm2d(10)),
         lambda net: net.trunk.head.append(nn.Tanh()),
         lambda net: net.trunk.transformer.localisation.pop(6),
+        lambda net: net.trunk.head.pop(1),
+        lambda net: net.trunk.features.insert(3, nn.BatchNorm2d(10, track_running_stats=False)),
     ):
         net = models.create("deep_emotion")
         change(net)
@@ -368,6 +370,7 @@ def test_reasons_for_leaving_a_net_to_other_engines():
         lambda net: setattr(net.trunk.base[0], "padding", (2, 2)),
         lambda net: setattr(net.trunk.base[0], "padding_mode", "circular"),
         lambda net: net.trunk.base.insert(0, nn.MaxPool2d(2)),
+        lambda net: net.trunk.base.insert(2, nn.Conv2d(3, 8, 3)),
         lambda net: net.trunk.head.insert(1, nn.ReLU()),
         lambda net: net.trunk.head.pop(0),
     ):

@@ -20,8 +20,8 @@ TRIES = 40
 def multiply_adds(net: nn.Module, problem: OcclusionProblem) -> float:
     """Count the multiply-adds of all windows, in convolutions and linear layers.
 
-    Of a convolution's outputs those count that a window has changed, and of a linear layer's inputs:
-    all others are the clean picture's. What other layers do is left out, so this is a lower bound.
+    Of a convolution's outputs, and of a linear layer's inputs, those count that a window has
+    changed. What other layers do is left out, so this is a lower bound.
 
     Args:
         net: in evaluation mode.

@@ -280,7 +280,7 @@ def cover_rows(arena, clean, addresses, program, rows, columns, windows, shown, 
         i, j = windows[w, 0], windows[w, 1]
         paint(arena, maps, rows, columns, i, j, shown)
         forward(arena, addresses, program, rows, columns, i, j)
-        # The layer is linear: only what differs counts, and all else is in the clean picture's sums.
+        # The layer is linear: only what differs counts, all else is in the clean picture's sums.
         # (These come last, for a sum of small numbers is rounded less.)
         total[:] = 0
         for y in range(rows[last, i, 0], rows[last, i, 1]):

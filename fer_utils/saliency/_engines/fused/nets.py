@@ -105,7 +105,7 @@ class WarpedNet(WindowByWindow):
 
     def _look_at(self, picture: np.ndarray) -> None:
         self._clean = empty(self._see.floats + SLACK + self._side**2)
-        self._picture = picture
+        self._uncovered = picture.copy()
         window, whole = np.zeros((1, 2), np.int64), self._whole[0]
         self._arenas = [self._clean]
         self._clean_logits = self._cover(window, (whole, whole), picture, None, None)
@@ -129,7 +129,7 @@ class WarpedNet(WindowByWindow):
 
         def describe(arena: np.ndarray, part: slice) -> None:
             where = (rows, columns, pairs[part], shown)
-            crop(arena, self._picture, looking[0], seeing, *where, whole, to[part], made[part])
+            crop(arena, self._uncovered, looking[0], seeing, *where, whole, to[part], made[part])
 
         self._share_out(len(pairs), locate, None, meanwhile)
         with torch.no_grad():
@@ -156,7 +156,8 @@ class PlainNet(WindowByWindow):
 
     def is_cheaper(self, windows: Windows, wanted: int) -> bool:
         """Whether boxes are small where the linear layers begin: else their weights take long."""
-        tables = self._find_intervals(windows)
+        with self._lock:
+            tables = self._find_intervals(windows)
         high, wide = ((table[-1, :, 1] - table[-1, :, 0]).mean() for table in tables)
         return bool(high * wide <= SMALL * self._plan.maps[-1, SIDE] ** 2)
 

@@ -68,7 +68,7 @@ def read(net: FaceNet) -> Plain:
 def make_plan(parts: Plain, places: list[Places]) -> Plan:
     """Lay out the arena and list the steps of a forward pass, but for the linear layers."""
     plan, side, place = Plan(), parts.side, iter(places)
-    channels = parts.net.color_channels
+    width = channels = parts.net.color_channels
     last = plan.add_map(side, channels)
     for layer in parts.layers:
         if layer.conv is None:
@@ -76,8 +76,11 @@ def make_plan(parts: Plain, places: list[Places]) -> Plan:
             target = plan.add_map(side, channels)
             plan.add_step(POOL, last, target, rectified=int(layer.rectified))
         else:
+            if layer.conv.in_channels != width:
+                raise Unsupported("the net's trunk does not fit its pictures")
+            width = layer.conv.out_channels
             kind = SAME if layer.conv.padding == (1, 1) else CONVOLVE
-            side, channels = side - 2 * (kind == CONVOLVE), padded(layer.conv.out_channels)
+            side, channels = side - 2 * (kind == CONVOLVE), padded(width)
             target, (weights, bias) = plan.add_map(side, channels), next(place)
             numbers = {"weights": weights, "bias": bias, "rectified": int(layer.rectified)}
             plan.add_step(kind, last, target, **numbers)

@@ -78,7 +78,7 @@ def _flat(modules: Iterable[nn.Module]) -> Iterator[nn.Module]:
     for module in modules:
         if type(module) is nn.Sequential:
             yield from _flat(module.children())
-        elif not isinstance(module, nn.Identity | nn.Dropout):
+        elif type(module) not in (nn.Identity, nn.Dropout, nn.Dropout2d):
             yield module
 
 
@@ -101,7 +101,7 @@ def layers_of(
             break
         if type(module) is nn.ReLU and layers:
             last.rectified = True
-        elif type(module) is nn.BatchNorm2d and last.conv and not (last.norm or last.rectified):
+        elif _can_be_folded(module) and last.conv and not (last.norm or last.rectified):
             last.norm = module
         elif type(module) is nn.Conv2d and _is_plain(module, padding):
             layers.append(last := Layer(module))
@@ -109,11 +109,17 @@ def layers_of(
             layers.append(last := Layer())
         else:
             kind = type(module).__name__
-            raise Unsupported(f"the net's trunk has a {kind} that is not built like Deep-Emotion's")
+            raise Unsupported(f"the net's trunk has a {kind} that this engine does not know there")
+    else:
+        raise Unsupported("the net's trunk is never flattened")
     rows = list(modules)
     if not layers or not all(type(row) in (nn.Linear, nn.ReLU) for row in rows):
-        raise Unsupported("the net's trunk does not end like Deep-Emotion's")
+        raise Unsupported("the net's trunk does not end in linear layers and ReLUs")
     return layers, copy.deepcopy(nn.Sequential(*rows)).requires_grad_(False)
+
+
+def _can_be_folded(module: nn.Module) -> bool:
+    return type(module) is nn.BatchNorm2d and module.running_mean is not None
 
 
 def _is_plain(conv: nn.Conv2d, padding: Container[int]) -> bool:
