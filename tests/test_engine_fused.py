@@ -19,7 +19,7 @@ from fer_utils.models.layers import GlobalAveragePool, SpatialTransformer, keras
 from fer_utils.models.mini_xception import ResidualModule
 from fer_utils.models.scaling import IMAGENET, SYMMETRIC
 from fer_utils.saliency._engines import Cancelled, Unsupported, fused
-from fer_utils.saliency._engines.fused import kernels
+from fer_utils.saliency._engines.fused import kernels, warp
 from fer_utils.saliency._engines.fused.layers import compiled
 from fer_utils.saliency.windows import OcclusionProblem, Windows
 
@@ -458,6 +458,31 @@ def test_depthwise_with_either_vector_width(widths, monkeypatch):
         kernel = w.permute(2, 0, 1)[:, None]
         expected = F.conv2d(x.permute(2, 0, 1)[None], kernel, groups=channels)[0].permute(1, 2, 0)
         np.testing.assert_allclose(y, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("lanes", "vectors"), [(8, (1,)), (16, (2, 1))])
+def test_planes_with_either_vector_width(lanes, vectors, monkeypatch):
+    monkeypatch.setattr(warp, "LANES", lanes)
+    monkeypatch.setattr(warp, "VECTORS", vectors)
+    monkeypatch.setattr(warp, "FILTERS", (4, 1))  # every tile takes its time to compile
+    convolve = warp.convolve
+
+    @njit
+    def product(x, w, b, y, step, high, wide, kernel):
+        taps = (len(x), kernel, len(b), np.float32(0))
+        places = (x.ctypes.data, x.shape[1], y.ctypes.data, y.shape[1])
+        convolve(*places, step, high, wide, w.ctypes.data, b.ctypes.data, taps)
+
+    for outputs, high, wide, kernel in ((8, 1, 1, 3), (6, 3, 17, 1), (3, 2, 40, 2)):
+        step, rows = wide + kernel + 20, high + kernel - 1
+        x, y = torch.randn(2, rows * step + 64), torch.full((outputs, high * step + 64), np.nan)
+        w, b = torch.randn(outputs, 2, kernel, kernel), torch.randn(outputs)
+        weights = w.permute(1, 2, 3, 0).contiguous()
+        product(*(one.numpy() for one in (x, weights, b, y)), step, high, wide, kernel)
+        picture = x[:, : rows * step].view(1, 2, rows, step)
+        expected = F.conv2d(picture, w, b).relu()[0, :, :, :wide]
+        found = y[:, : high * step].view(outputs, high, step)[:, :, :wide]
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
 def test_compiles_where_no_compiled_code_can_be_kept():

@@ -682,9 +682,9 @@ for side in (*sorted({side for side, _, _ in work}, reverse=True), "all"):
 #
 # `saliency.occlusion(engine=...)` knows three ways. `batched` sends whole pictures through the net,
 # many at a time, and takes any net. `delta` lets the difference travel in boxes, through any net of
-# convolutions, poolings and sums. `fused` does the same for the mini-Xception family with loops
-# compiled on your machine, one square at a time, so that all its numbers stay in the processor's
-# cache. `"auto"`, the default, takes the fastest that suits, and compares some squares with the
+# convolutions, poolings and sums. `fused` does the same for mini-Xception, Deep-Emotion, LIGHTVGG and
+# their kin with loops compiled on your machine, one square at a time, so that all its numbers stay in
+# the processor's cache. `"auto"`, the default, takes the fastest that suits, and compares some squares with the
 # plain net at every call.
 #
 # **Predict.** Three orders of summing floating-point numbers: will the maps be equal bit by bit?
