@@ -133,11 +133,12 @@ class Check:
         self.net, self.problem, self.places = net, problem, places
         self._answer: tuple[object, int] | None = None
 
-    def ask(self) -> None:
-        """Ask the net, in this thread."""
+    def ask(self) -> tuple[object, int]:
+        """Ask the net, in this thread; return its answer, and to how many pictures."""
         asked = torch.cat((self.problem.picture, self.problem.covered(self.places)))
         with evaluating(self.net), torch.no_grad(), gpu.full_precision(asked.device):
             self._answer = call(self.net, asked), len(asked)
+        return self._answer
 
     def disagreement(
         self, clean: Tensor, covered: Tensor, tolerance: float = TOLERANCE
@@ -148,10 +149,7 @@ class Check:
             the largest difference, as a share of the largest change on the map (or the largest
             score, so that a flat map does not fail on rounding); None where it is rounding.
         """
-        if self._answer is None:
-            self.ask()
-        assert self._answer is not None
-        expected = batched.check_rows(*self._answer, clean)
+        expected = batched.check_rows(*(self._answer or self.ask()), clean)
         computed = torch.cat((clean, covered[self.chosen.to(covered.device)]))
         if not expected.is_floating_point() or not computed.isfinite().all():
             return None  # nothing to compare; who asks for scores refuses such
