@@ -16,7 +16,7 @@ from torch import nn
 from fer_utils import models, saliency
 from fer_utils.errors import FerError
 from fer_utils.saliency._engines import Unsupported, batched, delta, dispatch, fused, gpu
-from fer_utils.saliency._engines.fused.run import FusedNet
+from fer_utils.saliency._engines.fused.nets import FusedNet
 from fer_utils.saliency.windows import OcclusionProblem, Windows
 
 
