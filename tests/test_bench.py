@@ -5,27 +5,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from fer_lab.bench import occlusion, shared, training
+from fer_lab.bench import bound, occlusion, shared, training
 from fer_lab.bench.shared import Result
 from fer_utils import models
 from fer_utils.__main__ import main
+from fer_utils.saliency.windows import OcclusionProblem, Windows
 
 CASE = occlusion.Case("mini_xception", 48, 2)
 
 
 def test_table_has_medians_and_ratios():
     results = [
-        Result(CASE, occlusion.DEFAULT, [1.0, 3.0, 2.0], 0.0),
-        Result(CASE, "captum, 64 per pass", [0.4, 0.5, 0.9], 1e-7),
-        Result(CASE, "ours, fused (auto)", [0.1, 0.2, 0.1], 2e-6),
+        Result(CASE, occlusion.DEFAULT, [1.0, 3.0, 2.0], occlusion.Found(0.0, 0.05, 1234)),
+        Result(CASE, "captum, 64 per pass", [0.4, 0.5, 0.9], occlusion.Found(1e-7, 0.05, None)),
+        Result(CASE, "ours, fused (auto)", [0.1, 0.2, 0.1], occlusion.Found(2e-6, 0.05, 300)),
     ]
     lines = occlusion.BENCH.table(results).splitlines()
-    said = [line.split()[-6:] for line in lines[2:5]]
-    assert said[0] == ["2000.00", "1000.00", "3000.00", "1.00", "0.25", "0e+00"]
-    assert said[1] == ["500.00", "400.00", "900.00", "4.00", "1.00", "1e-07"]
-    assert said[2] == ["100.00", "100.00", "200.00", "20.00", "5.00", "2e-06"]
+    said = [line.split()[-8:] for line in lines[2:5]]
+    assert said[0] == ["2000.00", "1000.00", "3000.00", "1.00", "0.25", "50.00", "1,234", "0e+00"]
+    assert said[1] == ["500.00", "400.00", "900.00", "4.00", "1.00", "50.00", "nan", "1e-07"]
+    assert said[2] == ["100.00", "100.00", "200.00", "20.00", "5.00", "50.00", "300", "2e-06"]
     assert lines[0] == "mini_xception, picture 48 x 48, window 8 x 8, stride 2"
     assert lines[1].split() == [
         "ms",
@@ -35,6 +37,9 @@ def test_table_has_medians_and_ratios():
         "default",
         "x",
         "best",
+        "bound",
+        "peak",
+        "MB",
         "difference",
     ]
     assert len({len(line) for line in lines[1:5]}) == 1
@@ -54,6 +59,17 @@ def test_every_architecture_with_faces_of_its_own_size_can_be_measured():
         assert case.model in (*models.names(), *models.pretrained_names())
     names = {case.model for case in (*occlusion.CASES, *occlusion.HEAVY)}
     assert {"light_vgg", "inception_resnet_v2", "vgg16_gap", "vgg13"} <= names
+    assert set(models.pretrained_names()) <= names
+
+
+def test_bound_counts_what_the_square_changes():
+    conv = torch.nn.Conv2d(1, 4, 3)
+    net = torch.nn.Sequential(conv, torch.nn.Flatten(), torch.nn.Linear(4 * 14 * 14, 2)).eval()
+    windows = Windows((16, 16), (4, 4), (4, 4))
+    problem = OcclusionProblem(torch.rand(1, 1, 16, 16), torch.zeros(1), windows)
+    # along an axis a window changes as many outputs as see it: 4, 6, 6 and 4 of the 14
+    assert bound.multiply_adds(net, problem) == 20**2 * 36 + 20**2 * 4 * 2
+    assert bound.matrix_rate(torch.device("cpu")) > 1e6
 
 
 def test_race_runs_all_in_turn_on_the_same_pictures():

@@ -239,7 +239,7 @@ TYPED = {
     "--base-weights W "
     "--list --table --figures F",
     "bench occlusion": "--model vgg13 --heavy --size 64 --window 9 --stride 3 --repeats 2 "
-    "--threads 2 --csv c.csv",
+    "--device cuda --threads 2 --csv c.csv",
     "bench training": "--model vgg13 --size 64 --batch 32 --device cpu --precision bfloat16 "
     "--compile --workers 1 --steps 2 --root R --repeats 2 --threads 2 --csv c.csv",
     "bench startup": "--repeats 2 --threads 2 --csv c.csv",
@@ -322,7 +322,7 @@ WRONG = {
     ],
     "bench occlusion": [
         *("--window 0", "--window 100", "--stride 9", "--size -5", "--size 100000", "--repeats 0"),
-        *("--threads -2", "--csv nowhere/x.csv", "--csv ."),
+        *("--threads -2", "--csv nowhere/x.csv", "--csv .", "--device gpu"),
     ],
     "bench training": [
         *("--batch 1", "--steps 0", "--workers -1", "--repeats 0", "--size 0", "--device gpu"),

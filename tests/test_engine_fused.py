@@ -11,14 +11,15 @@ import torch.nn.functional as F
 from numba import njit
 from torch import nn
 
-from fer_utils import models
+from fer_utils import models, saliency
 from fer_utils.errors import FerError
 from fer_utils.inputs import INPUTS, channel_count
 from fer_utils.models.facenet import FaceNet, class_names
-from fer_utils.models.layers import GlobalAveragePool, keras_batch_norm
+from fer_utils.models.layers import GlobalAveragePool, SpatialTransformer, keras_batch_norm
 from fer_utils.models.mini_xception import ResidualModule
+from fer_utils.models.scaling import IMAGENET, SYMMETRIC
 from fer_utils.saliency._engines import Cancelled, Unsupported, fused
-from fer_utils.saliency._engines.fused import kernels
+from fer_utils.saliency._engines.fused import kernels, warp
 from fer_utils.saliency._engines.fused.layers import compiled
 from fer_utils.saliency.windows import OcclusionProblem, Windows
 
@@ -81,16 +82,15 @@ def by_the_net(net, picture, baseline, windows, positions=None):
 
 
 def assert_same_map(net, picture, baseline, windows, positions=None):
-    found = fused.prepare(net, tuple(picture.shape[1:])).outputs(
-        OcclusionProblem(picture, baseline, windows), positions
-    )
+    engine = fused.prepare(net, tuple(picture.shape[1:]))
+    found = engine.outputs(OcclusionProblem(picture, baseline, windows), positions)
     expected = by_the_net(net, picture, baseline, windows, positions)
     change = (expected[1] - expected[0]).abs().max()
     assert change > 0.01
     scale = torch.maximum(change, expected[0].abs().max())
     for ours, theirs in zip(found, expected, strict=True):
         assert ours.shape == theirs.shape
-        assert (ours - theirs).abs().max() <= 1e-5 * scale
+        assert (ours - theirs).abs().max() <= engine.tolerance * scale
 
 
 # The same map as the net itself
@@ -125,6 +125,98 @@ def test_nets_of_the_zoo(inputs, variant):
     net = models.create("mini_xception", inputs=inputs, input_size=size, variant=variant, seed=1)
     picture = torch.rand(1, 1, size, size, generator=torch.Generator().manual_seed(0))
     assert_same_map(alive(net), picture, torch.rand_like(picture), square(size, 8, 5))
+
+
+def make_cropping_net(random, classes=5):
+    """Return a net with a spatial transformer that crops by what it sees, and random layers."""
+    torch.manual_seed(int(random.integers(1000)))
+    transformer, layers, width, side = SpatialTransformer(1), [], 1, 48
+    while len(layers) < 6 or side > 20:
+        kernel, filters = (int(n) for n in random.integers(1, (6, 13)))
+        layers.append(nn.Conv2d(width, filters, kernel, bias=bool(random.integers(2))))
+        width, side = filters, side + 1 - kernel
+        if random.integers(2):
+            layers.append(nn.BatchNorm2d(width))
+        if random.integers(2):
+            layers.append(nn.ReLU())
+        if random.integers(2) and side > 8:
+            layers.append(nn.MaxPool2d(2))
+            side //= 2
+    end = (nn.Dropout(), nn.Flatten(), nn.Linear(width * side**2, classes))
+    trunk = nn.Sequential(transformer, nn.Sequential(*layers), *end)
+    net = alive(FaceNet("cropping", trunk, class_names(classes), "gray", 48))
+    transformer.start_at_identity()
+    # a crop that moves with the window, turned and partly beyond the border
+    last = transformer.localisation[-1]
+    nn.init.normal_(last.weight, std=0.03)
+    last.bias.data += 0.3 * torch.randn(6)
+    return net
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nets_with_a_spatial_transformer(seed):
+    random = np.random.default_rng(seed)
+    net = make_cropping_net(random)
+    window, stride = (int(n) for n in random.integers((5, 2), (40, 6)))
+    windows = Windows((48, 48), (window, 9), (stride, 4))
+    picture = torch.rand(1, int(random.choice([1, 3])), 48, 48)
+    baseline = [BLACK, torch.rand_like(picture)][seed % 2]
+    positions = random.permutation(len(windows))[:20]
+    assert_same_map(net, picture, baseline, windows, positions)
+    with torch.no_grad():
+        crops = net.trunk[0].theta(net.prepare(torch.rand(4, 1, 48, 48)))
+    assert crops.std(0).max() > 1e-3 and (crops - torch.eye(2, 3)).abs().max() > 0.1
+
+
+def make_plain_net(random, size, classes=4):
+    """Return a net of random 3x3 convolutions and poolings, with linear layers at the end."""
+    torch.manual_seed(int(random.integers(1000)))
+    colors = int(random.choice([1, 3]))
+    layers, width, side = [], colors, size
+    for _ in range(random.integers(1, 5)):
+        filters, padding = int(random.integers(2, 40)), int(random.integers(2))
+        layers.append(nn.Conv2d(width, filters, 3, padding=padding, bias=bool(random.integers(2))))
+        width, side = filters, side - 2 + 2 * padding
+        if random.integers(2):
+            layers.append(nn.BatchNorm2d(width))
+        if random.integers(2):
+            layers.append(nn.ReLU())
+        if random.integers(2):
+            layers.append(nn.MaxPool2d(2))
+            side //= 2
+        if random.integers(2):
+            layers.append(nn.ReLU())
+    rows = [nn.Linear(width * side**2, 11, bias=bool(random.integers(2))), nn.ReLU()]
+    trunk = nn.Sequential(*layers, nn.Dropout(), nn.Flatten(), *rows, nn.Linear(11, classes))
+    options = {"color_channels": colors, "scaling": [SYMMETRIC, IMAGENET][colors // 3]}
+    return alive(FaceNet("plain", trunk, class_names(classes), "gray", size, **options))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_plain_nets_of_few_filters(seed):
+    random = np.random.default_rng(seed)
+    size = int(random.integers(16, 40))
+    net = make_plain_net(random, size)
+    window, stride = (int(n) for n in random.integers((3, 1), (size // 2, 4)))
+    windows = Windows((size, size), (window, 4), (min(window, stride), 3))
+    picture = torch.rand(1, int(random.choice([1, 3])), size, size)
+    baseline = [BLACK, torch.rand_like(picture)][seed % 2]
+    positions = random.permutation(len(windows))[:30]
+    assert_same_map(net, picture, baseline, windows, positions)
+
+
+def test_large_windows_of_plain_nets_are_left_to_other_engines():
+    net, picture = models.create("light_vgg", input_size=48, seed=0), torch.rand(1, 1, 48, 48)
+    assert_same_map(alive(net), picture, BLACK, square(48, 8, 7))
+    found = [saliency.occlusion(net, picture, window=n, stride=n).engine for n in (8, 40)]
+    assert found[0] == "fused" != found[1]
+
+
+@pytest.mark.parametrize("data", ["facs3d", "fer2013", "ferplus"])
+def test_deep_emotion(data):
+    net = models.pretrained(f"deep_emotion_{data}")
+    picture = torch.rand(1, 1, 48, 48, generator=torch.Generator().manual_seed(0))
+    assert_same_map(net, picture, BLACK, square(48, 12, 9))
 
 
 def test_a_trained_net_at_every_position_of_a_coarse_map():
@@ -260,6 +352,34 @@ def test_reasons_for_leaving_a_net_to_other_engines():
         net = models.create("mini_xception", input_size=20, **options)
         assert "trunk" in reason(net)
     assert "trunk" in reason(models.create("vgg13", input_size=20))
+    for change in (
+        lambda net: setattr(net.trunk.transformer, "side", 32),
+        lambda net: setattr(net.trunk.features[0], "stride", (2, 2)),
+        lambda net: setattr(net.trunk.features[3], "ceil_mode", True),
+        lambda net: net.trunk.features.insert(1, nn.Tanh()),
+        lambda net: net.trunk.features.insert(2, nn.BatchNorm2d(10)),
+        lambda net: net.trunk.head.append(nn.Tanh()),
+        lambda net: net.trunk.transformer.localisation.pop(6),
+        lambda net: net.trunk.head.pop(1),
+        lambda net: net.trunk.features.insert(3, nn.BatchNorm2d(10, track_running_stats=False)),
+    ):
+        net = models.create("deep_emotion")
+        change(net)
+        assert "trunk" in reason(net, (1, 48, 48))
+    for change in (
+        lambda net: setattr(net.trunk.base[0], "padding", (2, 2)),
+        lambda net: setattr(net.trunk.base[0], "padding_mode", "circular"),
+        lambda net: net.trunk.base.insert(0, nn.MaxPool2d(2)),
+        lambda net: net.trunk.base.insert(2, nn.Conv2d(3, 8, 3)),
+        lambda net: net.trunk.head.insert(1, nn.ReLU()),
+        lambda net: net.trunk.head.pop(0),
+    ):
+        net = models.create("light_vgg", input_size=20)
+        change(net)
+        assert "trunk" in reason(net)
+    assert "derivatives" in reason(models.create("light_vgg", inputs="gray+sobel", input_size=20))
+    sobel = models.create("deep_emotion", inputs="gray+sobel")
+    assert "derivatives" in reason(sobel, (1, 48, 48))
 
     net = make_net()
     net.trunk.stem[0][0].stride = (2, 2)
@@ -338,6 +458,31 @@ def test_depthwise_with_either_vector_width(widths, monkeypatch):
         kernel = w.permute(2, 0, 1)[:, None]
         expected = F.conv2d(x.permute(2, 0, 1)[None], kernel, groups=channels)[0].permute(1, 2, 0)
         np.testing.assert_allclose(y, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("lanes", "vectors"), [(8, (1,)), (16, (2, 1))])
+def test_planes_with_either_vector_width(lanes, vectors, monkeypatch):
+    monkeypatch.setattr(warp, "LANES", lanes)
+    monkeypatch.setattr(warp, "VECTORS", vectors)
+    monkeypatch.setattr(warp, "FILTERS", (4, 1))  # every tile takes its time to compile
+    convolve = warp.convolve
+
+    @njit
+    def product(x, w, b, y, step, high, wide, kernel):
+        taps = (len(x), kernel, len(b), np.float32(0))
+        places = (x.ctypes.data, x.shape[1], y.ctypes.data, y.shape[1])
+        convolve(*places, step, high, wide, w.ctypes.data, b.ctypes.data, taps)
+
+    for outputs, high, wide, kernel in ((8, 1, 1, 3), (6, 3, 17, 1), (3, 2, 40, 2)):
+        step, rows = wide + kernel + 20, high + kernel - 1
+        x, y = torch.randn(2, rows * step + 64), torch.full((outputs, high * step + 64), np.nan)
+        w, b = torch.randn(outputs, 2, kernel, kernel), torch.randn(outputs)
+        weights = w.permute(1, 2, 3, 0).contiguous()
+        product(*(one.numpy() for one in (x, weights, b, y)), step, high, wide, kernel)
+        picture = x[:, : rows * step].view(1, 2, rows, step)
+        expected = F.conv2d(picture, w, b).relu()[0, :, :, :wide]
+        found = y[:, : high * step].view(outputs, high, step)[:, :, :wide]
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
 
 def test_compiles_where_no_compiled_code_can_be_kept():

@@ -16,7 +16,7 @@ from torch import nn
 from fer_utils import models, saliency
 from fer_utils.errors import FerError
 from fer_utils.saliency._engines import Unsupported, batched, delta, dispatch, fused, gpu
-from fer_utils.saliency._engines.fused.run import FusedNet
+from fer_utils.saliency._engines.fused.nets import FusedNet
 from fer_utils.saliency.windows import OcclusionProblem, Windows
 
 
@@ -144,7 +144,7 @@ def wrong(module, monkeypatch, error):
     prepare = module.prepare
 
     class Wrong:
-        by_copy = True
+        by_copy, tolerance = True, 1e-5
 
         def __init__(self, *arguments):
             self.right = prepare(*arguments)
@@ -218,10 +218,10 @@ def test_rounding_is_no_disagreement():
     windows = Windows((16, 16), (8, 8), (4, 4))
     problem = OcclusionProblem(picture, torch.zeros(1), windows)
     clean, covered = batched.prepare(net).outputs(problem)
-    arguments = (net, problem, np.arange(len(windows)), clean)
+    check = dispatch.Check(net, problem, np.arange(len(windows)))
     change = (covered - clean).abs().max()
-    assert dispatch.disagreement(*arguments, covered + 1e-6 * change) is None
-    assert dispatch.disagreement(*arguments, covered + 1e-3 * change) > 1e-5
+    assert check.disagreement(clean, covered + 1e-6 * change) is None
+    assert check.disagreement(clean, covered + 1e-3 * change) > 1e-5
 
 
 def test_a_picture_like_its_cover_gives_a_flat_map():

@@ -682,9 +682,9 @@ for side in (*sorted({side for side, _, _ in work}, reverse=True), "all"):
 #
 # `saliency.occlusion(engine=...)` knows three ways. `batched` sends whole pictures through the net,
 # many at a time, and takes any net. `delta` lets the difference travel in boxes, through any net of
-# convolutions, poolings and sums. `fused` does the same for the mini-Xception family with loops
-# compiled on your machine, one square at a time, so that all its numbers stay in the processor's
-# cache. `"auto"`, the default, takes the fastest that suits, and compares some squares with the
+# convolutions, poolings and sums. `fused` does the same for mini-Xception, Deep-Emotion, LIGHTVGG and
+# their kin with loops compiled on your machine, one square at a time, so that all its numbers stay in
+# the processor's cache. `"auto"`, the default, takes the fastest that suits, and compares some squares with the
 # plain net at every call.
 #
 # **Predict.** Three orders of summing floating-point numbers: will the maps be equal bit by bit?
@@ -966,7 +966,7 @@ widgets.occlusion_explorer(doubtful, models=sorted(mine, reverse=True))
 # Deep-Emotion begins with a spatial transformer: it looks at the whole picture, chooses a crop, and
 # warps. What does that do to the box? Predict, then count where the warped picture differs:
 # `deep = models.pretrained("deep_emotion_facs3d")` has the module `deep.trunk.transformer`. Which
-# engine makes its map? And what does `engine="fused"` answer?
+# engine makes its map? And what does `engine="delta"` answer?
 #
 # <details><summary>Solution</summary>
 #
@@ -976,12 +976,13 @@ widgets.occlusion_explorer(doubtful, models=sorted(mine, reverse=True))
 #     warped = deep.trunk.transformer(deep.prepare(torch.stack((picture, dark_square))))
 # print(((warped[0] - warped[1]).abs() > 1e-5).float().mean())
 # print(saliency.occlusion(deep, image).engine)
-# saliency.occlusion(deep, image, engine="fused")
+# saliency.occlusion(deep, image, engine="delta")
 # ```
 #
 # The square moves the crop a little, and with it nearly every pixel (what lies outside the face's
-# picture stays 0): the box is the whole picture from there on, and nothing can be saved. `auto` takes
-# `batched`, which suits any net; `fused` refuses, with the reason.
+# picture stays 0): the box is the whole picture from there on, and nothing can be saved there. In
+# front of it, in the network that chooses the crop, there are boxes as everywhere. `auto` takes
+# `fused`, which has loops for both; `delta` refuses, with the reason.
 #
 # </details>
 #

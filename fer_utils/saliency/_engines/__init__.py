@@ -12,7 +12,11 @@ from torch import Tensor
 
 from fer_utils.saliency.windows import OcclusionProblem
 
-__all__ = ["Cancelled", "PreparedNet", "Progress", "Unsupported", "report"]
+__all__ = ["TOLERANCE", "Cancelled", "PreparedNet", "Progress", "Unsupported", "report"]
+
+#: The difference to the plain net's scores that is taken for rounding, as a share of the largest
+#: change (or score) on the map.
+TOLERANCE = 1e-5
 
 #: Called with (windows done, windows in all); returning False stops the work.
 Progress: TypeAlias = Callable[[int, int], object]
@@ -23,9 +27,11 @@ class PreparedNet(Protocol):
 
     Attributes:
         by_copy: whether it works with what was made of the net, and does not ask the net itself.
+        tolerance: its own `TOLERANCE`.
     """
 
     by_copy: bool
+    tolerance: float
 
     def outputs(
         self,

@@ -10,6 +10,7 @@ from fer_utils._arguments import integer, shown
 from fer_utils.errors import FerError
 from fer_utils.models.answers import call, check_net, evaluating
 from fer_utils.saliency._engines import (
+    TOLERANCE,
     PreparedNet,
     Progress,
     Unsupported,
@@ -23,13 +24,9 @@ from fer_utils.saliency.windows import OcclusionProblem
 
 ENGINES = ("auto", "batched", "delta", "fused")
 
-# Windows computed again by the plain net at every call, and the difference in its scores that
-# is taken for rounding, as a share of the largest change (or score) on the map.
+# Windows computed again by the plain net at every call; and the least difference in its scores that
+# is taken for rounding, as a multiple of their last digit.
 CHECKED = 3
-TOLERANCE = 1e-5
-# The same for one net in batches of two sizes, which may take other kernels; and the least, as a
-# multiple of the last digit of the scores.
-OTHER_BATCH = 1e-4
 ROUNDING = 64
 
 
@@ -68,9 +65,11 @@ def run(
     every = np.arange(len(problem.windows))
     positions = every if positions is None else np.asarray(positions, np.int64)
     name, prepared = _prepare(net, problem, engine, len(positions), chunk)
-    clean, covered = prepared.outputs(problem, positions, progress)
-    tolerance = OTHER_BATCH if name == "batched" else TOLERANCE
-    wrong = disagreement(net, problem, positions, clean, covered, tolerance)
+    check = Check(net, problem, positions)
+    # `fused` leaves this thread idle for long enough to ask the net
+    beside = (check.ask,) if name == "fused" else ()
+    clean, covered = prepared.outputs(problem, positions, progress, *beside)
+    wrong = check.disagreement(clean, covered, prepared.tolerance)
     if wrong is None:
         return name, clean, covered
     if name != "batched":
@@ -84,7 +83,7 @@ def run(
         forget(net)
         plain = batched.prepare(net, chunk=chunk, by_copy=False)
         clean, covered = plain.outputs(problem, positions, progress)
-        wrong = disagreement(net, problem, positions, clean, covered, OTHER_BATCH)
+        wrong = Check(net, problem, positions).disagreement(clean, covered, plain.tolerance)
     if wrong is not None:
         warnings.warn(
             "the net's answer to a picture is not always the same: asked again, in another batch, "
@@ -110,44 +109,55 @@ def _prepare(
             if engine == name:
                 raise FerError(f"engine={name!r} does not suit this net: {reason}.") from reason
             continue
-        # boxes of large windows in small maps can cost `delta` more than the whole maps do
-        if engine == name or name == "fused" or prepared.is_cheaper(problem.windows, wanted):
+        # boxes of large windows in small maps can cost more than the whole maps do
+        if engine == name or prepared.is_cheaper(problem.windows, wanted):
             return name, prepared
     return "batched", batched.prepare(net, chunk=chunk)
 
 
-def disagreement(
-    net: nn.Module,
-    problem: OcclusionProblem,
-    positions: np.ndarray,
-    clean: Tensor,
-    covered: Tensor,
-    tolerance: float = TOLERANCE,
-) -> float | None:
-    """Ask the net for the clean scores and those of a few windows, and compare.
+class Check:
+    """A map beside what the net itself says of the picture and of a few of its windows.
 
-    Which windows is random, the same for the same `windows`.
-
-    Returns:
-        the largest difference, as a share of the largest change on the map (or the largest
-        score, so that a flat map does not fail on rounding); None where it is rounding.
+    Args:
+        net: the user's; never a copy, which may be out of date.
+        problem: one picture (1, C, H, W), what covers it, and where.
+        positions: the windows of the map (flat indices). Which of them are asked for is random,
+            the same for the same `problem.windows`.
     """
-    windows = problem.windows
-    seed = torch.Generator().manual_seed(hash((windows.size, windows.window, windows.stride)))
-    chosen = torch.randperm(len(positions), generator=seed)[:CHECKED]
-    places = torch.from_numpy(positions[chosen.numpy()]).to(clean.device)
-    pictures = problem.covered(places)
-    asked = torch.cat((problem.picture, pictures))
-    # the net itself and never a copy, which may be out of date
-    with evaluating(net), torch.no_grad(), gpu.full_precision(clean.device):
-        expected = batched.check_rows(call(net, asked), len(asked), clean)
-    computed = torch.cat((clean, covered[chosen.to(covered.device)]))
-    if not expected.is_floating_point() or not computed.isfinite().all():
-        return None  # nothing to compare; who asks for scores refuses such
-    if not expected.isfinite().all():
-        return float("inf")
-    scale = torch.cat(((covered - clean).abs().flatten(), clean.abs().flatten())).max()
-    difference = (computed - expected).abs().max() / scale.clamp(min=torch.finfo(scale.dtype).tiny)
-    # of half precision a difference is rounding where it would be none of single
-    tolerance = max(tolerance, ROUNDING * torch.finfo(clean.dtype).eps)
-    return None if difference <= tolerance else difference.item()
+
+    def __init__(self, net: nn.Module, problem: OcclusionProblem, positions: np.ndarray):
+        windows = problem.windows
+        seed = torch.Generator().manual_seed(hash((windows.size, windows.window, windows.stride)))
+        self.chosen = torch.randperm(len(positions), generator=seed)[:CHECKED]
+        places = torch.from_numpy(positions[self.chosen.numpy()]).to(problem.picture.device)
+        self.net, self.problem, self.places = net, problem, places
+        self._answer: tuple[object, int] | None = None
+
+    def ask(self) -> tuple[object, int]:
+        """Ask the net, in this thread; return its answer, and to how many pictures."""
+        asked = torch.cat((self.problem.picture, self.problem.covered(self.places)))
+        with evaluating(self.net), torch.no_grad(), gpu.full_precision(asked.device):
+            self._answer = call(self.net, asked), len(asked)
+        return self._answer
+
+    def disagreement(
+        self, clean: Tensor, covered: Tensor, tolerance: float = TOLERANCE
+    ) -> float | None:
+        """Compare; ask first, if that has not been done.
+
+        Returns:
+            the largest difference, as a share of the largest change on the map (or the largest
+            score, so that a flat map does not fail on rounding); None where it is rounding.
+        """
+        expected = batched.check_rows(*(self._answer or self.ask()), clean)
+        computed = torch.cat((clean, covered[self.chosen.to(covered.device)]))
+        if not expected.is_floating_point() or not computed.isfinite().all():
+            return None  # nothing to compare; who asks for scores refuses such
+        if not expected.isfinite().all():
+            return float("inf")
+        scale = torch.cat(((covered - clean).abs().flatten(), clean.abs().flatten())).max()
+        least = torch.finfo(scale.dtype).tiny
+        difference = (computed - expected).abs().max() / scale.clamp(min=least)
+        # of half precision a difference is rounding where it would be none of single
+        tolerance = max(tolerance, ROUNDING * torch.finfo(clean.dtype).eps)
+        return None if difference <= tolerance else difference.item()

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from fer_utils.saliency._engines import Progress, Unsupported, report
+from fer_utils.saliency._engines import TOLERANCE, Progress, Unsupported, report
 from fer_utils.saliency._engines.delta.boxes import Boxes
 from fer_utils.saliency._engines.delta.maps import Recorder
 from fer_utils.saliency._engines.delta.network import Network
@@ -80,7 +80,7 @@ def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "DeltaNet":
 class DeltaNet:
     """A net made ready; keeps the route of the last windows and the maps of the last picture."""
 
-    by_copy = True
+    by_copy, tolerance = True, TOLERANCE
 
     def __init__(self, net: nn.Module, shape: tuple[int, int, int]):
         self.net = Network(net, shape)

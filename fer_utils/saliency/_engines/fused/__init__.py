@@ -1,4 +1,7 @@
-"""Engine `fused`: mini-Xception's maps by loops compiled for this processor, one window at a time.
+"""Engine `fused`: maps by loops compiled for this processor, one window at a time.
+
+It takes mini-Xception and its kin, nets like Deep-Emotion that crop the face with a spatial
+transformer first (see `transformer`), and plain ones of few filters, like LIGHTVGG (see `plain`).
 
 A window changes a small box of every feature map. Here only those boxes are computed again
 (see `plan` for why that is exact, and for prior art), and all layers of one window are computed
@@ -11,17 +14,26 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from fer_utils.models.facenet import FaceNet
 from fer_utils.saliency._engines import Unsupported
-from fer_utils.saliency._engines.fused.structure import check, read
+from fer_utils.saliency._engines.fused import plain, transformer
+from fer_utils.saliency._engines.fused.structure import (
+    Structure,
+    check,
+    check_weights,
+    crops,
+    is_xception,
+    read,
+)
 from fer_utils.saliency._engines.kept import kept
 
 if TYPE_CHECKING:
-    from fer_utils.saliency._engines.fused.run import FusedNet
+    from fer_utils.saliency._engines.fused.run import WindowByWindow
 
 __all__ = ["prepare"]
 
 
-def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "FusedNet":
+def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "WindowByWindow":
     """Return what computes maps of a net; the same again while the net has not changed.
 
     Args:
@@ -29,17 +41,24 @@ def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "FusedNet":
         shape: (C, H, W) of the picture.
 
     Raises:
-        Unsupported: the net is not of the mini-Xception family, or the picture has another
-            size than the net's input; the message says which.
+        Unsupported: the net is of no family that it takes, or the picture has another size than
+            the net's input; the message says which.
     """
     face_net = check(net, shape)
     made = kept(net)
     if made is None:
         raise Unsupported("hooks are attached to the net, or it may change unseen in another way")
     if "fused" not in made:
-        structure = read(face_net)
+        parts = _read(face_net)
+        check_weights(face_net)
         # numba, a second or two: only who has a net for it waits
-        from fer_utils.saliency._engines.fused.run import FusedNet
+        from fer_utils.saliency._engines.fused.nets import NETS
 
-        made["fused"] = FusedNet(structure)
+        made["fused"] = NETS[type(parts)](parts)
     return made["fused"]
+
+
+def _read(net: FaceNet) -> Structure | transformer.Warping | plain.Plain:
+    if is_xception(net):
+        return read(net)
+    return transformer.read(net) if crops(net) else plain.read(net)

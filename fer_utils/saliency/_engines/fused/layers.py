@@ -30,8 +30,10 @@ from fer_utils.saliency._engines.fused.plan import (
     ORIGIN,
     PICTURE,
     PIXEL,
+    POOL,
     RECTIFIED,
     ROW,
+    SAME,
     SEPARABLE,
     SIDE,
     SOURCE,
@@ -110,6 +112,22 @@ def at(base, maps, m, y, x):
 
 
 @compiled
+def pool(arena, maps, source, target, box, floor):
+    """Take the largest of every 2x2 pixels, in a box (top, bottom, left, right) of the target."""
+    row, channels = maps[source, ROW], maps[source, PIXEL]
+    top, bottom, left, right = box
+    for y in range(top, bottom):
+        for x in range(left, right):
+            first = maps[source, ORIGIN] + 2 * y * row + 2 * x * channels
+            here, beside = arena[first : first + channels], arena[first + channels :]
+            below, across = arena[first + row :], arena[first + row + channels :]
+            to = maps[target, ORIGIN] + y * maps[target, ROW] + x * channels
+            out = arena[to : to + channels]
+            for c in range(channels):
+                out[c] = max(max(here[c], beside[c]), max(below[c], across[c], floor))
+
+
+@compiled
 def forward(arena, addresses, program, rows, columns, i, j):
     """Renew the box of every map that window (i, j) can change."""
     maps, steps = program.maps, program.steps
@@ -126,14 +144,19 @@ def forward(arena, addresses, program, rows, columns, i, j):
             make_channels(arena, maps, (top, top + high, left, left + wide), program.shade)
             continue
         row, inputs, outputs = maps[source, ROW], maps[source, PIXEL], maps[target, PIXEL]
+        if kind == POOL:
+            floor = np.float32(0) if steps[s, RECTIFIED] else _ANYTHING
+            pool(arena, maps, source, target, (top, top + high, left, left + wide), floor)
+            continue
         to = at(base, maps, target, top, left)
-        # All three kinds end in `mix`, a weighted sum over the channels: of 3 rows of 3 pixels; of
+        # All other kinds end in `mix`, a weighted sum over the channels: of 3 rows of 3 pixels; of
         # the pixels that the depthwise convolution has left in between; or, for the shortcut, of
         # every second pixel of every second row.
         taps, step = 1, 0
-        if kind == CONVOLVE:
-            taps, step = 3, row
-            list_pixels(sources, at(base, maps, source, top, left), high, wide, row, inputs)
+        if kind in (CONVOLVE, SAME):
+            taps, step, before = 3, row, np.int64(kind == SAME)
+            origin = at(base, maps, source, top - before, left - before)
+            list_pixels(sources, origin, high, wide, row, inputs)
             inputs *= 3
         elif kind == SEPARABLE:
             kernels = weight + 4 * steps[s, KERNELS]
@@ -184,7 +207,17 @@ def restore(arena, clean, maps, rows, columns, windows, w):
 
 
 @compiled
-def cover(arena, clean, addresses, program, rows, columns, windows, paint, logits):
+def paint(arena, maps, rows, columns, i, j, shown):
+    """Paint window (i, j) on the picture."""
+    for y in range(rows[PICTURE, i, 0], rows[PICTURE, i, 1]):
+        for x in range(columns[PICTURE, j, 0], columns[PICTURE, j, 1]):
+            place = maps[PICTURE, ORIGIN] + y * maps[PICTURE, ROW] + x * maps[PICTURE, PIXEL]
+            for c in range(shown.shape[2]):
+                arena[place + c] = shown[y, x, c]
+
+
+@compiled
+def cover(arena, clean, addresses, program, rows, columns, windows, shown, logits):
     """Compute the logits of pictures with a window of another one painted over them.
 
     Args:
@@ -195,7 +228,7 @@ def cover(arena, clean, addresses, program, rows, columns, windows, paint, logit
         rows: int64 (maps, positions, 2), from `Plan.intervals`.
         columns: likewise.
         windows: int64 (n, 2), which of the rows and of the columns.
-        paint: float32 (H, W), what the window shows.
+        shown: float32 (H, W, C), what the window shows.
         logits: float32 (n, classes), the answer.
     """
     head_weights, head_bias, inputs, outputs = program.head
@@ -208,9 +241,7 @@ def cover(arena, clean, addresses, program, rows, columns, windows, paint, logit
         count = min(BATCH, len(windows) - first)
         for w in range(first, first + count):
             i, j = windows[w, 0], windows[w, 1]
-            for y in range(rows[PICTURE, i, 0], rows[PICTURE, i, 1]):
-                for x in range(columns[PICTURE, j, 0], columns[PICTURE, j, 1]):
-                    arena[maps[PICTURE, ORIGIN] + y * maps[PICTURE, ROW] + x] = paint[y, x]
+            paint(arena, maps, rows, columns, i, j, shown)
             forward(arena, addresses, program, rows, columns, i, j)
             to = base + 4 * (features + (w - first) * inputs)
             copy_box(at(base, maps, last, 0, 0), maps[last, ROW], to, row, side, row)
@@ -224,3 +255,42 @@ def cover(arena, clean, addresses, program, rows, columns, windows, paint, logit
         for w in range(count):
             for k in range(logits.shape[1]):
                 logits[first + w, k] = arena[answers + w * outputs + k]
+
+
+@compiled
+def cover_rows(arena, clean, addresses, program, rows, columns, windows, shown, dense, sums):
+    """Compute a linear layer on the whole last maps, of pictures with a window painted over them.
+
+    Args:
+        arena: see `cover`, as for all that follow but the last two.
+        clean: likewise.
+        addresses: likewise.
+        program: likewise.
+        rows: likewise.
+        columns: likewise.
+        windows: likewise.
+        shown: likewise.
+        dense: float32 (side, side, channels, outputs), the layer's weights.
+        sums: float32 (n, outputs): the clean picture's at first, and then the answer.
+    """
+    maps, last = program.maps, len(program.maps) - 1
+    origin, row, channels = maps[last, ORIGIN], maps[last, ROW], maps[last, PIXEL]
+    total = np.empty(sums.shape[1], np.float32)
+    for w in range(len(windows)):
+        i, j = windows[w, 0], windows[w, 1]
+        paint(arena, maps, rows, columns, i, j, shown)
+        forward(arena, addresses, program, rows, columns, i, j)
+        # The layer is linear: only what differs counts, all else is in the clean picture's sums.
+        # (These come last, for a sum of small numbers is rounded less.)
+        total[:] = 0
+        for y in range(rows[last, i, 0], rows[last, i, 1]):
+            for x in range(columns[last, j, 0], columns[last, j, 1]):
+                first = origin + y * row + x * channels
+                for c in range(channels):
+                    change = arena[first + c] - clean[first + c]
+                    if change != 0:
+                        weights = dense[y, x, c]
+                        for o in range(len(total)):
+                            total[o] += change * weights[o]
+        sums[w] += total
+        restore(arena, clean, maps, rows, columns, windows, w)

@@ -19,12 +19,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fer_utils.inputs import DERIVATIVES, channel_count
+from fer_utils.models.facenet import FaceNet
 from fer_utils.saliency._engines.fused.structure import Structure
 from fer_utils.saliency._engines.fused.weights import Places, padded
 
 # What a step does. `MAKE_CHANNELS`: picture to derivatives, scaled; `CONVOLVE`: 3x3 without
-# padding; `SEPARABLE`: depthwise 3x3 "same", then 1x1; `JOIN`: pooling and shortcut of a module.
-MAKE_CHANNELS, CONVOLVE, SEPARABLE, JOIN = range(4)
+# padding; `SEPARABLE`: depthwise 3x3 "same", then 1x1; `JOIN`: pooling and shortcut of a module;
+# `SAME`: 3x3 "same"; `POOL`: the largest of 2x2.
+MAKE_CHANNELS, CONVOLVE, SEPARABLE, JOIN, SAME, POOL = range(6)
 
 # The columns of `Plan.steps`. MAIN is the map a JOIN pools, while SOURCE is its shortcut's;
 # KERNELS are those of the depthwise convolution.
@@ -134,8 +136,10 @@ class Plan:
                 first, stop = first - self.reach, stop + self.reach
             elif step[KIND] == CONVOLVE:  # output i sees inputs i to i + 2
                 first = first - 2
-            elif step[KIND] == SEPARABLE:  # i - 1 to i + 1
+            elif step[KIND] in (SEPARABLE, SAME):  # i - 1 to i + 1
                 first, stop = first - 1, stop + 1
+            elif step[KIND] == POOL:  # 2 i and 2 i + 1
+                first, stop = first // 2, (stop - 1) // 2 + 1
             else:  # 2 i - before to 2 i - before + 2, see `SameMaxPool2d`
                 before = self.maps[source, SIDE] % 2
                 first, stop = (first + before - 1) // 2, (stop - 1 + before) // 2 + 1
@@ -145,9 +149,8 @@ class Plan:
         return table
 
 
-def make_program(structure: Structure, plan: Plan, weights: np.ndarray) -> Program:
+def make_program(net: FaceNet, plan: Plan, weights: np.ndarray) -> Program:
     """Gather what the compiled loops need."""
-    net = structure.net
     scale, shift = np.float32(net.scaling.scale[0]), np.float32(net.scaling.shift[0])
     derivatives = np.float32(net.scaling.derivatives)
     sobel, magnitude, laplacian = (kind in net.inputs for kind in DERIVATIVES)

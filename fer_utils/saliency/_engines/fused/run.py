@@ -1,7 +1,9 @@
-"""A net made ready: its packed weights, its plan, and the clean maps of the last picture."""
+"""What all nets made ready have in common: the clean maps of a picture, and the work shared out."""
 
 from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Lock
 
 import numpy as np
@@ -9,13 +11,9 @@ import torch
 from torch import Tensor
 
 from fer_utils.errors import FerError
-from fer_utils.inputs import to_gray
-from fer_utils.saliency._engines import Progress, report
-from fer_utils.saliency._engines.fused.kernels import SPARE_PIXELS
-from fer_utils.saliency._engines.fused.layers import cover
-from fer_utils.saliency._engines.fused.plan import BATCH, make_plan, make_program, map_sides
-from fer_utils.saliency._engines.fused.structure import Structure
-from fer_utils.saliency._engines.fused.weights import empty, pack
+from fer_utils.saliency._engines import TOLERANCE, Progress, report
+from fer_utils.saliency._engines.fused.plan import BATCH
+from fer_utils.saliency._engines.fused.weights import empty
 from fer_utils.saliency.windows import OcclusionProblem, Windows
 
 # How many pieces each thread's share of a map is cut into: a thread that is held up by other
@@ -23,21 +21,28 @@ from fer_utils.saliency.windows import OcclusionProblem, Windows
 PIECES = 32
 
 
-class FusedNet:
-    """Computes maps for one net as it is now; it keeps copies of weights, never the net.
+class WindowByWindow:
+    """What computes maps for one net as it is now; it keeps copies of weights, never the net.
 
     What a map needs beside its windows is kept from call to call: the clean maps while the
     picture is the same, the intervals while the windows are. One call at a time does the work;
     others wait.
+
+    Args:
+        side: of the pictures.
+        intervals: follows intervals of the picture's rows through all maps, see `Plan.intervals`.
+        seen: makes of a picture (1, C, H, W) what the loops start from, (H, W, ...), float32.
     """
 
-    by_copy = True
+    by_copy, tolerance = True, TOLERANCE
 
-    def __init__(self, structure: Structure):
-        weights, places = pack(structure, map_sides(structure)[-1])
-        self._plan = make_plan(structure, places)
-        self._program = make_program(structure, self._plan, weights)
-        self._classes, self._side = structure.head.out_channels, structure.side
+    def __init__(
+        self,
+        side: int,
+        intervals: Callable[[np.ndarray, np.ndarray], np.ndarray],
+        seen: Callable[[Tensor], np.ndarray],
+    ):
+        self._side, self._follow, self._seen = side, intervals, seen
         self._lock = Lock()
         self._picture = np.zeros(0, np.float32)
         self._clean = self._clean_logits = np.zeros(0, np.float32)
@@ -49,8 +54,15 @@ class FusedNet:
         problem: OcclusionProblem,
         positions: np.ndarray | None = None,
         progress: Progress | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Return clean logits (1, K) and occluded logits (positions, K); see `PreparedNet`.
+
+        Args:
+            problem: as there, like `positions` and `progress`.
+            positions: see there.
+            progress: see there.
+            meanwhile: called once, from this thread, while the others have begun with the work.
 
         Raises:
             FerError: a window that is not there, or a picture of another size.
@@ -63,58 +75,69 @@ class FusedNet:
         if len(chosen) and not 0 <= chosen.min() <= chosen.max() < len(windows):
             raise FerError(f"positions must be from 0 to {len(windows) - 1}.")
         pairs = np.stack(np.divmod(chosen, windows.counts[1]), -1).astype(np.int64)
-        paint = _gray(problem.baseline.expand_as(picture))
-        covered = np.empty((len(chosen), self._classes), np.float32)
+        shown, clean = self._seen(problem.baseline.expand_as(picture)), self._seen(picture)
         report(progress, 0, len(chosen))
         with self._lock:
-            self._look_at(_gray(picture))
-            self._share_out(pairs, self._find_intervals(windows), paint, covered, progress)
-            clean = self._clean_logits.copy()
-        return torch.from_numpy(clean), torch.from_numpy(covered)
+            if not np.array_equal(self._picture, clean):
+                self._arenas, self._picture = [], np.zeros(0, np.float32)
+                self._look_at(clean)
+                self._picture = clean.copy()  # the caller may paint on the tensor it came from
+            intervals = self._find_intervals(windows)
+            covered = self._cover(pairs, intervals, shown, progress, meanwhile)
+            logits = self._clean_logits.copy()
+        return torch.from_numpy(logits), torch.from_numpy(covered)
+
+    def is_cheaper(self, windows: Windows, wanted: int) -> bool:
+        """Whether so many windows take less time here than in whole pictures: as a rule, yes."""
+        return True
 
     def _look_at(self, picture: np.ndarray) -> None:
-        """Compute the clean maps of a picture, unless it is the last one."""
-        if np.array_equal(self._picture, picture):
-            return
-        plan, self._arenas, self._picture = self._plan, [], np.zeros(0, np.float32)
-        self._clean = empty(plan.floats)
-        for origin, row, pixel, side in plan.maps[plan.pooled]:
-            first = origin - row - pixel
-            self._clean[first : first + (side + 2) * row] = -np.inf
-        whole = plan.intervals(np.array([0]), np.array([self._side]))
-        self._clean_logits = np.empty((1, self._classes), np.float32)
-        window = np.zeros((1, 2), np.int64)
-        # The clean picture is one window as large as the picture, "painted" with the picture: the
-        # same loops fill the arena that all others start from.
-        self._cover(self._clean, window, (whole, whole), picture, self._clean_logits)
-        self._picture = picture.copy()  # the caller may paint on the tensor it came from
+        """Compute the clean maps of a picture, and its logits."""
+        raise NotImplementedError
+
+    def _cover(
+        self,
+        pairs: np.ndarray,
+        intervals: tuple[np.ndarray, np.ndarray],
+        shown: np.ndarray,
+        progress: Progress | None,
+        meanwhile: Callable[[], object] | None,
+    ) -> np.ndarray:
+        """Compute the logits of all windows (row, column)."""
+        raise NotImplementedError
 
     def _find_intervals(self, windows: Windows) -> tuple[np.ndarray, np.ndarray]:
         if self._intervals is None or self._intervals[0] != windows:
             starts = np.concatenate([windows.starts(dim) for dim in range(2)])
             lengths = np.repeat(windows.window, windows.counts)
-            tables = self._plan.intervals(starts, np.minimum(starts + lengths, self._side))
+            tables = self._follow(starts, np.minimum(starts + lengths, self._side))
             rows, columns = np.split(tables, [windows.counts[0]], axis=1)
             self._intervals = (windows, rows.copy(), columns.copy())
         return self._intervals[1:]
 
     def _share_out(
         self,
-        pairs: np.ndarray,
-        intervals: tuple[np.ndarray, np.ndarray],
-        paint: np.ndarray,
-        covered: np.ndarray,
-        progress: Progress | None,
+        count: int,
+        compute: Callable[[np.ndarray, slice], object],
+        progress: Progress | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> None:
-        """Let all threads take pieces of the work until none is left; this thread is one."""
-        threads = max(1, min(torch.get_num_threads(), -(-len(pairs) // BATCH)))
+        """Let all threads take pieces of the work until none is left; this thread is one.
+
+        Args:
+            count: of the windows.
+            compute: does those of a slice, in the given working copy of all maps.
+            progress: see `PreparedNet`.
+            meanwhile: see `outputs`.
+        """
+        threads = max(1, min(torch.get_num_threads(), -(-count // BATCH)))
         # Each thread has a working copy of all maps of its own; numba has let go of Python's lock,
         # so they do run at the same time.
         while len(self._arenas) < threads:
             self._arenas.append(empty(self._clean.size))
             self._arenas[-1][:] = self._clean
-        piece = max(BATCH, -(-len(pairs) // (PIECES * threads)))
-        pieces = deque(slice(i, i + piece) for i in range(0, len(pairs), piece))
+        piece = max(BATCH, -(-count // (PIECES * threads)))
+        pieces = deque(slice(i, min(i + piece, count)) for i in range(0, count, piece))
         done: list[int] = []
 
         def work(arena: np.ndarray, progress: Progress | None = None) -> None:
@@ -123,34 +146,31 @@ class FusedNet:
                     part = pieces.popleft()
                 except IndexError:  # another thread took the last one
                     return
-                self._cover(arena, pairs[part], intervals, paint, covered[part])
-                done.append(len(pairs[part]))
-                report(progress, sum(done), len(pairs))
+                compute(arena, part)
+                done.append(part.stop - part.start)
+                report(progress, sum(done), count)
 
         with ThreadPoolExecutor(threads) as pool:
             others = [pool.submit(work, arena) for arena in self._arenas[1:threads]]
             try:
+                if meanwhile:
+                    with half_of_the_threads(of_many=bool(others)):
+                        meanwhile()
                 work(self._arenas[0], progress)
             finally:
                 pieces.clear()
             for other in others:
                 other.result()
         if others:
-            report(progress, len(pairs), len(pairs))
-
-    def _cover(
-        self,
-        arena: np.ndarray,
-        pairs: np.ndarray,
-        intervals: tuple[np.ndarray, np.ndarray],
-        paint: np.ndarray,
-        logits: np.ndarray,
-    ) -> None:
-        rows, columns = intervals
-        addresses = np.empty((2, self._plan.pixels + SPARE_PIXELS), np.int64)
-        cover(arena, self._clean, addresses, self._program, rows, columns, pairs, paint, logits)
+            report(progress, count, count)
 
 
-def _gray(picture: Tensor) -> np.ndarray:
-    """Return (H, W) float32 of (1, C, H, W), as the net sees it."""
-    return np.ascontiguousarray(to_gray(picture.detach())[0, 0].numpy())
+@contextmanager
+def half_of_the_threads(of_many: bool) -> Iterator[None]:
+    """Leave processors to the others, where there are some: torch's threads wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(max(1, before // 2) if of_many else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

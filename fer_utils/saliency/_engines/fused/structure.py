@@ -7,7 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from fer_utils.models.facenet import FaceNet
-from fer_utils.models.layers import GlobalAveragePool, SameMaxPool2d, SeparableConv2d
+from fer_utils.models.layers import (
+    GlobalAveragePool,
+    SameMaxPool2d,
+    SeparableConv2d,
+    SpatialTransformer,
+)
 from fer_utils.models.mini_xception import ResidualModule
 from fer_utils.saliency._engines import Unsupported
 
@@ -45,24 +50,33 @@ def check(net: nn.Module, shape: tuple[int, int, int]) -> FaceNet:
     """
     if type(net) is not FaceNet:
         raise Unsupported(f"{type(net).__name__} is no FaceNet")
-    if list(dict(net.trunk.named_children())) != ["stem", "blocks", "head", "pool"]:
-        raise Unsupported("the net's trunk is not a stem, blocks, head and pool")
     side = net.input_size
     if side is None:
         raise Unsupported("the net takes pictures of any size as they are")
     if tuple(shape[1:]) != (side, side):
         raise Unsupported(f"the net resizes pictures of {shape[1]}x{shape[2]} to {side}x{side}")
-    if net.color_channels != 1 or shape[0] not in (1, 3):
+    if shape[0] not in (1, 3) or (net.color_channels != 1 and (is_xception(net) or crops(net))):
         raise Unsupported("the net looks at colours, not at grey")
     _check_tensor(next(net.parameters()))
     return net
 
 
-def read(net: FaceNet) -> Structure:
-    """Find the parts of a net that has passed `check`.
+def is_xception(net: FaceNet) -> bool:
+    """Return whether the trunk has mini-Xception's parts."""
+    return list(dict(net.trunk.named_children())) == ["stem", "blocks", "head", "pool"]
+
+
+def crops(net: FaceNet) -> bool:
+    """Return whether a spatial transformer comes first."""
+    first = next(net.trunk.children(), None)
+    return type(net.trunk) is nn.Sequential and isinstance(first, SpatialTransformer)
+
+
+def check_weights(net: FaceNet) -> None:
+    """Refuse hooks, and weights with which the loops cannot compute.
 
     Raises:
-        Unsupported: a part is not what it is in mini-Xception, or its weights are damaged.
+        Unsupported: the message says which.
     """
     if any(module._forward_hooks or module._forward_pre_hooks for module in net.modules()):
         raise Unsupported("hooks are attached to the net")
@@ -70,6 +84,14 @@ def read(net: FaceNet) -> Structure:
         _check_tensor(tensor)
         if not tensor.detach().isfinite().all():
             raise Unsupported("some of the net's weights are not finite numbers")
+
+
+def read(net: FaceNet) -> Structure:
+    """Find the parts of a net that has passed `check` and `check_weights`.
+
+    Raises:
+        Unsupported: a part is not what it is in mini-Xception.
+    """
     parts: dict[str, Any] = _children(net.trunk)
     stem = tuple(_stem_layer(layer) for layer in _children(parts["stem"]).values())
     modules: tuple[Any, ...] = tuple(_children(parts["blocks"]).values())

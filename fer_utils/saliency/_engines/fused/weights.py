@@ -6,7 +6,7 @@ channels is rounded up to a multiple of 8 with weights of 0: such a channel is 0
 adds 0 to what follows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from typing import Any, TypeAlias
 
@@ -36,19 +36,18 @@ def empty(floats: int) -> np.ndarray:
     return array[first : first + floats]
 
 
-def pack(structure: Structure, side: int) -> tuple[np.ndarray, list[Places]]:
+def pack(tensors: Iterable[tuple[Tensor, ...]]) -> tuple[np.ndarray, list[Places]]:
     """Copy all weights into one array.
 
     Args:
-        structure: of the net.
-        side: of the last feature map.
+        tensors: of each step of the forward pass.
 
     Returns:
         the array, and in the order of the forward pass where in it the tensors of each step
         begin: (weights, bias) of a convolution, (kernels, weights, bias) of a separable one.
     """
     with torch.no_grad():
-        steps = [list(step) for step in _steps(structure, side)]
+        steps = list(tensors)
     places: list[Places] = []
     end = 0
     for step in steps:
@@ -62,25 +61,34 @@ def pack(structure: Structure, side: int) -> tuple[np.ndarray, list[Places]]:
     return values, places
 
 
-def _steps(structure: Structure, side: int) -> Iterator[tuple[Tensor, ...]]:
+def convolution(conv: nn.Conv2d, norm: Any, first: bool) -> tuple[Tensor, Tensor]:
+    """Return the weights and bias of a step; the first has a picture's channels as they are."""
+    weight, bias = folded(conv, norm)
+    weight = weight.permute(2, 3, 1, 0)  # rows, columns, in, out
+    return pad(weight, (3,) if first else (2, 3)), pad(bias, (0,))
+
+
+def steps_of(structure: Structure, side: int) -> Iterator[tuple[Tensor, ...]]:
+    """Yield what `pack` wants of a net of the mini-Xception family, whose last maps have a side."""
     for i, (conv, norm) in enumerate(structure.stem):
-        weight, bias = _folded(conv, norm)
-        weight = weight.permute(2, 3, 1, 0)  # rows, columns, in, out
-        yield (_pad(weight, (2, 3) if i else (3,)), _pad(bias, (0,)))
+        yield convolution(conv, norm, not i)
     for module in structure.modules:
         main: Any = module.main
         for (spatial, pointwise), norm in ((main[0], main[1]), (main[3], main[4])):
             kernels = spatial.weight.double()[:, 0].permute(1, 2, 0)
-            yield (_pad(kernels, (2,)), *_pointwise(pointwise, norm))
+            yield (pad(kernels, (2,)), *_pointwise(pointwise, norm))
         yield _pointwise(*module.residual)
     yield _head(structure.head, side)
 
 
-def _folded(conv: nn.Conv2d, norm: Any) -> tuple[Tensor, Tensor]:
-    """Return weight and bias of the convolution that does what the two do.
+def folded(conv: nn.Conv2d, norm: Any = None) -> tuple[Tensor, Tensor]:
+    """Return weight and bias of the convolution that does what the two do; without a norm, its own.
 
     In float64, and rounded once at the end: the plain net rounds at each of the two steps.
     """
+    if norm is None:
+        own = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias
+        return conv.weight.double(), own.double()
     # norm(conv(x)) = (w x + b - mean) * scale + beta = (w * scale) x + (b - mean) * scale + beta
     scale = (norm.running_var.double() + norm.eps).rsqrt()
     shift = -norm.running_mean.double()
@@ -95,8 +103,8 @@ def _folded(conv: nn.Conv2d, norm: Any) -> tuple[Tensor, Tensor]:
 
 
 def _pointwise(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    weight, bias = _folded(conv, norm)
-    return _pad(weight[:, :, 0, 0].T, (0, 1)), _pad(bias, (0,))
+    weight, bias = folded(conv, norm)
+    return pad(weight[:, :, 0, 0].T, (0, 1)), pad(bias, (0,))
 
 
 def _head(conv: nn.Conv2d, side: int) -> tuple[Tensor, Tensor]:
@@ -109,10 +117,10 @@ def _head(conv: nn.Conv2d, side: int) -> tuple[Tensor, Tensor]:
     counts = ((pixel - tap + 1 >= 0) & (pixel - tap + 1 < side)).double()
     weight = torch.einsum("yr,xt,kcrt->yxck", counts, counts, conv.weight.double()) / side**2
     bias = torch.zeros(conv.out_channels) if conv.bias is None else conv.bias
-    return _pad(weight, (2, 3)), _pad(bias.double(), (0,))
+    return pad(weight, (2, 3)), pad(bias.double(), (0,))
 
 
-def _pad(tensor: Tensor, dims: tuple[int, ...]) -> Tensor:
+def pad(tensor: Tensor, dims: tuple[int, ...]) -> Tensor:
     """Append zeros until the sizes of some dimensions are multiples of 8."""
     widths = [0] * (2 * tensor.ndim)
     for dim in dims:
