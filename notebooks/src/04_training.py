@@ -38,7 +38,7 @@ import torch
 import torch.nn.functional as F
 
 # %% [markdown]
-# A real training takes an hour or a night. Ours must take seconds, so we learn from 2,000 faces
+# A real training takes an hour or a night. Ours must take seconds, so we learn from 1,000 faces
 # drawn at random from the training split, and validate on 500. What you see here are the first
 # steps of a training; the networks of the other notebooks went the whole way.
 
@@ -48,7 +48,7 @@ def some(faces, count, seed=0):
 
 
 everyone = data.load(DATASET, progress=False)
-learn = some(everyone.where(split="train"), 2000)
+learn = some(everyone.where(split="train"), 1000)
 valid = some(everyone.where(split="valid"), 500)
 print(learn)
 print(valid)
@@ -183,10 +183,10 @@ print("better than 30 % on the validation faces:", as_it_is > 0.3)
 # fails on the validation faces. Overfitting, after two epochs? No: it would fail on its own
 # training faces too. During training, batch normalisation uses the mean and variance of the batch;
 # at evaluation it uses running ones, and after each step those keep 99 % of what they were
-# (Keras's momentum; they start at mean 0, variance 1). After 126 steps the start still weighs:
+# (Keras's momentum; they start at mean 0, variance 1). After 64 steps the start still weighs:
 
 # %%
-print(f"0.99^126 = {0.99**126:.2f}")
+print(f"0.99^64 = {0.99**64:.2f}")
 
 # %% [markdown]
 # **Predict.** Let the trained network look at the training faces once more, without learning, and
@@ -256,7 +256,7 @@ def adam(w, gradient_of, steps, rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8)
 
 
 # %% [markdown]
-# We let it train the matrix W of above, on all 2,000 faces at every step. Its gradient again:
+# We let it train the matrix W of above, on all 1,000 faces at every step. Its gradient again:
 
 
 # %%
@@ -404,7 +404,7 @@ plots.show(plots.faces(torch.cat([face, copies]), titles, columns=5))
 #
 # ## `train.fit`, and its curves while you wait
 #
-# Six epochs over the 2,000 faces. `fit` calls `on_epoch` with the history so far after every epoch;
+# Six epochs over the 1,000 faces. `fit` calls `on_epoch` with the history so far after every epoch;
 # here it is a widget that draws it. (`progress=False` keeps the bar out of the page; leave it away
 # when you wait for a long run.)
 #
@@ -431,7 +431,7 @@ print(history.stopped)
 plots.show(plots.history(history))
 
 # %% [markdown]
-# **Interpret.** The training curve is the smoother one: it is an average over 2,000 faces and all
+# **Interpret.** The training curve is the smoother one: it is an average over 1,000 faces and all
 # steps of the epoch. Validation is one look, at 500 faces, through running statistics that are
 # still young, and may jump. Do not read a jump of a few points as an event. In so short a training
 # either curve may lie higher; in a long one training wins, and the gap is called overfitting. The
@@ -500,10 +500,10 @@ for name, net in (("alessi2019", mini), ("minaee2019", deep)):
 # a tenth or less of the loss (with the kit's lambda; the paper does not state its own). One word,
 # "L2", two different treatments: without lambda and the list of layers it says little.
 #
-# A short run shows the effect. `few` are 600 of our 2,000 faces, three epochs, a few seconds.
+# A short run shows the effect. `few` are 400 of our 1,000 faces, three epochs, a few seconds.
 
 # %%
-few, fewer = some(learn, 600), some(valid, 300)
+few, fewer = some(learn, 400), some(valid, 300)
 
 
 def short_run(seed, recipe=recipe):
@@ -713,7 +713,7 @@ print(evaluate.Accuracy(correct=90, n=300))
 
 # %% [markdown]
 # **Interpret.** The interval is ten points wide: compare it with the differences in the right-hand
-# chart. The left-hand chart has no such excuse, every run learns from the same 600 faces; what
+# chart. The left-hand chart has no such excuse, every run learns from the same 400 faces; what
 # differs there is the seed alone, other first weights and another order. So "method A has 31 %,
 # method B 33 %" from one run each is no result. pandey2019 reports average, minimum and maximum of
 # four runs; that is the least one should do.
@@ -856,7 +856,7 @@ for epsilon in (norm.eps, 1e-12):
 #
 # With `out=folder`, `fit` writes its whole state after each epoch: weights, optimiser, schedule,
 # random generators, history. Ctrl-C stops the run in good order. A cell cannot press keys, so a
-# hook presses Ctrl-C for us at the 45th batch, in the middle of the third epoch of 19 batches.
+# hook presses Ctrl-C for us at the 32nd batch, in the middle of the third epoch of 13 batches.
 
 # %%
 def press_ctrl_c(net, at):
@@ -883,7 +883,7 @@ with tempfile.TemporaryDirectory() as folder:
     broken, fresh, whole = (
         models.create("mini_xception", classes=learn.classes, seed=0) for _ in range(3)
     )
-    press_ctrl_c(broken, at=45)
+    press_ctrl_c(broken, at=32)
     print(train.fit(broken, few, fewer, out=folder, **options).stopped)
     print(sorted(file.name for file in Path(folder).iterdir()))
     print(train.fit(fresh, few, fewer, out=folder, **options).stopped)
@@ -971,7 +971,7 @@ print(f"gradient {gradient[1000, 3]:.5f}")
 #
 # The training curve rises much faster, since the faces are the same every time. Validation may
 # rise faster too at first; then it stops while training goes on, and the gap opens within these
-# six epochs. In a long run the network learns 2,000 faces by heart: training accuracy goes to 100
+# six epochs. In a long run the network learns 1,000 faces by heart: training accuracy goes to 100
 # % and validation gains nothing from it. alessi2019 reports 4 to 5 points from augmentation, for
 # 80 epochs on the whole of FER2013.
 #
