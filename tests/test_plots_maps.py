@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fer_utils import plots, saliency
-from fer_utils.errors import FerError
 from fer_utils.detect import Box
+from fer_utils.errors import FerError
 from fer_utils.plots.maps import DARKEST, SIGNED, UNSIGNED, color_scale, overlay, placed, veil
 from fer_utils.widgets.views import colored
 
@@ -89,9 +89,7 @@ def test_maps_of_a_photograph_lie_in_their_squares_on_one_scale():
     overlapping = placed([(weak, (0, 0, 12)), (strong, (6, 0, 12))], (12, 18))
     np.testing.assert_allclose(overlapping[0], [-0.2] * 6 + [0.8] * 12, atol=1e-6)
     with pytest.raises(FerError, match=r"a square at \(30, 20\) of 24 leaves a picture"):
-        plots.photographs(
-            [photo], [boxes], [shares], ("a", "b"), maps=[[(strong, (30, 20, 24))]]
-        )
+        plots.photographs([photo], [boxes], [shares], ("a", "b"), maps=[[(strong, (30, 20, 24))]])
 
 
 def test_the_scale_says_in_what_a_map_is_measured():

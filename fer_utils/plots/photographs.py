@@ -75,15 +75,15 @@ def photographs(
     width, height = figure.get_size_inches()
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
-    heats = [placed(found, image.shape[:2]) for found, image in zip(maps, pixels, strict=bool(maps))]
+    heats = [placed(*pair) for pair in zip(maps, (one.shape[:2] for one in pixels), strict=False)]
     colors = color_scale(*heats)
     top = EDGE
     for row, (image, found, shares) in enumerate(zip(pixels, boxes, probabilities, strict=True)):
         scale, tall = rows[row]
         axes.text(EDGE, top + 0.1, titles[row] if titles else "", va="center", weight="bold")
         corner = EDGE, top + TITLE
-        shown = overlay(image, heats[row], colors=colors) if maps else image
-        _image(axes, shown, *corner, (image.shape[1] * scale, image.shape[0] * scale))
+        seen = overlay(image, heats[row], colors=colors) if maps else image
+        _image(axes, seen, *corner, (image.shape[1] * scale, image.shape[0] * scale))
         for number, (box, share) in enumerate(zip(found, shares, strict=True), 1):
             _mark(axes, box, number, f"{classes[share.argmax()]}", corner, scale)
             place = divmod(number - 1, COLUMNS)
