@@ -284,7 +284,7 @@ plots.show(plots.heats(faces.images[seven], heats, titles, columns=len(seven)))
 # %%
 lines = []
 for name in net.classes:
-    maps = [saliency.occlusion(net, faces.images[i]) for i in pick(name, 10)]
+    maps = [saliency.occlusion(net, faces.images[i], stride=4) for i in pick(name, 10)]
     if maps:
         share = np.mean([one.flips().mean() for one in maps])
         lines.append((share, name, np.mean([one.clean.max() for one in maps])))
@@ -343,14 +343,18 @@ print(f"a fearful and a happy face: {table[:5, 5:].mean():.2f}")
 #
 # The figures of `minaee2019` are Deep-Emotion's, which first crops the face by a spatial transformer
 # ([03 Architectures](03_architectures.ipynb)). Ours so far were mini-Xception's. How much of them is
-# the expression's, and how much the net's? We take faces that both nets name rightly.
+# the expression's, and how much the net's?
 
 # %%
 deep = models.pretrained(f"deep_emotion_{DATASET}")
 nets, deep_result = {"Deep-Emotion": deep, "mini-Xception": net}, evaluate.evaluate(deep, faces)
 print(deep_result.accuracy)
 
+# %% [markdown]
+# Faces that both name rightly, Deep-Emotion with about 75 %:
 
+
+# %%
 def pick_for_both(name, count, near=0.75):
     """Return faces of a class that both nets get right, Deep-Emotion with about `near`."""
     label = result.classes.index(name)
@@ -403,7 +407,10 @@ def lower(heat):
     positive = np.clip(heat, 0, None)
     return positive[24:].sum() / positive.sum()
 
+# %% [markdown]
+# All maps that are needed:
 
+# %%
 fives = {name: faces.images[pick_for_both(name, 5)] for name in net.classes}
 found = {
     name: [[saliency.occlusion(each, one, stride=4) for one in five] for each in nets.values()]
@@ -461,6 +468,19 @@ for each, images in ((deep, wild), (posing, laboratory)):
 plots.show(plots.faces(pictures, titles, columns=7, scale=1.2))
 
 # %% [markdown]
+# **Interpret.** The two correlations first: on `facs3d` they are equal, .39 and .40. Another net changes
+# a map as much as another face does. So these figures do not show where happiness or fear *is*; they
+# show what one net used. The happy face is lost by mini-Xception under a square on the mouth, as in the
+# paper, and by Deep-Emotion under three on brows and nose; the angry face by neither at the brows.
+#
+# What the paper says of its Fig. 12 holds in part. *Neutral* has, with *sad*, the most squares that change
+# the label, for both nets. The lower half, where the mouth is, has most of the heat of fear for both; of
+# happiness for mini-Xception only. That happiness, fear and surprise are sparser than the rest is not so for
+# the upper faces, and is so to the letter for the person who posed: one square or none, beside 81 for
+# neutral. The paper's own Fig. 12 shows people who posed (JAFFE), too. A strong expression is named with
+# certainty, and you have seen above that a sure net flips little. (Deep-Emotion's faces are those near
+# 0.75; mini-Xception is surer of them. Compare the order of its column, not the height.)
+#
 # ### What the transformer does to a map
 #
 # Deep-Emotion's transformer looks at the *covered* picture. So a square can do two things: hide a part
@@ -498,7 +518,10 @@ def three_ways(image):
     still, identity = Held(theta).eval(), Held(torch.eye(2, 3)[None]).eval()
     return (deep, image), (still, image), (identity, ((crop + 1) / 2).clip(0, 1))
 
+# %% [markdown]
+# For a happy and for a fearful face, all six on one colour scale:
 
+# %%
 shown, heats = [], []
 for name in ("happy", "fear"):
     for each, one in three_ways(faces.images[pick_for_both(name, 1)[0]]):
@@ -528,25 +551,12 @@ if unseen.size:
     print(f"mean change by these, crop free: {np.abs(unseen).mean():.3f}")
 
 # %% [markdown]
-# **Interpret.** The two correlations first: on `facs3d` they are equal, .39 and .40. Another net changes
-# a map as much as another face does. So these figures do not show where happiness or fear *is*; they
-# show what one net used. The happy face is lost by mini-Xception under a square on the mouth, as in the
-# paper, and by Deep-Emotion under three on brows and nose; the angry face by neither at the brows.
-#
-# What the paper says of its Fig. 12 holds in part. *Neutral* has, with *sad*, the most squares that change
-# the label, for both nets. The lower half, where the mouth is, has most of the heat of fear for both; of
-# happiness for mini-Xception only. That happiness, fear and surprise are sparser than the rest is not so for
-# the upper faces, and is so to the letter for the person who posed: one square or none, beside 81 for
-# neutral. The paper's own Fig. 12 shows people who posed (JAFFE), too. A strong expression is named with
-# certainty, and you have seen above that a sure net flips little. (Deep-Emotion's faces are those near
-# 0.75; mini-Xception is surer of them. Compare the order of its column, not the height.)
-#
-# The transformer adds a doubt of its own. With the crop held still the map is another one, and a sixth
-# of the change is gone: that part was no hidden evidence, the square had jogged the camera. Beside the crop,
-# where the layers behind it see nothing, a square still changes the answer a little. A map of the crop is
-# the held one in the crop's own coordinates, in which a square of eight pixels covers less of a narrow
-# crop. (Some transformers end with one crop for all faces, as in
-# [03 Architectures](03_architectures.ipynb); then nothing moves, and the two maps are equal.)
+# **Interpret.** The transformer adds a doubt of its own. With the crop held still the map is another
+# one, and a sixth of the change is gone: that part was no hidden evidence, the square had jogged the
+# camera. Beside the crop, where the layers behind it see nothing, a square still changes the answer a
+# little. A map of the crop is the held one in the crop's own coordinates: there eight pixels cover less of
+# a crop that is narrower than the picture. (Some transformers end with one crop for all faces, as in
+# [03 Architectures](03_architectures.ipynb); then nothing moves, and the first two maps are equal.)
 #
 # ## Window, stride and fill
 #
