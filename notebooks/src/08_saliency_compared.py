@@ -317,7 +317,7 @@ plots.show(figure, alt="Line chart: the probability of happy falls as pixels are
 def asked(score, name):
     """Return the mean score of a method's maps over the panel; the net is asked again."""
     pairs = zip(panel.images, found[name], strict=True)
-    return np.mean([float(score(net, image, m, steps=16, chance=0)) for image, m in pairs])
+    return np.mean([float(score(net, image, m, steps=24, chance=0)) for image, m in pairs])
 
 # %% [markdown]
 # The areas, best maps low in the first column and high in the second:
