@@ -102,8 +102,8 @@ def placed(
         there = whole[top : top + side, left : left + side]
         if min(left, top) < 0 or there.shape != (side, side):
             raise FerError(f"a square at {(left, top)} of {side} leaves a picture of {size}.")
-        heat = Image.fromarray(as_heat(values).astype(np.float32))
-        heat = np.asarray(heat.resize((side, side), Image.Resampling.BILINEAR))
+        small = Image.fromarray(as_heat(values).astype(np.float32))
+        heat = np.asarray(small.resize((side, side), Image.Resampling.BILINEAR))
         there[:] = np.where(np.abs(heat) > np.abs(there), heat, there)
     return whole
 
@@ -188,7 +188,7 @@ def occlusion(image: np.ndarray, omap: "OcclusionMap", target: int | str | None 
 @styled
 def occluded(
     image: np.ndarray,
-    omap: "OcclusionMap | Sequence[OcclusionMap]",
+    omap: "OcclusionMap | list[OcclusionMap] | tuple[OcclusionMap, ...]",
     positions: Sequence[tuple[int, int]] | None = None,
     columns: int | None = None,
 ) -> Picture:

@@ -92,11 +92,11 @@ def photographs(
             )
         top += tall
     if maps:
-        place = figure.add_axes((EDGE / width, 0.42 / height, PHOTO / width, 0.1 / height))
-        bar = figure.colorbar(colors, cax=place, orientation="horizontal")
+        legend = figure.add_axes((EDGE / width, 0.42 / height, PHOTO / width, 0.1 / height))
+        bar = figure.colorbar(colors, cax=legend, orientation="horizontal")
         bar.outline.set_visible(False)
         bar.set_label(f"{DROP}: red, covering it costs the answer; blue, it helps", size=8)
-        place.tick_params(labelsize=8)
+        legend.tick_params(labelsize=8)
     figure.alt = _describe(boxes, probabilities, classes, titles, painted=bool(maps))
     return figure
 

@@ -444,7 +444,7 @@ plots.show(plots.faces([*learn.images[:5], *(face.numpy() for face in warped)], 
 torch.manual_seed(0)
 resnet = vision.models.resnet18(num_classes=len(learn.classes))
 net = models.wrap(resnet, learn.classes, size=48)
-history = train.fit(net, learn, valid, plain, epochs=2, **options)
+history = train.fit(net, learn, others, plain, epochs=2, **options)
 print(f"{models.count(net):,} parameters")
 print("leaves ln 7:", history.epochs[-1]["train_loss"] < chance - 0.1)
 
