@@ -38,7 +38,7 @@ import torch
 import torch.nn.functional as F
 
 # %% [markdown]
-# A real training takes an hour or a night. Ours must take seconds, so we learn from 1,000 faces
+# A real training takes an hour or a night. Ours must take seconds, so we learn from 2,000 faces
 # drawn at random from the training split, and validate on 500. What you see here are the first
 # steps of a training; the networks of the other notebooks went the whole way.
 
@@ -48,7 +48,7 @@ def some(faces, count, seed=0):
 
 
 everyone = data.load(DATASET, progress=False)
-learn = some(everyone.where(split="train"), 1000)
+learn = some(everyone.where(split="train"), 2000)
 valid = some(everyone.where(split="valid"), 500)
 print(learn)
 print(valid)
@@ -183,10 +183,10 @@ print("better than 30 % on the validation faces:", as_it_is > 0.3)
 # fails on the validation faces. Overfitting, after two epochs? No: it would fail on its own
 # training faces too. During training, batch normalisation uses the mean and variance of the batch;
 # at evaluation it uses running ones, and after each step those keep 99 % of what they were
-# (Keras's momentum; they start at mean 0, variance 1). After 64 steps the start still weighs:
+# (Keras's momentum; they start at mean 0, variance 1). After 126 steps the start still weighs:
 
 # %%
-print(f"0.99^64 = {0.99**64:.2f}")
+print(f"0.99^126 = {0.99**126:.2f}")
 
 # %% [markdown]
 # **Predict.** Let the trained network look at the training faces once more, without learning, and
@@ -256,7 +256,7 @@ def adam(w, gradient_of, steps, rate=1e-3, beta1=0.9, beta2=0.999, epsilon=1e-8)
 
 
 # %% [markdown]
-# We let it train the matrix W of above, on all 1,000 faces at every step. Its gradient again:
+# We let it train the matrix W of above, on all 2,000 faces at every step. Its gradient again:
 
 
 # %%
@@ -404,7 +404,7 @@ plots.show(plots.faces(torch.cat([face, copies]), titles, columns=5))
 #
 # ## `train.fit`, and its curves while you wait
 #
-# Six epochs over the 1,000 faces. `fit` calls `on_epoch` with the history so far after every epoch;
+# Six epochs over half of the 2,000 faces. `fit` calls `on_epoch` with the history so far after every epoch;
 # here it is a widget that draws it. (`progress=False` keeps the bar out of the page; leave it away
 # when you wait for a long run.)
 #
@@ -421,7 +421,8 @@ live = widgets.live_history(epochs=6)
 display(live)
 net = models.create("mini_xception", classes=learn.classes, seed=0)
 options = {"epochs": 6, "seed": 0, "progress": False}
-history = train.fit(net, learn, valid, recipe, **options, on_epoch=live)
+half = learn.take(slice(0, 1000))
+history = train.fit(net, half, valid, recipe, **options, on_epoch=live)
 print(history.stopped)
 
 # %% [markdown]
@@ -500,11 +501,11 @@ for name, net in (("alessi2019", mini), ("minaee2019", deep)):
 # a tenth or less of the loss (with the kit's lambda; the paper does not state its own). One word,
 # "L2", two different treatments: without lambda and the list of layers it says little.
 #
-# A short run shows the effect. `few` are 400 of our 1,000 faces; the network shrinks them to 32 x 32
+# A short run shows the effect. `few` are 400 of these 1,000 faces; the network shrinks them to 32 x 32
 # pixels, and three epochs take a second or two.
 
 # %%
-few, fewer = some(learn, 400), some(valid, 300)
+few, fewer = some(half, 400), some(valid, 300)
 
 
 def small_net(seed):
@@ -945,7 +946,7 @@ print(f"gradient {gradient[1000, 3]:.5f}")
 #
 # ### Exercise 2: another recipe, the same faces
 #
-# Train a fresh mini-Xception with `train.RECIPES["one_cycle"]`, on `learn` and `valid`, six
+# Train a fresh mini-Xception with `train.RECIPES["one_cycle"]`, on `half` and `valid`, six
 # epochs, seed 0, and draw its history. Is it slower or faster at first, and at the end? Why can
 # its curve not be compared with alessi2019's epoch by epoch?
 #
@@ -953,7 +954,7 @@ print(f"gradient {gradient[1000, 3]:.5f}")
 #
 # ```python
 # net = models.create("mini_xception", classes=learn.classes, seed=0)
-# other = train.fit(net, learn, valid, train.RECIPES["one_cycle"], epochs=6, progress=False)
+# other = train.fit(net, half, valid, train.RECIPES["one_cycle"], epochs=6, progress=False)
 # plots.show(plots.history(other))
 # ```
 #
