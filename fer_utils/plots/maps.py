@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from fer_utils._arguments import shown
 from fer_utils.errors import FerError
 from fer_utils.plots.grids import faces, to_pixels
-from fer_utils.plots.picture import INK, WIDEST, Picture, new, percent, styled
+from fer_utils.plots.picture import INK, WIDEST, Picture, check_kind, new, percent, styled
 
 if TYPE_CHECKING:
     from fer_utils.saliency import Attribution, OcclusionMap
@@ -209,6 +209,8 @@ def occluded(
     from fer_utils.saliency.windows import pair
 
     maps = list(omap) if isinstance(omap, list | tuple) else [omap]
+    for one in maps:
+        check_kind("omap", one, "OcclusionMap")
     if not maps or any(one.windows != maps[0].windows for one in maps):
         raise FerError(f"{len(maps)} maps: give one, or several with the same squares.")
     rows, across = maps[0].probabilities.shape[:2]
