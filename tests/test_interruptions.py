@@ -42,7 +42,7 @@ can_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SI
 
 @can_fork
 def test_killed_work_goes_on_to_the_same_numbers(tmp_path):
-    kill_all(tmp_path, 2, seed=1)
+    kill_all(tmp_path, 3, seed=1)
 
 
 @can_fork
