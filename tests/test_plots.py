@@ -254,6 +254,23 @@ def test_occluded_faces_carry_the_nets_answer_and_mark_a_change():
         plots.occluded(face(), omap, [(3, 0)])
 
 
+def test_two_nets_answers_to_covered_faces_stand_below_each_other():
+    class Forehead(Mouth):
+        def forward(self, pictures):
+            return super().forward(1 - pictures.flip(-2))
+
+    ours, theirs = (
+        saliency.occlusion(net, face(), window=4, stride=4) for net in (Mouth(), Forehead())
+    )
+    (title,) = texts(plots.occluded(face(), [ours, theirs], [(0, 0)]))
+    above, below = title.split("\n")
+    assert above == texts(plots.occluded(face(), ours, [(0, 0)]))[0]
+    assert below == texts(plots.occluded(face(), theirs, [(0, 0)]))[0] != above
+    for wrong in ([], [ours, occlusion_map(window=(4, 12), stride=4)]):
+        with pytest.raises(FerError, match="maps: give one, or several with the same squares"):
+            plots.occluded(face(), wrong)
+
+
 def test_confusion_numbers_and_words():
     figure = plots.confusion(evaluation(), normalize=None)
     written = texts(figure)

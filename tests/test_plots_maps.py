@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from fer_utils import plots, saliency
+from fer_utils.detect import Box
 from fer_utils.errors import FerError
-from fer_utils.plots.maps import DARKEST, SIGNED, UNSIGNED, color_scale, overlay
+from fer_utils.plots.maps import DARKEST, SIGNED, UNSIGNED, color_scale, overlay, placed, veil
 from fer_utils.widgets.views import colored
 
 
@@ -69,6 +70,39 @@ def test_every_map_over_a_face_is_the_overlay():
         np.testing.assert_array_equal(drawn.images[0].get_array(), expected)
     in_page = colored(face, heat, True)[0]
     np.testing.assert_array_equal(in_page, (255 * overlay(face, heat)).round())
+    there = veil(heat)  # over film, which is not paled
+    np.testing.assert_array_equal(there[..., :3], overlay(FACE, heat))
+    assert there[2, 2, 3] > there[8, 8, 3] > there[0, 0, 3] == 0
+
+
+def test_maps_of_a_photograph_lie_in_their_squares_on_one_scale():
+    photo = np.random.default_rng(0).integers(0, 256, (1, 40, 60), np.uint8)
+    strong, weak = np.full((12, 12), 0.8), np.full((12, 12), -0.2)
+    maps = [(strong, (2, 4, 20)), (weak, (30, 10, 24))]
+    boxes, shares = [Box(2, 4, 20, 20), Box(30, 10, 24, 24)], np.array([[0.9, 0.1]] * 2)
+    figure = plots.photographs([photo], [boxes], [shares], ("a", "b"), maps=[maps])
+    shown = np.asarray(figure.axes[0].images[0].get_array())
+    expected = np.zeros((40, 60), np.float32)
+    expected[4:24, 2:22], expected[10:34, 30:54] = 0.8, -0.2
+    np.testing.assert_allclose(shown, overlay(photo, expected), atol=1e-6)
+    assert any("drop in probability" in axes.get_xlabel() for axes in figure.axes)
+    overlapping = placed([(weak, (0, 0, 12)), (strong, (6, 0, 12))], (12, 18))
+    np.testing.assert_allclose(overlapping[0], [-0.2] * 6 + [0.8] * 12, atol=1e-6)
+    with pytest.raises(FerError, match=r"a square at \(30, 20\) of 24 leaves a picture"):
+        plots.photographs([photo], [boxes], [shares], ("a", "b"), maps=[[(strong, (30, 20, 24))]])
+
+
+def test_the_scale_says_in_what_a_map_is_measured():
+    def words(figure):
+        return [axes.get_ylabel() for axes in figure.axes]
+
+    heat = np.abs(spot(2, 2)).astype(np.float32)
+    found = saliency.Attribution(heat, False, "gradient", 0, ("a", "b"), np.array([0.6, 0.4]))
+    unit = saliency.METHODS["gradient"].unit
+    assert unit in words(plots.saliency(FACE, found))
+    assert unit in words(plots.attributions(FACE, [found, found], shared=True))
+    assert "drop in probability" in words(plots.heats([FACE], [heat], ["a"]))
+    assert not any(words(plots.saliency(FACE, heat)))  # of an array nobody knows
 
 
 def test_all_panels_share_the_scale_of_the_strongest_map():

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from fer_utils._arguments import shown
 from fer_utils.errors import FerError
 from fer_utils.plots.grids import faces, to_pixels
-from fer_utils.plots.picture import INK, WIDEST, Picture, new, percent, styled
+from fer_utils.plots.picture import INK, WIDEST, Picture, check_kind, new, percent, styled
 
 if TYPE_CHECKING:
     from fer_utils.saliency import Attribution, OcclusionMap
@@ -29,14 +29,15 @@ SIGNED, UNSIGNED = colormaps["RdBu_r"], colormaps["Purples"]
 # features stay visible.
 DARKEST = 0.5
 
-VEIL = 0.8  # how much the strongest colour of a map hides, where it is laid over a photograph
+VEIL = 0.8  # how much the strongest colour of a map hides, where the picture is not paled
+DROP = "drop in probability"  # the unit of occlusion maps
 NO_DROP = 1e-6  # drops in probability below this are rounding, and drawn as none
 MOST_PIECES = 4  # that are outlined: lines around every pixel of a noisy map would hide it
 
 
 def color_scale(*maps: np.ndarray, signed: bool = True, least: float = 1e-12) -> ScalarMappable:
     """Return the colours for maps: from 0, or symmetric about it, to their largest value."""
-    largest = max(least, *(float(np.abs(heat).max()) for heat in maps))
+    largest = max([least, *(float(np.abs(heat).max()) for heat in maps)])
     if signed:
         return ScalarMappable(Normalize(-largest, largest), SIGNED)
     return ScalarMappable(Normalize(0, largest), UNSIGNED)
@@ -81,8 +82,36 @@ def overlay(
     return colors.to_rgba(heat)[..., :3] * (DARKEST + (1 - DARKEST) * gray)
 
 
+def placed(
+    maps: Sequence[tuple[np.ndarray, tuple[int, int, int]]], size: tuple[int, int]
+) -> np.ndarray:
+    """Return one map for a whole photograph, float32 (H, W), of maps of squares in it; 0 elsewhere.
+
+    Args:
+        maps: a map (h, w), and left, top and side of the square of the photograph it belongs to.
+            Where two squares overlap, the stronger number stays.
+        size: height and width of the photograph.
+
+    Raises:
+        FerError: a square that does not lie in the photograph.
+    """
+    from PIL import Image
+
+    whole = np.zeros(size, np.float32)
+    for values, (left, top, side) in maps:
+        there = whole[top : top + side, left : left + side]
+        if min(left, top) < 0 or there.shape != (side, side):
+            raise FerError(f"a square at {(left, top)} of {side} leaves a picture of {size}.")
+        small = Image.fromarray(as_heat(values).astype(np.float32))
+        heat = np.asarray(small.resize((side, side), Image.Resampling.BILINEAR))
+        there[:] = np.where(np.abs(heat) > np.abs(there), heat, there)
+    return whole
+
+
 def veil(heat: np.ndarray, signed: bool = True) -> np.ndarray:
-    """Return a map to lay over a picture: RGBA in [0, 1], the more opaque the larger its numbers.
+    """Return a map to lay over moving or coloured pictures, in the colours of `overlay`.
+
+    RGBA in [0, 1], the more opaque the larger its numbers.
 
     Args:
         heat: (H, W).
@@ -107,12 +136,13 @@ def saliency(image: np.ndarray, heat: np.ndarray, title: str | None = None) -> P
     Raises:
         FerError: a map of another size than the face.
     """
+    unit = _unit(heat)
     heat = as_heat(heat)
     height, width = heat.shape
     figure = new(6.2, 0.4 + 2.7 * height / width)
     left, right = figure.subplots(1, 2)
     _draw_face(left, image)
-    _draw_heat(right, image, heat, "")
+    _draw_heat(right, image, heat, unit)
     right.set_title(title or "")
     words = f" ({title})" if title else ""
     figure.alt = f"A face, and beside it a map{words}, highest {_highest(heat)}."
@@ -140,7 +170,7 @@ def occlusion(image: np.ndarray, omap: "OcclusionMap", target: int | str | None 
     peak = omap.box(*omap.peak(target))
     _draw_square(face, peak)
     face.set_title(f"{omap.label}, {percent(omap.clean.max())}")
-    _draw_heat(heat, image, omap.heat(target), "drop in probability")
+    _draw_heat(heat, image, omap.heat(target), DROP)
     heat.set_title(f"what “{omap.classes[index]}” rests on")
     changed = omap.flips()
     _draw_flips(flips, image, omap)
@@ -158,9 +188,9 @@ def occlusion(image: np.ndarray, omap: "OcclusionMap", target: int | str | None 
 @styled
 def occluded(
     image: np.ndarray,
-    omap: "OcclusionMap",
+    omap: "OcclusionMap | list[OcclusionMap] | tuple[OcclusionMap, ...]",
     positions: Sequence[tuple[int, int]] | None = None,
-    columns: int = 6,
+    columns: int | None = None,
 ) -> Picture:
     """Draw covered faces, each with what the net said of it (minaee2019, Fig. 11).
 
@@ -168,35 +198,46 @@ def occluded(
 
     Args:
         image: the picture the map was made of.
-        omap: from `saliency.occlusion`; it holds the net's answers.
+        omap: from `saliency.occlusion`; it holds the net's answers. Several, by several nets with
+            the same square, give a line of answers each.
         positions: (row, column) in the map's grid; None takes nine spread over the face.
-        columns: faces per row.
+        columns: faces per row; None takes 3 for those nine, and 6 otherwise.
 
     Raises:
-        FerError: a position outside the grid.
+        FerError: a position outside the grid, no map, or maps of different squares.
     """
     from fer_utils.saliency.windows import pair
 
-    rows, across = omap.probabilities.shape[:2]
+    maps = list(omap) if isinstance(omap, list | tuple) else [omap]
+    for one in maps:
+        check_kind("omap", one, "OcclusionMap")
+    if not maps or any(one.windows != maps[0].windows for one in maps):
+        raise FerError(f"{len(maps)} maps: give one, or several with the same squares.")
+    rows, across = maps[0].probabilities.shape[:2]
     if positions is None:
         down, right = (np.linspace(0, n - 1, 5).round().astype(int)[1:4] for n in (rows, across))
         positions = [(int(row), int(column)) for row in down for column in right]
-        columns = 3
+        columns = columns or 3
     covered, titles = [], []
     for position in positions:
         row, column = pair(position, "position")
         if not (0 <= row < rows and 0 <= column < across):
             raise FerError(f"position ({row}, {column}) is outside the {rows}x{across} grid.")
-        covered.append(omap.cover(image, row, column).numpy())
-        answer = omap.probabilities[row, column]
-        label = omap.classes[int(answer.argmax())]
-        titles.append(f"{'→ ' if label != omap.label else ''}{label} {percent(answer.max())}")
-    figure = faces(covered, titles, columns, scale=1.25)
+        covered.append(maps[0].cover(image, row, column).numpy())
+        titles.append("\n".join(_said(one, row, column) for one in maps))
+    figure = faces(covered, titles, columns or 6, scale=1.25)
+    answers = ", ".join(titles).replace("→ ", "").replace("\n", " and ")
     figure.alt = (
-        f"A face predicted {omap.label}, covered by a square in {len(titles)} places, with the "
-        f"prediction for each: {', '.join(titles).replace('→ ', '')}."
+        f"A face predicted {' and '.join(one.label for one in maps)}, covered by a square in "
+        f"{len(titles)} places, with the prediction for each: {answers}."
     )
     return figure
+
+
+def _said(omap: "OcclusionMap", row: int, column: int) -> str:
+    answer = omap.probabilities[row, column]
+    label = omap.classes[int(answer.argmax())]
+    return f"{'→ ' if label != omap.label else ''}{label} {percent(answer.max())}"
 
 
 @styled
@@ -232,7 +273,7 @@ def heats(
     for axes, image, heat, title in zip(grid.flat, images, maps, titles, strict=False):
         axes.imshow(overlay(image, heat, colors=colors), interpolation="nearest")
         axes.set_title(title, size=9)
-    _tidy(figure.colorbar(colors, ax=grid, shrink=0.8, pad=0.02, label="drop in probability"))
+    _tidy(figure.colorbar(colors, ax=grid, shrink=0.8, pad=0.02, label=DROP))
     words = "; ".join(
         f"{title}: highest {_highest(heat)}" for title, heat in zip(titles, maps, strict=True)
     )
@@ -253,8 +294,6 @@ def attribution(image: np.ndarray, attribution: "Attribution") -> Picture:
     Raises:
         FerError: a map of another size than the face.
     """
-    from fer_utils.saliency import METHODS
-
     height, width = attribution.map.shape
     figure = new(6.4, 0.45 + 2.7 * height / width)
     left, right = figure.subplots(1, 2)
@@ -263,8 +302,7 @@ def attribution(image: np.ndarray, attribution: "Attribution") -> Picture:
     colors = color_scale(attribution.map, signed=attribution.signed)
     _draw_map(right, image, attribution.map, colors, noisy=True)
     right.set_title(f"{attribution.title}: “{attribution.label}”")
-    unit = METHODS[attribution.method].unit
-    _tidy(figure.colorbar(colors, ax=right, shrink=0.85, label=unit))
+    _tidy(figure.colorbar(colors, ax=right, shrink=0.85, label=_unit(attribution)))
     figure.alt = f"A face, and beside it a map. {_describe(attribution, attribution.title)}."
     return figure
 
@@ -311,12 +349,24 @@ def attributions(
         colors = color_scale(*(other.map for other in same_scale), signed=signed)
         _draw_map(axes, image, item.map, colors, noisy=True)
         axes.set_title(title, size=9)
+    if shared:
+        unit = " / ".join(dict.fromkeys(map(_unit, attributions)))
+        _tidy(figure.colorbar(colors, ax=list(grid), shrink=0.85, pad=0.02, label=unit))
     labels = "”, “".join(dict.fromkeys(item.label for item in attributions))
     scales = "one scale for all maps" if shared else "each map on its own scale"
     figure.suptitle(f"what “{labels}” rests on; {scales}", size=10)
     words = "; ".join(map(_describe, attributions, titles))
     figure.alt = f"A face and {len(attributions)} maps of it, {scales}. {words}."
     return figure
+
+
+def _unit(values: Any) -> str:
+    """Return in what a map is measured: known of occlusion maps and of attributions."""
+    from fer_utils.saliency import METHODS
+
+    if hasattr(values, "heat"):
+        return DROP
+    return METHODS[values.method].unit if hasattr(values, "method") else ""
 
 
 def _draw_face(axes: Axes, image: np.ndarray) -> None:

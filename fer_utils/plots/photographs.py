@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from fer_utils._arguments import shown
 from fer_utils.errors import FerError
 from fer_utils.plots.grids import to_pixels
-from fer_utils.plots.maps import veil
+from fer_utils.plots.maps import DROP, color_scale, overlay, placed
 from fer_utils.plots.picture import (
     BAND,
     DARK,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 EDGE, GAP, TITLE = 0.12, 0.22, 0.26
 PHOTO, TALLEST = 5.0, 4.5  # a photograph's place
 CARD, THUMB = 0.98, 0.82  # a face's place beside it, and the face
+LEGEND = 0.6  # of the colours, where there are maps
 COLUMNS = 2
 BARS = 3  # of a face's expressions, the likeliest
 WORD = 0.75  # as wide a box has room for its word; a smaller one has its number
@@ -54,31 +55,35 @@ def photographs(
         classes: names of the expressions.
         titles: a line above each photograph.
         maps: for each photograph and face, a map (H, W) and left, top and side of the square of
-            the photograph that it belongs to; it is painted there, and the photograph is grey.
+            the photograph that it belongs to; it is painted there, over a paled photograph. All
+            have one scale of colours.
 
     Raises:
-        FerError: no photographs, or not as many of everything.
+        FerError: no photographs, not as many of everything, or a square outside its photograph.
     """
     counts = [len(found) for found in boxes]
-    if not len(images) or len(images) != len(boxes) or counts != [len(p) for p in probabilities]:
+    rows_match = len(images) == len(boxes) and len(maps) in (0, len(images))
+    if not len(images) or not rows_match or counts != [len(p) for p in probabilities]:
         raise FerError(
             f"photographs() needs boxes and probabilities for each photograph, not {shown(boxes)}."
         )
     pixels = [to_pixels(image) for image in images]
     rows = [_row(image.shape, count) for image, count in zip(pixels, counts, strict=True)]
-    figure = Picture(figsize=(WIDEST, EDGE + sum(height for _, height in rows)))
+    foot = LEGEND if maps else 0
+    figure = Picture(figsize=(WIDEST, EDGE + sum(height for _, height in rows) + foot))
     axes = figure.add_axes((0, 0, 1, 1))
     width, height = figure.get_size_inches()
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
+    heats = [placed(*pair) for pair in zip(maps, (one.shape[:2] for one in pixels), strict=False)]
+    colors = color_scale(*heats)
     top = EDGE
     for row, (image, found, shares) in enumerate(zip(pixels, boxes, probabilities, strict=True)):
         scale, tall = rows[row]
         axes.text(EDGE, top + 0.1, titles[row] if titles else "", va="center", weight="bold")
         corner = EDGE, top + TITLE
-        _photograph(axes, image, corner, scale, gray=bool(maps))
-        for heat, square in maps[row] if maps else ():
-            _paint(axes, heat, square, corner, scale)
+        seen = overlay(image, heats[row], colors=colors) if maps else image
+        _image(axes, seen, *corner, (image.shape[1] * scale, image.shape[0] * scale))
         for number, (box, share) in enumerate(zip(found, shares, strict=True), 1):
             _mark(axes, box, number, f"{classes[share.argmax()]}", corner, scale)
             place = divmod(number - 1, COLUMNS)
@@ -86,6 +91,12 @@ def photographs(
                 axes, image, box, number, share, classes, (top + TITLE + place[0] * CARD, place[1])
             )
         top += tall
+    if maps:
+        legend = figure.add_axes((EDGE / width, 0.42 / height, PHOTO / width, 0.1 / height))
+        bar = figure.colorbar(colors, cax=legend, orientation="horizontal")
+        bar.outline.set_visible(False)
+        bar.set_label(f"{DROP}: red, covering it costs the answer; blue, it helps", size=8)
+        legend.tick_params(labelsize=8)
     figure.alt = _describe(boxes, probabilities, classes, titles, painted=bool(maps))
     return figure
 
@@ -104,35 +115,8 @@ def _image(
         image,
         extent=(left, left + width, top + height, top),
         aspect="auto",
-        interpolation="bilinear" if image.shape[-1] == 4 else "antialiased",
+        interpolation="antialiased",
         zorder=1,
-    )
-
-
-def _photograph(
-    axes: Axes, image: np.ndarray, corner: tuple[float, float], scale: float, *, gray: bool
-) -> None:
-    if gray:
-        pale = 96 + image.mean(-1, keepdims=True) * (159 / 255)
-        image = np.repeat(pale.astype(np.uint8), 3, axis=-1)
-    _image(axes, image, *corner, (image.shape[1] * scale, image.shape[0] * scale))
-
-
-def _paint(
-    axes: Axes,
-    heat: np.ndarray,
-    square: tuple[int, int, int],
-    corner: tuple[float, float],
-    scale: float,
-) -> None:
-    """Paint a map over its square of the photograph, the more opaque the larger its numbers."""
-    left, top, side = square
-    _image(
-        axes,
-        veil(heat),
-        corner[0] + left * scale,
-        corner[1] + top * scale,
-        (side * scale, side * scale),
     )
 
 

@@ -79,28 +79,28 @@ def checked(draw: Callable[..., Drawn]) -> Callable[..., Drawn]:
         with suppress(TypeError):  # an argument too many or too few: Python says so itself
             given = signature.bind(*args, **options).arguments
             for name, value in given.items():
-                _check(name, value, signature.parameters[name].annotation)
+                check_kind(name, value, signature.parameters[name].annotation)
         return draw(*args, **options)
 
     return checking
 
 
-def _check(name: str, value: Any, kind: Any, *, inside: bool = False) -> None:
+def check_kind(name: str, value: Any, kind: Any, *, inside: bool = False) -> None:
     """Raise a FerError where a value, or one inside it, is plainly not of the annotated kind."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin is UnionType:
         if value is not None and len(inner) == 2 and inner[1] is type(None):
-            _check(name, value, inner[0])
+            check_kind(name, value, inner[0])
     elif origin is Mapping:
         if not isinstance(value, Mapping):
             raise FerError(f"{name}={shown(value)}: give a dict, by name.")
         for one in value.values():
-            _check(name, one, inner[1], inside=True)
+            check_kind(name, one, inner[1], inside=True)
     elif origin in (Sequence, Collection):
         if isinstance(value, str | Mapping) or not isinstance(value, Collection):
             raise FerError(f"{name}={shown(value)}: give a list.")
         for one in value if inner[0] is not np.ndarray else ():
-            _check(name, one, inner[0], inside=True)
+            check_kind(name, one, inner[0], inside=True)
     elif kind is int and not inside:
         integer(name, value, 1)
     elif kind is float and not inside:

@@ -614,6 +614,66 @@ print(f"torch's rule: {wrong.accuracy.value:.1%} right, {changed:.1%} of the ans
 # shapes fitted, the network answered. Whoever ports weights from one library to another has to
 # compare **answers**, not shapes.
 #
+# ## Nothing below 0, and one number for a map
+#
+# alessi2019 draws two small layers as figures: the curve of ReLU (Fig. 14), and what global average
+# pooling does to a map (Fig. 15). On a face they say more.
+#
+# **Predict.** The first layer of mini-Xception has eight filters, then come batch norm and ReLU, which
+# puts 0 in place of every negative number. Of how many: a tenth, about half, nearly all?
+#
+# **Run** the cells. Above what the eight filters give, below the same after ReLU. Grey is 0.
+
+# %%
+face = faces.pictures()[:1]
+convolution, norm, relu = mini.trunk.stem[0]
+with torch.no_grad():
+    before = norm(convolution(mini.prepare(face)))[0].numpy()
+after = relu(torch.tensor(before)).numpy()
+print(f"put to 0: {(after == 0).mean():.0%} of {after.size:,} numbers")
+titles = [f"filter {i}" for i in range(1, 9)] + ["after ReLU"] * 8
+plots.show(plots.faces([*before, *after], titles, columns=8))
+
+# %% [markdown]
+# **Interpret.** An edge filter answers with one sign on the bright side of an edge and with the other on
+# the dark side; ReLU lets one of them pass. That is the only bend on the way: without it the two
+# convolutions of the stem would be a single one of 5 x 5 ([02](02_gradient_and_laplacian.ipynb)), and
+# the whole network little more than one matrix.
+#
+# At the other end the last convolution has one map of 3 x 3 for each class, and the mean of each is
+# the class's score.
+#
+# **Predict.** Shuffle the nine places of every map, all in the same way. What becomes of the answer?
+#
+# **Run** the cells.
+
+# %%
+with torch.no_grad():
+    maps, scores = mini.trunk[:-1](mini.prepare(face))[0], mini(face)[0]
+    larger = mini.trunk(F.interpolate(mini.prepare(face), size=(96, 96)))
+shuffled = maps.flatten(1)[:, torch.randperm(9)].view_as(maps)
+print("the means are the scores:", torch.allclose(maps.mean((1, 2)), scores, atol=1e-5))
+print("shuffled, the same scores:", torch.allclose(shuffled.mean((1, 2)), scores, atol=1e-5))
+print("a picture of 96 x 96 has as many:", larger.shape[1] == len(scores))
+
+# %% [markdown]
+# Red speaks for a class, blue against it, white is 0; below each map its mean.
+
+# %%
+figure, strip = plt.subplots(1, len(maps), figsize=(10, 2), layout="constrained")
+top = maps.abs().max()
+for ax, name, each in zip(strip, mini.classes, maps, strict=True):
+    ax.imshow(each, cmap="RdBu_r", vmin=-top, vmax=top)
+    ax.set(xticks=[], yticks=[], title=name, xlabel=f"mean {each.mean():+.1f}")
+plots.show(figure, alt="A map of 3 x 3 for each class, red for it, blue against it, and its mean.")
+
+# %% [markdown]
+# **Interpret.** The mean keeps *how much* and forgets *where*, and it has no weights: where `custom_kdef`
+# spends 98 million on its flattened map, this layer costs nothing, and takes a picture of any side. The
+# paper says that the mean "forces the network to extract global features": each of the nine places has
+# to speak for the class by itself. They still know where they are from the layers before.
+# [08 Saliency compared](08_saliency_compared.ipynb) reads such maps as saliency (Grad-CAM).
+#
 # ## First choose where to look
 #
 # minaee2019 puts a **spatial transformer** in front of a small ordinary network. A second little

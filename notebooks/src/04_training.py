@@ -404,7 +404,7 @@ plots.show(plots.faces(torch.cat([face, copies]), titles, columns=5))
 #
 # ## `train.fit`, and its curves while you wait
 #
-# Six epochs over the 2,000 faces. `fit` calls `on_epoch` with the history so far after every epoch;
+# Six epochs over half of the 2,000 faces. `fit` calls `on_epoch` with the history so far after every epoch;
 # here it is a widget that draws it. (`progress=False` keeps the bar out of the page; leave it away
 # when you wait for a long run.)
 #
@@ -421,7 +421,8 @@ live = widgets.live_history(epochs=6)
 display(live)
 net = models.create("mini_xception", classes=learn.classes, seed=0)
 options = {"epochs": 6, "seed": 0, "progress": False}
-history = train.fit(net, learn, valid, recipe, **options, on_epoch=live)
+half = learn.take(slice(0, 1000))
+history = train.fit(net, half, valid, recipe, **options, on_epoch=live)
 print(history.stopped)
 
 # %% [markdown]
@@ -431,7 +432,7 @@ print(history.stopped)
 plots.show(plots.history(history))
 
 # %% [markdown]
-# **Interpret.** The training curve is the smoother one: it is an average over 2,000 faces and all
+# **Interpret.** The training curve is the smoother one: it is an average over 1,000 faces and all
 # steps of the epoch. Validation is one look, at 500 faces, through running statistics that are
 # still young, and may jump. Do not read a jump of a few points as an event. In so short a training
 # either curve may lie higher; in a long one training wins, and the gap is called overfitting. The
@@ -500,14 +501,19 @@ for name, net in (("alessi2019", mini), ("minaee2019", deep)):
 # a tenth or less of the loss (with the kit's lambda; the paper does not state its own). One word,
 # "L2", two different treatments: without lambda and the list of layers it says little.
 #
-# A short run shows the effect. `few` are 600 of our 2,000 faces, three epochs, a few seconds.
+# A short run shows the effect. `few` are 400 of these 1,000 faces; the network shrinks them to 32 x 32
+# pixels, and three epochs take a second or two.
 
 # %%
-few, fewer = some(learn, 600), some(valid, 300)
+few, fewer = some(half, 400), some(valid, 300)
+
+
+def small_net(seed):
+    return models.create("mini_xception", classes=learn.classes, input_size=32, seed=seed)
 
 
 def short_run(seed, recipe=recipe):
-    net = models.create("mini_xception", classes=learn.classes, seed=seed)
+    net = small_net(seed)
     return net, train.fit(net, few, fewer, recipe, epochs=3, seed=seed, progress=False)
 
 # %% [markdown]
@@ -521,7 +527,7 @@ def squares(net):
     return sum(weight.square().sum().item() for weight in penalized_weights(net, "convolutions"))
 
 
-start = squares(models.create("mini_xception", classes=learn.classes, seed=0))
+start = squares(small_net(0))
 with_l2, history_0 = short_run(0)
 without, _ = short_run(0, replace(recipe, l2=0.0))
 print("with L2, smaller than at the start:   ", squares(with_l2) < 0.95 * start)
@@ -713,7 +719,7 @@ print(evaluate.Accuracy(correct=90, n=300))
 
 # %% [markdown]
 # **Interpret.** The interval is ten points wide: compare it with the differences in the right-hand
-# chart. The left-hand chart has no such excuse, every run learns from the same 600 faces; what
+# chart. The left-hand chart has no such excuse, every run learns from the same 400 faces; what
 # differs there is the seed alone, other first weights and another order. So "method A has 31 %,
 # method B 33 %" from one run each is no result. pandey2019 reports average, minimum and maximum of
 # four runs; that is the least one should do.
@@ -856,7 +862,7 @@ for epsilon in (norm.eps, 1e-12):
 #
 # With `out=folder`, `fit` writes its whole state after each epoch: weights, optimiser, schedule,
 # random generators, history. Ctrl-C stops the run in good order. A cell cannot press keys, so a
-# hook presses Ctrl-C for us at the 45th batch, in the middle of the third epoch of 19 batches.
+# hook presses Ctrl-C for us at the 32nd batch, in the middle of the third epoch of 13 batches.
 
 # %%
 def press_ctrl_c(net, at):
@@ -880,10 +886,8 @@ from pathlib import Path
 
 options = {"recipe": recipe, "epochs": 4, "seed": 0, "progress": False}
 with tempfile.TemporaryDirectory() as folder:
-    broken, fresh, whole = (
-        models.create("mini_xception", classes=learn.classes, seed=0) for _ in range(3)
-    )
-    press_ctrl_c(broken, at=45)
+    broken, fresh, whole = small_net(0), small_net(0), small_net(0)
+    press_ctrl_c(broken, at=32)
     print(train.fit(broken, few, fewer, out=folder, **options).stopped)
     print(sorted(file.name for file in Path(folder).iterdir()))
     print(train.fit(fresh, few, fewer, out=folder, **options).stopped)
@@ -942,7 +946,7 @@ print(f"gradient {gradient[1000, 3]:.5f}")
 #
 # ### Exercise 2: another recipe, the same faces
 #
-# Train a fresh mini-Xception with `train.RECIPES["one_cycle"]`, on `learn` and `valid`, six
+# Train a fresh mini-Xception with `train.RECIPES["one_cycle"]`, on `half` and `valid`, six
 # epochs, seed 0, and draw its history. Is it slower or faster at first, and at the end? Why can
 # its curve not be compared with alessi2019's epoch by epoch?
 #
@@ -950,7 +954,7 @@ print(f"gradient {gradient[1000, 3]:.5f}")
 #
 # ```python
 # net = models.create("mini_xception", classes=learn.classes, seed=0)
-# other = train.fit(net, learn, valid, train.RECIPES["one_cycle"], epochs=6, progress=False)
+# other = train.fit(net, half, valid, train.RECIPES["one_cycle"], epochs=6, progress=False)
 # plots.show(plots.history(other))
 # ```
 #
@@ -971,7 +975,7 @@ print(f"gradient {gradient[1000, 3]:.5f}")
 #
 # The training curve rises much faster, since the faces are the same every time. Validation may
 # rise faster too at first; then it stops while training goes on, and the gap opens within these
-# six epochs. In a long run the network learns 2,000 faces by heart: training accuracy goes to 100
+# six epochs. In a long run the network learns 1,000 faces by heart: training accuracy goes to 100
 # % and validation gains nothing from it. alessi2019 reports 4 to 5 points from augmentation, for
 # 80 epochs on the whole of FER2013.
 #

@@ -44,13 +44,13 @@ print(result.accuracy)
 print("where the expression is:", "known" if known else "not known, its scores are left out")
 
 # %% [markdown]
-# The panel: of each expression but neutral, the first six faces that the net recognises. They are
+# The panel: of each expression but neutral, the first four faces that the net recognises. They are
 # chosen before any map is drawn, and they stay.
 
 # %%
 right = result.predictions == result.labels
 expressions = [k for k, name in enumerate(faces.classes) if name != "neutral"]
-chosen = [np.flatnonzero(right & (result.labels == k))[:6] for k in expressions]
+chosen = [np.flatnonzero(right & (result.labels == k))[:4] for k in expressions]
 panel = faces.take(np.concatenate(chosen))
 happy = faces.class_index("happy")
 smile = panel.where(label="happy").images[0]

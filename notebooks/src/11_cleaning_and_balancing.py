@@ -430,10 +430,10 @@ for name, (top, border, signed) in ways.items():
 # 1.0.0: c1 and c2 drown the pictures, everything is alike, the loss is as good as zero, and nothing warns. A published
 # SSIM without window, border and range is not a number that can be compared.
 #
-# ## Two hundred steps
+# ## A hundred steps
 #
 # Now faces. 40 people neutral, 40 *others* with disgust: nothing is paired. They are drawn people in
-# any case, so that there is a truth. One step sees one picture of each side. It takes half a
+# any case, so that there is a truth. One step sees one picture of each side. It takes a quarter of a
 # minute; a full training (`python -m fer_utils translate train`) takes 10,000 steps or more.
 
 
@@ -446,21 +446,21 @@ def people(expression, who):
 first, second = people("neutral", range(40)), people("disgust", range(180, 220))
 sheets = {}
 live = translate.fit(
-    first, second, classes=("neutral", "disgust"), steps=200, device="cpu", progress=False,
+    first, second, classes=("neutral", "disgust"), steps=100, device="cpu", progress=False,
     on_picture=lambda step, sheet: sheets.update({step: sheet}),
 )  # fmt: skip
 
 # %% [markdown]
-# What it could do after 50, 100 and 200 steps. In each half three rows: the face, its translation,
+# What it could do after 50 and 100 steps. In each half three rows: the face, its translation,
 # and back again; above from neutral to disgust, below from disgust to neutral.
 
 # %%
-figure, panels = plt.subplots(1, len(sheets), figsize=(9, 3.4), layout="constrained")
+figure, panels = plt.subplots(1, len(sheets), figsize=(7, 3.7), layout="constrained")
 for axes, (step, sheet) in zip(panels, sheets.items(), strict=True):
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255)
     axes.set_title(f"after {step} steps")
     axes.axis("off")
-words = "Faces after 50, 100 and 200 steps: six people, their translations and the way back, "
+words = "Faces after 50 and 100 steps: six people, their translations and the way back, "
 plots.show(figure, alt=words + "in both directions; all still close to copies.")
 
 # %% [markdown]
