@@ -34,6 +34,10 @@ SOURCES = NOTEBOOKS / "src"
 # What a person writes into a cell's metadata; everything else there is left out.
 CELL_METADATA = ("tags", "reason")
 
+# The cells of an exercise: where a student begins, and what the student edition leaves out
+# (scripts/student.py). JupyterLab opens the code of a solution folded.
+STARTER, SOLUTION = "starter", "solution"
+
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
@@ -181,6 +185,8 @@ def normalise(notebook: NotebookNode, name: str) -> NotebookNode:
     for index, cell in enumerate(notebook.cells):
         cell.id = f"{name[:2]}-{index:03d}"
         cell.metadata = written_metadata(cell)
+        if cell.cell_type == "code" and SOLUTION in cell.metadata.get("tags", []):
+            cell.metadata["jupyter"] = {"source_hidden": True}
     return number_widgets(notebook)
 
 

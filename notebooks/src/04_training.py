@@ -921,31 +921,76 @@ for name, its_recipe in wild.items():
 # gradient is: huge weights, a loss far beyond a thousand, and no error at all. So
 # the absence of NaN proves nothing. Look at the loss, and compare it with ln 7.
 #
-# ### Exercise 1: check a gradient
+# ## Exercises
+#
+# Work in the cell below each of them. Its last line says whether the answer is right, or what is off;
+# the hints open one after the other. Easy ones take some minutes, medium ones a quarter of an hour,
+# hard ones longer.
+
+# %%
+from fer_lab import check
+
+# %% [markdown]
+# ### Exercise 1: check a gradient (easy)
 #
 # The gradient of the section "One gradient step by hand" claims that moving W[1000, 3] by a small
 # h changes the loss by h x gradient[1000, 3]. Check it with two calls of `loss_of`.
-
-# %%
-h, moved = 1e-4, np.zeros_like(W)
-moved[1000, 3] = h
-print(f"gradient {gradient[1000, 3]:.5f}")
-
-# %% [markdown]
-# <details><summary>Solution</summary>
 #
-# `(loss_of(W + moved) - loss_of(W - moved)) / (2 * h)`. The difference to both sides has an error
-# of the order h^2; to one side only, of the order h. This check finds nearly every mistake in a
-# gradient written by hand.
+# <details><summary>Hint 1</summary>
+#
+# A slope is a difference of two losses divided by the distance of the two places.
 #
 # </details>
 #
-# ### Exercise 2: another recipe, the same faces
+# <details><summary>Hint 2</summary>
+#
+# Go to both sides, `W + moved` and `W - moved`: they lie 2h apart.
+#
+# </details>
+
+# %% tags=["starter"]
+h, moved = 1e-4, np.zeros_like(W)
+moved[1000, 3] = h
+slope = None
+check.ex4_1(slope, gradient)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# The difference to both sides has an error of the order h^2; to one side only, of the order h. This
+# check finds nearly every mistake in a gradient written by hand.
+#
+# </details>
+
+# %% tags=["solution"]
+slope = (loss_of(W + moved) - loss_of(W - moved)) / (2 * h)
+check.ex4_1(slope, gradient)
+
+# %% [markdown]
+# ### Exercise 2: another recipe, the same faces (medium)
 #
 # Train a fresh mini-Xception with `train.RECIPES["one_cycle"]`, on `learn` and `valid`, six
-# epochs, seed 0, and draw its history. Is it slower or faster at first, and at the end? Why can
-# its curve not be compared with alessi2019's epoch by epoch?
+# epochs, seed 0, and draw its history. Where along the training is its learning rate the highest: at
+# the "first step", "early", in the "middle", or "late"? Is it slower or faster than alessi2019's, and
+# why can its curve not be compared with alessi2019's epoch by epoch?
 #
+# <details><summary>Hint 1</summary>
+#
+# The main run above has all you need; change the recipe.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `history.epochs` is a list with a `learning_rate` for each epoch, that of its first step.
+#
+# </details>
+
+# %% tags=["starter"]
+peak = None  # "first step", "early", "middle" or "late"
+check.ex4_2(peak)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
 # ```python
@@ -960,14 +1005,45 @@ print(f"gradient {gradient[1000, 3]:.5f}")
 # of epochs you ask for: epoch 3 of 6 and epoch 3 of 60 are different things.
 #
 # </details>
-#
-# ### Exercise 3: without augmentation
+
+# %% tags=["solution"]
+peak = "early"
+check.ex4_2(peak)
+
+# %% [markdown]
+# ### Exercise 3: without augmentation (medium)
 #
 # Repeat the main run with `replace(recipe, augmentation=Augmentation())` (from
-# `fer_utils.train.augment`). Which curve changes more, training or validation? What would you expect
-# after 80 epochs?
+# `fer_utils.train.augment`). Which curve changes more, "training" or "validation"? What would you
+# expect after 80 epochs?
 #
+# <details><summary>Hint 1</summary>
+#
+# `plots.history` draws both curves: put the new picture beside the old one.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Without augmentation the faces are the same in every epoch. Which of the two curves is about these very
+# faces?
+#
+# </details>
+
+# %% tags=["starter"]
+changes_more = None  # "training" or "validation"
+check.ex4_3(changes_more)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
+#
+# ```python
+# from fer_utils.train.augment import Augmentation
+#
+# net = models.create("mini_xception", classes=learn.classes, seed=0)
+# bare = replace(recipe, augmentation=Augmentation())
+# plots.show(plots.history(train.fit(net, learn, valid, bare, epochs=6, progress=False)))
+# ```
 #
 # The training curve rises much faster, since the faces are the same every time. Validation may
 # rise faster too at first; then it stops while training goes on, and the gap opens within these
@@ -976,41 +1052,93 @@ print(f"gradient {gradient[1000, 3]:.5f}")
 # 80 epochs on the whole of FER2013.
 #
 # </details>
-#
-# ### Exercise 4: how lucky is the best seed?
+
+# %% tags=["solution"]
+changes_more = "training"
+check.ex4_3(changes_more)
+
+# %% [markdown]
+# ### Exercise 4: how lucky is the best seed? (easy)
 #
 # Someone trains with five seeds and reports the best one, on 500 test faces. The true accuracy is
 # 60 % for each. Change the simulation of the section "Which epoch do we keep?" to find the average
 # report.
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
-# `rng.binomial(500, 0.60, size=(2000, 5)).max(1).mean() / 500` gives about 62.5 %. Five seeds are
-# independent, so this is not the worst case but the case. Report all seeds, or their mean.
+# One row of the simulation is one person who trains: five accuracies instead of 80.
 #
 # </details>
 #
-# ### Exercise 5: curves for TensorBoard
+# <details><summary>Hint 2</summary>
+#
+# `rng.binomial(500, 0.60, size=(2000, 5))` draws them for 2,000 people; the report is the largest of
+# each row.
+#
+# </details>
+
+# %% tags=["starter"]
+report = None  # a share, 0 to 1
+check.ex4_4(report)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# About 62.5 %. Five seeds are independent, so this is not the worst case but the case. Report all
+# seeds, or their mean.
+#
+# </details>
+
+# %% tags=["solution"]
+report = rng.binomial(500, 0.60, size=(2000, 5)).max(1).mean() / 500
+check.ex4_4(report)
+
+# %% [markdown]
+# ### Exercise 5: curves for TensorBoard (medium)
 #
 # Some people watch their runs in TensorBoard, which reads event files from a folder. It is not
 # needed here: `pip install tensorboard` if you want it. `train.tensorboard(folder)` then returns a
 # function for `on_epoch`. But `fit` takes only one such function: how do you get both, live curves
-# and files?
+# and files? Write `both_of(one, other)`, which makes one function of two.
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
-# ```python
-# note, live = train.tensorboard("runs/mine"), widgets.live_history(epochs=6)
-#
-# def both(history):
-#     note(history)
-#     live(history)
-# ```
-#
-# Then `display(live)`, `train.fit(..., on_epoch=both)`, and `tensorboard --logdir runs` in a
-# terminal. Two runs in two folders below `runs` are drawn in one chart.
+# `on_epoch` is called with the history after each epoch. A function may call two others.
 #
 # </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A function may be defined inside another one and returned by it.
+#
+# </details>
+
+# %% tags=["starter"]
+def both_of(one, other):
+    return None
+
+
+check.ex4_5(both_of)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# With `both_of(train.tensorboard("runs/mine"), live)`: `display(live)`, `train.fit(..., on_epoch=both)`,
+# and `tensorboard --logdir runs` in a terminal. Two runs in two folders below `runs` are drawn in one
+# chart.
+#
+# </details>
+
+# %% tags=["solution"]
+def both_of(one, other):
+    def both(history):
+        one(history)
+        other(history)
+
+    return both
+
+
+check.ex4_5(both_of)
 
 # %% [markdown]
 # ## Recap
