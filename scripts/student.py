@@ -50,7 +50,8 @@ def hand_out(path: Path, student: Path) -> str:
         try:
             known = nbformat.read(old, as_version=4)
             untouched = known.metadata.get("handed_out") == digest(known)
-        except (ValueError, AttributeError):  # no notebook any more: somebody's file all the same
+        # No notebook any more, and somebody's file all the same.
+        except (ValueError, nbformat.ValidationError):
             return f"{path.stem}: kept, it cannot be read as a notebook"
         if not untouched:
             return f"{path.stem}: kept, for somebody worked in it (rename it to get a new one)"

@@ -36,20 +36,15 @@ def judged(why: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
     """
 
     def decorate(check: Callable[..., str]) -> Callable[..., Verdict]:
-        names = [
-            parameter.name
+        answers = sum(
+            parameter.kind is Parameter.POSITIONAL_ONLY
             for parameter in signature(check).parameters.values()
-            if parameter.kind is Parameter.POSITIONAL_ONLY
-        ]
+        )
 
         @wraps(check)
         def verdict(*arguments: Any, **more: Any) -> Verdict:
-            missing = [
-                name for name, answer in zip(names, arguments, strict=False) if answer is None
-            ]
-            if missing:
-                blanks = " and of ".join(missing)
-                return Verdict(False, f"Not yet: put your answer in place of {blanks}'s None.")
+            if any(answer is None for answer in arguments[:answers]):
+                return Verdict(False, "Not yet: put your answer in place of None.")
             try:
                 off = check(*arguments, **more)
             except Exception as error:  # whatever a student's own function raises

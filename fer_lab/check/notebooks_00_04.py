@@ -67,9 +67,9 @@ def ex1_2(mirror_key: Callable[[np.ndarray], Any], /, images: np.ndarray) -> str
 
 
 @judged("Believe the one by people: it asks about somebody the recogniser has never met.")
-def ex1_3(by_people: float, at_random: float, /, people: Any) -> str:
+def ex1_3(by_people: float, at_random: float, /, faces: Any) -> str:
     """The accuracy of the nearest neighbour on a split by people, and on a random one."""
-    both = people.take(np.flatnonzero(people.split != "test"))
+    both = faces.take(np.flatnonzero(faces.split != "test"))
     flat = both.images.reshape(len(both), -1).astype(np.float32)
     flat -= flat.mean(1, keepdims=True)
     published = both.split == "valid"

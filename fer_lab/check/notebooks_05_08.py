@@ -12,7 +12,7 @@ def ex5_1(lowest: float, /) -> str:
     """The lowest training loss of light_vgg with its dropout from the first step on."""
     if float(lowest) < np.log(7) - 0.3:
         return "so low it falls without dropout only: was late=0 given?"
-    return "a training loss this high is none of the twenty" if float(lowest) > 2.3 else ""
+    return "" if float(lowest) < 2.3 else "a training loss this high is none of the twenty"
 
 
 @judged("A rate for fine-tuning is smaller than one for a start from nothing.")

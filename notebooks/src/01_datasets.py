@@ -834,9 +834,10 @@ check.ex1_2(mirror_key, faces.images[:50])
 # </details>
 
 # %% tags=["starter"]
-both = people.take(np.flatnonzero(people.split != "test"))
+everyone = data.load("facs3d", progress=False)
+both = everyone.take(np.flatnonzero(everyone.split != "test"))
 by_people, at_random = None, None  # accuracies, 0 to 1
-check.ex1_3(by_people, at_random, people)
+check.ex1_3(by_people, at_random, everyone)
 
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
@@ -872,15 +873,15 @@ flat = both.images.reshape(len(both), -1).astype(np.float32)
 flat -= flat.mean(1, keepdims=True)
 
 
-def nearest_neighbour(train, test):
-    squared = (flat[train] ** 2).sum(1) - 2 * flat[test] @ flat[train].T
-    return (both.labels[train][squared.argmin(1)] == both.labels[test]).mean()
+def nearest_neighbour(known, new):
+    squared = (flat[known] ** 2).sum(1) - 2 * flat[new] @ flat[known].T
+    return (both.labels[known][squared.argmin(1)] == both.labels[new]).mean()
 
 
 splits = both.split == "valid", np.random.default_rng(0).permutation(both.split == "valid")
 halves = [(np.flatnonzero(~tested), np.flatnonzero(tested)) for tested in splits]
 by_people, at_random = (nearest_neighbour(*half) for half in halves)
-check.ex1_3(by_people, at_random, people)
+check.ex1_3(by_people, at_random, everyone)
 
 # %% [markdown]
 # ## Recap
