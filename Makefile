@@ -51,7 +51,7 @@ student: $(VENV)/lab.stamp
 	$(PY) -m scripts.student $(ARGS)
 
 tour: $(VENV)/lab.stamp
-	$(PY) scripts/notebooks.py --execute-only --out tour $(ARGS) 00
+	$(PY) -m scripts.notebooks --execute-only --out tour $(ARGS) 00
 
 develop: $(VENV)/test.stamp
 
@@ -70,7 +70,7 @@ fuzz: $(VENV)/test.stamp
 	$(PY) -m pytest -s -m fuzz tests $(ARGS)
 
 notebooks: $(VENV)/test.stamp
-	$(PY) scripts/notebooks.py $(ARGS)
+	$(PY) -m scripts.notebooks $(ARGS)
 
 figures: $(VENV)/test.stamp
 	$(PY) scripts/figures.py $(ARGS)

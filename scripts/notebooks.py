@@ -5,9 +5,9 @@ and `# %% tags=["tolerance:1e-2"] reason="..."` a code cell that is compared les
 runs the notebook from top to bottom in a fresh kernel and writes it with its outputs; what a
 notebook must hold is listed, as tests, in tests/nbtemplate.py.
 
-    python scripts/notebooks.py                  build what is out of date
-    python scripts/notebooks.py --force 03 04    build these two again
-    python scripts/notebooks.py --execute-only --dataset fer2013 --out runs/fer2013 01 04
+    python -m scripts.notebooks                  build what is out of date
+    python -m scripts.notebooks --force 03 04    build these two again
+    python -m scripts.notebooks --execute-only --dataset fer2013 --out runs/fer2013 01 04
                                                  run the committed notebooks on another data set;
                                                  web pages and figures go to --out
 """
@@ -26,6 +26,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
+
+from scripts import references
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
@@ -86,7 +88,7 @@ def read_source(path: Path) -> NotebookNode:
     notebook = jupytext.read(path, fmt="py:percent")
     for cell in notebook.cells:
         cell.metadata = written_metadata(cell)
-    return notebook
+    return references.link_notebook(notebook)
 
 
 def written_metadata(cell: NotebookNode) -> NotebookNode:
