@@ -18,6 +18,7 @@ from scripts import notebooks
 WORDS_A_MINUTE, SECONDS_A_LINE, MINUTES_A_PREDICTION = 180, 4, 1
 EXERCISE = {"easy": 5, "medium": 15, "hard": 30}
 WORD = re.compile(r"[A-Za-z']+")
+ADDRESS = re.compile(r"\]\([^)]*\)")
 LEVEL = re.compile(r"^### Exercise \d+: .+ \((\w+)\)$", re.MULTILINE)
 
 
@@ -35,9 +36,11 @@ def times(notebook: NotebookNode) -> Times:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             levels += LEVEL.findall(cell.source)
-        if "### Exercise" not in cell.source and not cell.metadata.get("tags"):
+        parts = {notebooks.STARTER, notebooks.SOLUTION} & set(cell.metadata.get("tags", []))
+        if "### Exercise" not in cell.source and not parts:
             lesson.append(cell)
     prose = "\n".join(cell.source for cell in lesson if cell.cell_type == "markdown")
+    prose = ADDRESS.sub("]", prose)
     lines = sum(len(cell.source.splitlines()) for cell in lesson if cell.cell_type == "code")
     minutes = len(WORD.findall(prose)) / WORDS_A_MINUTE + lines * SECONDS_A_LINE / 60
     minutes += prose.count("**Predict") * MINUTES_A_PREDICTION

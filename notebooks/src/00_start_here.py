@@ -9,7 +9,7 @@
 #
 # **Read first:** nothing. If you can read a line of Python, you are ready.
 #
-# **Time:** 5 minutes on a laptop CPU.
+# **Time:** about 15 minutes to read and run on a laptop CPU, 10 more for the exercises.
 
 # %% [markdown]
 # ## Set-up

@@ -12,7 +12,7 @@
 #
 # **Read first:** [00 Start here](00_start_here.ipynb).
 #
-# **Time:** 45 minutes on a laptop CPU.
+# **Time:** about 50 minutes to read and run on a laptop CPU, 60 more for the exercises.
 
 # %% [markdown]
 # ## Set-up

@@ -15,7 +15,7 @@
 # **Read first:** [01 Data sets](01_datasets.ipynb); the paragraph on Sobel and Laplacian
 # operators in `pandey2019`.
 #
-# **Time:** 50 minutes on a laptop CPU.
+# **Time:** about 50 minutes to read and run on a laptop CPU, 65 more for the exercises.
 
 # %% [markdown]
 # ## Set-up

@@ -11,7 +11,7 @@
 # **Read first:** [02 Gradient and Laplacian](02_gradient_and_laplacian.ipynb): what a convolution
 # is. The papers are alessi2019, borgalli2022, mazen2021, minaee2019 and pandey2019.
 #
-# **Time:** 60 minutes on a laptop CPU.
+# **Time:** about 60 minutes to read and run on a laptop CPU, 65 more for the exercises.
 
 # %% [markdown]
 # ## Set-up

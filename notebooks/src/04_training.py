@@ -13,7 +13,7 @@
 # **Read first:** [03 Architectures](03_architectures.ipynb). The papers are alessi2019 and
 # minaee2019.
 #
-# **Time:** 60 minutes on a laptop CPU, of which the cells compute two to three.
+# **Time:** about 65 minutes to read and run on a laptop CPU, 55 more for the exercises; the cells compute two to three.
 
 # %% [markdown]
 # ## Set-up

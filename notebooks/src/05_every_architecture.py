@@ -10,7 +10,7 @@
 #
 # **Read first:** [04 Training](04_training.ipynb). The papers are mazen2021 and borgalli2022.
 #
-# **Time:** 50 minutes on a laptop CPU, of which the cells compute two to three.
+# **Time:** about 30 minutes to read and run on a laptop CPU, 65 more for the exercises; the cells compute two to three.
 
 # %% [markdown]
 # ## Set-up

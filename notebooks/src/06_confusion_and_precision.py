@@ -11,7 +11,7 @@
 # **Read first:** [04 Training](04_training.ipynb). Sections 10 of `alessi2019` and IV of
 # `minaee2019` are the papers behind this notebook.
 #
-# **Time:** 40 minutes on a laptop CPU, most of it reading; the cells take half a minute.
+# **Time:** about 40 minutes to read and run on a laptop CPU, 40 more for the exercises; the cells take half a minute.
 
 # %% [markdown]
 # ## Set-up

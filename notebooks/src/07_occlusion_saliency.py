@@ -12,7 +12,7 @@
 # **Read first:** [06 Confusion and precision](06_confusion_and_precision.ipynb), and section IV-C
 # of `minaee2019`, which is half a page.
 #
-# **Time:** 50 minutes on a laptop CPU; the cells take about a minute.
+# **Time:** about 60 minutes to read and run on a laptop CPU, 85 more for the exercises; the cells take about a minute.
 
 # %% [markdown]
 # ## Set-up

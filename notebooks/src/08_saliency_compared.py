@@ -10,7 +10,7 @@
 #
 # **Read first:** [07 Occlusion saliency](07_occlusion_saliency.ipynb).
 #
-# **Time:** 45 minutes on a laptop CPU; the cells take about a minute.
+# **Time:** about 35 minutes to read and run on a laptop CPU, 60 more for the exercises; the cells take about a minute.
 
 # %% [markdown]
 # ## Set-up

@@ -10,7 +10,7 @@
 # **Read first:** [07 Occlusion saliency](07_occlusion_saliency.ipynb) and
 # [08 Saliency compared](08_saliency_compared.ipynb).
 #
-# **Time:** 25 minutes on a laptop CPU; the cells take less than a minute.
+# **Time:** about 15 minutes to read and run on a laptop CPU, 35 more for the exercises; the cells take less than a minute.
 
 # %% [markdown]
 # ## Set-up

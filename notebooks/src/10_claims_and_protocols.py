@@ -12,7 +12,7 @@
 # **Read first:** [01 Datasets](01_datasets.ipynb) (votes, leakage) and
 # [06 Confusion and precision](06_confusion_and_precision.ipynb) (the Wilson interval).
 #
-# **Time:** 50 minutes on a laptop CPU, most of it reading; the cells take half a minute.
+# **Time:** about 45 minutes to read and run on a laptop CPU, 75 more for the exercises; the cells take half a minute.
 
 # %% [markdown]
 # ## Set-up

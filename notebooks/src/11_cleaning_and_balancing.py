@@ -13,7 +13,7 @@
 # [10 Claims and protocols](10_claims_and_protocols.ipynb). The paper is `mazen2021`, from its Fig. 2
 # to its Fig. 17.
 #
-# **Time:** 60 minutes on a laptop CPU, most of it reading; the cells take two minutes.
+# **Time:** about 50 minutes to read and run on a laptop CPU, 50 more for the exercises; the cells take two minutes.
 
 # %% [markdown]
 # ## Set-up

@@ -12,7 +12,7 @@
 # protocols](10_claims_and_protocols.ipynb). The papers are `alessi2019` (its Fig. 26 and its
 # webcam) and `mazen2021` (Figs. 12 to 14, 18 and 19, and Table II).
 #
-# **Time:** 60 minutes on a laptop CPU, most of it reading; the cells take half a minute.
+# **Time:** about 45 minutes to read and run on a laptop CPU, 50 more for the exercises; the cells take half a minute.
 
 # %% [markdown]
 # ## Set-up
