@@ -164,7 +164,7 @@ def one_epoch(net, optimizer, batch=32):
 #
 # **Run** the cell.
 
-# %%
+# %% tags=["tolerance:0.1"] reason="losses after a short training differ a little between processors"
 torch.manual_seed(0)
 net = models.create("mini_xception", classes=learn.classes, seed=0)
 optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
@@ -173,8 +173,7 @@ losses = []
 while len(losses) < 2:  # epochs
     losses.append(one_epoch(net, optimizer))
     schedule.step()
-print("the training loss fell:", losses[1] < losses[0])
-print(f"below ln 7 = {np.log(7):.3f}:", losses[1] < np.log(7))
+print(f"training loss {losses[0]:.2f}, then {losses[1]:.2f}; ln 7 = {np.log(7):.3f}")
 as_it_is = evaluate.evaluate(net, valid).accuracy.value
 print("better than 30 % on the validation faces:", as_it_is > 0.3)
 
@@ -272,12 +271,12 @@ def gradient_of(W):
 #
 # **Run** the cells. Then ten steps, and the same ten by torch.
 
-# %%
+# %% tags=["tolerance:1e-2"] reason="percentiles of float sums, printed to few digits"
 sizes = np.abs(gradient)
 first = np.abs(adam(W, gradient_of, steps=1))
-print("the largest gradient is > 100 times the smallest:", sizes.max() > 100 * sizes.min())
-alike = (np.abs(first / 1e-3 - 1) < 0.01).mean()
-print("first steps that are the rate, to 1 %: nearly all:", alike > 0.95)
+for name, values in (("gradient", sizes), ("first step", first)):
+    low, high = np.percentile(values, (5, 95))
+    print(f"{name:10} nine of ten lie between {low:.6f} and {high:.6f}")
 
 # %% [markdown]
 # torch's optimiser takes the gradient that `backward` leaves beside the weights:
@@ -325,10 +324,9 @@ def epoch_of_sgd(rate):
 # %% [markdown]
 # One epoch for each rate:
 
-# %%
+# %% tags=["tolerance:0.1"] reason="losses after a short training differ a little between processors"
 slow, faster = epoch_of_sgd(0.001), epoch_of_sgd(0.01)
-print("SGD at Adam's rate is behind by more than 0.05:", slow > losses[0] + 0.05)
-print("at ten times the rate it is lower:", faster < slow)
+print(f"loss over the epoch: Adam {losses[0]:.2f}, SGD {slow:.2f}, at ten times the rate {faster:.2f}")
 
 # %% [markdown]
 # **Interpret.** The same number, two meanings. SGD's step is as long as the gradient makes it, so
@@ -516,7 +514,7 @@ def short_run(seed, recipe=recipe):
 #
 # **Run** the cell.
 
-# %%
+# %% tags=["tolerance:0.1"] reason="sums of weights after a short training differ a little elsewhere"
 def squares(net):
     return sum(weight.square().sum().item() for weight in penalized_weights(net, "convolutions"))
 
@@ -524,8 +522,8 @@ def squares(net):
 start = squares(models.create("mini_xception", classes=learn.classes, seed=0))
 with_l2, history_0 = short_run(0)
 without, _ = short_run(0, replace(recipe, l2=0.0))
-print("with L2, smaller than at the start:   ", squares(with_l2) < 0.95 * start)
-print("without L2, smaller than at the start:", squares(without) < 0.95 * start)
+print(f"sum of squares, with L2: {squares(with_l2) / start:.2f} of the start")
+print(f"without L2: {squares(without) / start:.2f} of the start")
 
 # %% [markdown]
 # **Interpret.** Without the term the sum hardly moves in three epochs; with it the weights

@@ -298,7 +298,8 @@ check.ex9_2(units, ask, drawn_net.classes)
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# Print the word for every unit: one sees which steps move the probability without turning it.
+# `faces3d.action_units.NAMES` says which muscles they are. Print the word for every unit: one sees which
+# steps move the probability without turning it.
 #
 # </details>
 
@@ -309,7 +310,6 @@ for unit in sorted(fear.keys() | surprise.keys()):
     p = ask({**fear, unit: surprise.get(unit, 0)})
     if drawn_net.classes[p.argmax()] == "surprise":
         units.append(unit)
-        print(f"{unit:2} {faces3d.action_units.NAMES[unit]}")
 check.ex9_2(units, ask, drawn_net.classes)
 
 # %% [markdown]

@@ -951,12 +951,12 @@ check.ex11_2(times_smaller, *to_unit)
 # %% [markdown]
 # ### Exercise 3: a slider for disgust (medium)
 #
-# Apply the pair "change" with strengths from 0 to 1.5, in steps of a quarter, to all 40 neutral faces. At
-# which do half of them become disgust for `mini_xception`? At which is SSIM with the truth the highest?
+# Apply the pair "change" with strengths from 0 to 1.5, in steps of a quarter, to 20 neutral faces. At which
+# do half of them become disgust for `mini_xception`? At which is SSIM with the truth the highest?
 #
 # <details><summary>Hint 1</summary>
 #
-# `loaded["change"].apply(faces["neutral"], "disgust", strength=strength)` makes them, and
+# `loaded["change"].apply(some, "disgust", strength=strength)` makes them, and
 # `translate.shares_called(made, "disgust", judges)["mini_xception"]` is the share.
 #
 # </details>
@@ -968,25 +968,27 @@ check.ex11_2(times_smaller, *to_unit)
 # </details>
 
 # %% tags=["starter"]
+some = faces["neutral"][:20]
 half = None  # 0, 0.25, 0.5, ...
-check.ex11_3(half, loaded["change"], faces["neutral"], judges["mini_xception"])
+check.ex11_3(half, loaded["change"], some, judges["mini_xception"])
 
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# The share jumps within a few steps, SSIM rises and falls smoothly: a word is a threshold, a
-# distance is not.
+# The share jumps within a few steps, SSIM rises and falls smoothly (leave out the `break` to see it
+# fall): a word is a threshold, a distance is not.
 #
 # </details>
 
-# %% tags=["solution"]
-half = None
-for strength in (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5):
-    made = loaded["change"].apply(faces["neutral"], "disgust", strength=strength)
+# %% tags=["solution", "tolerance:0.1"] reason="shares of 20 pictures; one may fall the other way elsewhere"
+for half in (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5):
+    made = loaded["change"].apply(some, "disgust", strength=half)
     called = translate.shares_called(made, "disgust", judges)["mini_xception"]
-    near = translate.ssim(*(torch.tensor(part / 255.0) for part in (made, faces["disgust"])))
-    half = strength if half is None and called >= 0.5 else half
-check.ex11_3(half, loaded["change"], faces["neutral"], judges["mini_xception"])
+    near = translate.ssim(*(torch.tensor(part / 255.0) for part in (made, faces["disgust"][:20])))
+    print(f"{half:4} called disgust {called:.2f}, SSIM with the truth {near.mean():.3f}")
+    if called >= 0.5:
+        break
+check.ex11_3(half, loaded["change"], some, judges["mini_xception"])
 
 # %% [markdown]
 # ### Exercise 4: from 64 to 91.76 (easy)

@@ -858,7 +858,8 @@ check.ex12_1(neighbors, photograph, flower)
 # %% tags=["solution"]
 for neighbors in (0, 1, 3, 5, 10, 20):
     find = detect.detector("haar", cascade="default", neighbors=neighbors)
-    print(neighbors, len(find(photograph)), len(find(flower)))
+    if len(find(photograph)) and not len(find(flower)):
+        break
 check.ex12_1(neighbors, photograph, flower)
 
 # %% [markdown]
@@ -977,7 +978,7 @@ check.ex12_4(majority)
 #
 # </details>
 
-# %% tags=["solution"]
+# %% tags=["solution", "tolerance:5e-2"] reason="shares of a few hundred faces; one may be named differently elsewhere"
 def majority(answers, n):
     said = answers.argmax(axis=1)
     return [np.bincount(said[max(0, i - n + 1) : i + 1]).argmax() for i in range(len(said))]
