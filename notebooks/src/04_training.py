@@ -326,7 +326,7 @@ def epoch_of_sgd(rate):
 
 # %% tags=["tolerance:0.1"] reason="losses after a short training differ a little between processors"
 slow, faster = epoch_of_sgd(0.001), epoch_of_sgd(0.01)
-print(f"loss over the epoch: Adam {losses[0]:.2f}, SGD {slow:.2f}, at ten times the rate {faster:.2f}")
+print(f"loss over the epoch: Adam {losses[0]:.2f}, SGD {slow:.2f}, SGD at 0.01 {faster:.2f}")
 
 # %% [markdown]
 # **Interpret.** The same number, two meanings. SGD's step is as long as the gradient makes it, so

@@ -877,7 +877,7 @@ check.ex10_4(sentence)
 # %% tags=["solution"]
 sentence = (
     "Learned from FER2013's Training part; tested on its 3,589 PublicTest faces, by FER2013's own "
-    "labels; the epoch was chosen on other faces; face and mirror image looked at; one training run."
+    "labels; the epoch was chosen on others; face and mirror image looked at; one training run."
 )
 check.ex10_4(sentence)
 
