@@ -923,7 +923,8 @@ for name, its_recipe in wild.items():
 #
 # Work in the cell below each of them. Its last line says whether the answer is right, or what is off;
 # the hints open one after the other. Easy ones take some minutes, medium ones a quarter of an hour,
-# hard ones longer.
+# hard ones longer. An open project for the first half of the course is described, with what counts in it,
+# under [projects](../docs/teaching/projects.md).
 
 # %%
 from fer_lab import check

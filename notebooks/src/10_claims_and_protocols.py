@@ -713,7 +713,8 @@ print(f"{fast} / {slow} = {fast / slow:.3f}, an improvement of {100 * (fast / sl
 #
 # Work in the cell below each of them. Its last line says whether the answer is right, or what is off;
 # the hints open one after the other. Easy ones take some minutes, medium ones a quarter of an hour,
-# hard ones longer.
+# hard ones longer. An open project for the second half of the course is described, with what counts in it,
+# under [projects](../docs/teaching/projects.md).
 
 # %%
 from fer_lab import check
