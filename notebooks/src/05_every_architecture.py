@@ -592,7 +592,7 @@ check.ex5_3(costs_more)
 #
 # <details><summary>Hint 2</summary>
 #
-# `try: ... except FerError as error:` keeps what it says: `str(error)`.
+# After `from fer_utils import FerError`, `try: ... except FerError as error:` keeps what it says, `str(error)`.
 #
 # </details>
 
