@@ -26,6 +26,7 @@ def test_the_page_is_what_its_source_says():
 def test_the_page_shows_every_address():
     text = references.page()
     assert "Zhu, Park, Isola and Efros, *Unpaired image-to-image translation" in text
+    assert "Goodfellow et al., *Challenges" in text
     assert "<https://doi.org/10.1109/ICCV.2017.244>" in text and "arxiv.org/abs/1902.01019" in text
 
 
