@@ -144,7 +144,7 @@ def ex3_2(thetas: Any, /) -> str:
         return f"thetas has the shape {found.shape}, asked for is (3, 2, 3)"
     cos, sin = np.cos(np.pi / 6), 0.5
     turns = [[[cos, -sin, 0], [sin, cos, 0]], [[cos, sin, 0], [-sin, cos, 0]]]
-    wanted = {
+    wanted: dict[str, list[Any]] = {
         "a": [[[-1, 0, 0], [0, 1, 0]]],
         "b": turns,
         "c": [[[1, 0, 0.25], [0, 1, 0]]],
