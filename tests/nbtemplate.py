@@ -180,7 +180,8 @@ def left_behind(notebook: NotebookNode) -> list[str]:
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
-        names = [n for n in ast.walk(ast.parse(cell.source)) if isinstance(n, ast.Name)]
+        code = "\n".join(line for line in cell.source.splitlines() if line[:1] not in "%!")
+        names = [n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name)]
         stored = {n.id for n in names if isinstance(n.ctx, ast.Store)}
         if notebooks.SOLUTION in tags(cell):
             bound |= stored

@@ -156,11 +156,7 @@ DAMAGE = {
     "interpreted before it ran": (changed(5, "**Run.**", "**Run.** **Interpret.**"), "no code"),
     "long cell": (changed(6, "print(1)", LONG), "lines, more than 14"),
     "long median": (
-        changed(6, "print(1)", MEDIUM)[:4]
-        + [("code", MEDIUM)]
-        + GOOD[5:6]
-        + [("code", MEDIUM)]
-        + GOOD[7:],
+        changed(6, "print(1)", MEDIUM)[:7] + ["So.", ("code", MEDIUM)] * 6 + GOOD[7:],
         "median",
     ),
     "wide line": (changed(6, "print(1)", "x" * 101), "characters"),
