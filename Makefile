@@ -5,10 +5,14 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check -c constraints.txt
 
+# Which notebooks `make lab` opens: `student` (student/, without outputs and solutions; what somebody
+# worked in is kept) or `teacher` (notebooks/, as they ran).
+EDITION ?= student
+
 # The address Jupyter prints leads to the first notebook. As root (a container) it wants to be told
 # so; without a screen it must not look for a browser.
 LAB_FLAGS := --ServerApp.root_dir="$(CURDIR)" --ServerApp.log_level=WARN \
-  --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb \
+  --LabApp.default_url=/lab/tree/$(if $(filter teacher,$(EDITION)),notebooks,student)/00_start_here.ipynb \
   $(if $(filter 0,$(shell id -u)),--allow-root) \
   $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),,--no-browser)
 
@@ -23,11 +27,13 @@ export FUZZ_MINUTES ?= 10
 # mypy uses one core: it runs beside the tests, and what it says is printed last.
 PYTEST = $(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env tests notebooks $(ARGS)
 
-.PHONY: help lab tour develop test test-real fuzz notebooks figures clean
+.PHONY: help lab student tour develop test test-real fuzz notebooks figures clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make lab        install if needed, open JupyterLab (ARGS=\"--ip=0.0.0.0\" inside a container)"
+	@echo "make lab        install if needed, open JupyterLab (ARGS=\"--ip=0.0.0.0\" inside a container;"
+	@echo "                EDITION=teacher for the notebooks with outputs and solutions)"
+	@echo "make student    write the notebooks without outputs and solutions to student/; your work is kept"
 	@echo "make tour       install if needed, run notebook 00 without a screen: a web page in tour/"
 	@echo "make develop    install all that tests need, and run nothing"
 	@echo "make test       install if needed, check style and types, run unit tests and every notebook, compared"
@@ -38,10 +44,14 @@ help:
 	@echo "make clean      remove $(VENV) and everything built"
 
 lab: $(VENV)/lab.stamp
+	$(if $(filter teacher,$(EDITION)),,@$(PY) -m scripts.student --quiet)
 	$(PY) -m jupyterlab $(LAB_FLAGS) $(ARGS)
 
+student: $(VENV)/lab.stamp
+	$(PY) -m scripts.student $(ARGS)
+
 tour: $(VENV)/lab.stamp
-	$(PY) scripts/notebooks.py --execute-only --out tour $(ARGS) 00
+	$(PY) -m scripts.notebooks --execute-only --out tour $(ARGS) 00
 
 develop: $(VENV)/test.stamp
 
@@ -60,7 +70,7 @@ fuzz: $(VENV)/test.stamp
 	$(PY) -m pytest -s -m fuzz tests $(ARGS)
 
 notebooks: $(VENV)/test.stamp
-	$(PY) scripts/notebooks.py $(ARGS)
+	$(PY) -m scripts.notebooks $(ARGS)
 
 figures: $(VENV)/test.stamp
 	$(PY) scripts/figures.py $(ARGS)

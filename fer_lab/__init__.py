@@ -1,3 +1,3 @@
-"""What the lessons rest on and do not name: experiments, published rows trained again, benches."""
+"""What the lessons rest on: experiments, repeated published rows, benches, checks of exercises."""
 
-__all__ = ["bench", "experiments", "reproduce"]
+__all__ = ["bench", "check", "experiments", "reproduce"]

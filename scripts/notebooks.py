@@ -5,9 +5,9 @@ and `# %% tags=["tolerance:1e-2"] reason="..."` a code cell that is compared les
 runs the notebook from top to bottom in a fresh kernel and writes it with its outputs; what a
 notebook must hold is listed, as tests, in tests/nbtemplate.py.
 
-    python scripts/notebooks.py                  build what is out of date
-    python scripts/notebooks.py --force 03 04    build these two again
-    python scripts/notebooks.py --execute-only --dataset fer2013 --out runs/fer2013 01 04
+    python -m scripts.notebooks                  build what is out of date
+    python -m scripts.notebooks --force 03 04    build these two again
+    python -m scripts.notebooks --execute-only --dataset fer2013 --out runs/fer2013 01 04
                                                  run the committed notebooks on another data set;
                                                  web pages and figures go to --out
 """
@@ -27,12 +27,18 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
 
+from scripts import references
+
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 SOURCES = NOTEBOOKS / "src"
 
 # What a person writes into a cell's metadata; everything else there is left out.
 CELL_METADATA = ("tags", "reason")
+
+# The cells of an exercise: where a student begins, and what the student edition leaves out
+# (scripts/student.py). JupyterLab opens the code of a solution folded.
+STARTER, SOLUTION = "starter", "solution"
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -82,7 +88,7 @@ def read_source(path: Path) -> NotebookNode:
     notebook = jupytext.read(path, fmt="py:percent")
     for cell in notebook.cells:
         cell.metadata = written_metadata(cell)
-    return notebook
+    return references.link_notebook(notebook)
 
 
 def written_metadata(cell: NotebookNode) -> NotebookNode:
@@ -181,6 +187,8 @@ def normalise(notebook: NotebookNode, name: str) -> NotebookNode:
     for index, cell in enumerate(notebook.cells):
         cell.id = f"{name[:2]}-{index:03d}"
         cell.metadata = written_metadata(cell)
+        if cell.cell_type == "code" and SOLUTION in cell.metadata.get("tags", []):
+            cell.metadata["jupyter"] = {"source_hidden": True}
     return number_widgets(notebook)
 
 

@@ -23,6 +23,8 @@ MOST_UNCOMPARED_PER_NOTEBOOK = 2
 
 UNCOMPARED_TAGS = ("nbval-ignore-output", "nbval-skip")
 KNOWN_TAGS = (*UNCOMPARED_TAGS, "raises-exception", "stderr")
+# What the checks of an exercise (fer_lab.check) must say of its two cells: needs no reason.
+VERDICTS = {notebooks.STARTER: "Not yet: ", notebooks.SOLUTION: "Right. "}
 SHORTEST_REASON = 15
 
 # A widget's text/plain is its repr, in which pictures stand as bytes.
@@ -139,7 +141,11 @@ def cell_problems(cell: NotebookNode) -> list[str]:
         problems.append("has a comment that steers nbval; use a tag with a reason")
     for tag in tags:
         problems += _tag_problems(tag)
-    if tags and len(str(cell.metadata.get("reason", ""))) < SHORTEST_REASON:
+    for tag, verdict in VERDICTS.items():
+        if tag in tags and not _said(cell).startswith(verdict):
+            problems.append(f"is tagged {tag!r}, and its check did not say {verdict!r}")
+    with_reason = [tag for tag in tags if tag not in VERDICTS]
+    if with_reason and len(str(cell.metadata.get("reason", ""))) < SHORTEST_REASON:
         problems.append(f'is tagged {tags} without saying why; add reason="..." to its metadata')
     if "stderr" not in tags and any(out.get("name") == "stderr" for out in cell.outputs):
         problems.append("wrote on stderr")
@@ -147,6 +153,12 @@ def cell_problems(cell: NotebookNode) -> list[str]:
     if raised != ("raises-exception" in tags):
         problems.append("raised" if raised else "is tagged raises-exception and raised nothing")
     return problems
+
+
+def _said(cell: NotebookNode) -> str:
+    """Return the value of a cell's last line, as text."""
+    values = [out.data.get("text/plain", "") for out in cell.outputs if "data" in out]
+    return values[-1] if values else ""
 
 
 def _tag_problems(tag: str) -> list[str]:
@@ -157,7 +169,8 @@ def _tag_problems(tag: str) -> list[str]:
             return [f"has the tag {tag!r}, which holds no number"]
         fits = TOLERANCE < value <= LOOSEST_TOLERANCE
         return [] if fits else [f"has the tag {tag!r}: at most {LOOSEST_TOLERANCE} is allowed"]
-    return [] if tag in KNOWN_TAGS else [f"has the tag {tag!r}; known are {KNOWN_TAGS}"]
+    known = (*KNOWN_TAGS, *VERDICTS)
+    return [] if tag in known else [f"has the tag {tag!r}; known are {known}"]
 
 
 def uncompared(notebook: NotebookNode) -> int:

@@ -1,10 +1,13 @@
 """What every notebook must hold: the template, as functions that return a list of problems."""
 
+import ast
 import re
 from pathlib import Path
 from statistics import median
 
 from nbformat import NotebookNode
+
+from scripts import notebooks
 
 SETUP_CELL = """\
 from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets
@@ -33,7 +36,7 @@ def problems(notebook: NotebookNode, path: Path, names: list[str]) -> list[str]:
         *setup_cell(notebook),
         *rounds(notebook),
         *code_cells(notebook),
-        *exercises(notebook),
+        *exercises(notebook, int(path.stem[:2])),
         *recap(notebook),
         *way_on(notebook, path.stem, names),
         *links(notebook, path.parent),
@@ -130,12 +133,62 @@ def code_cells(notebook: NotebookNode) -> list[str]:
     return found
 
 
-def exercises(notebook: NotebookNode) -> list[str]:
-    """Headings "Exercise 1", "Exercise 2", ..."""
-    matches = [re.match(r"Exercise (\d+)\b", text) for _, text in headings(notebook)]
-    numbers = [int(match[1]) for match in matches if match]
-    if len(numbers) < 2 or numbers != list(range(1, len(numbers) + 1)):
-        return [f"exercises are numbered {numbers}; two or more belong, from 1 on"]
+def exercises(notebook: NotebookNode, number: int) -> list[str]:
+    """Exercises 1, 2, ...: how hard, hints, a cell to begin in with its check, a solution."""
+    parts = by_exercise(notebook)
+    found = []
+    if len(parts) < 2 or list(parts) != list(range(1, len(parts) + 1)):
+        found.append(f"exercises are numbered {list(parts)}; two or more belong, from 1 on")
+    for index, cells in parts.items():
+        text = cells[0].source
+        if not re.search(rf"^### Exercise {index}: .+ \((easy|medium|hard)\)$", text, re.MULTILINE):
+            found.append(f"exercise {index} does not say (easy), (medium) or (hard)")
+        if not all(f"<summary>Hint {hint}</summary>" in text for hint in (1, 2)):
+            found.append(f"exercise {index} has no two hints")
+        call = f"check.ex{number}_{index}("
+        for tag in (notebooks.STARTER, notebooks.SOLUTION):
+            code = [c.source for c in cells if c.cell_type == "code" and tag in tags(c)]
+            if len(code) != 1 or not code[0].splitlines()[-1].startswith(call):
+                found.append(f"exercise {index} has no {tag} cell that ends in {call}...)")
+        told = [c for c in cells if c.cell_type == "markdown" and notebooks.SOLUTION in tags(c)]
+        if len(told) != 1 or "<summary>Solution</summary>" not in told[0].source:
+            found.append(f"exercise {index} has no folded solution in a cell of its own")
+    return found + left_behind(notebook)
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    """The tags of a cell."""
+    return cell.metadata.get("tags", [])
+
+
+def by_exercise(notebook: NotebookNode) -> dict[int, list[NotebookNode]]:
+    """The cells of each exercise: from its heading to the next heading in a cell that follows."""
+    parts: dict[int, list[NotebookNode]] = {}
+    here = None
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown" and (heads := HEADING.findall(FENCE.sub("", cell.source))):
+            match = re.match(r"Exercise (\d+)\b", heads[-1][1])
+            here = int(match[1]) if match else None
+        if here is not None:
+            parts.setdefault(here, []).append(cell)
+    return parts
+
+
+def left_behind(notebook: NotebookNode) -> list[str]:
+    """Names that only a solution binds and a later cell uses: students' editions would fail."""
+    bound: set[str] = set()
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        code = "\n".join(line for line in cell.source.splitlines() if line[:1] not in "%!")
+        names = [n for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name)]
+        stored = {n.id for n in names if isinstance(n.ctx, ast.Store)}
+        if notebooks.SOLUTION in tags(cell):
+            bound |= stored
+        elif missing := {n.id for n in names} & bound - stored:
+            return [f"{', '.join(sorted(missing))} of a solution is used by a later cell"]
+        else:
+            bound -= stored
     return []
 
 

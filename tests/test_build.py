@@ -111,5 +111,29 @@ def test_wrong_arguments_are_explained(folder, capsys):
 
 def test_make_without_a_target_explains_itself():
     done = subprocess.run(["make"], cwd=notebooks.ROOT, capture_output=True, text=True)
-    for target in ("lab", "tour", "test", "notebooks", "figures"):
+    for target in ("lab", "student", "tour", "test", "notebooks", "figures"):
         assert f"make {target}" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    "edition, folder", [((), "student"), (("EDITION=teacher",), "notebooks")], ids=str
+)
+def test_make_lab_opens_one_edition_and_writes_it_where_it_is_the_students(edition, folder):
+    command = ["make", "-n", "lab", *edition]
+    done = subprocess.run(command, cwd=notebooks.ROOT, capture_output=True, text=True)
+    assert f"/lab/tree/{folder}/00_start_here.ipynb" in done.stdout, done.stderr
+    assert ("scripts.student" in done.stdout) == (folder == "student")
+
+
+def test_a_solution_is_built_folded():
+    tags = {"tags": [notebooks.SOLUTION]}
+    cells = [
+        nbformat.v4.new_code_cell("x = 1", metadata=tags),
+        nbformat.v4.new_code_cell("x = 2"),
+        nbformat.v4.new_markdown_cell("why", metadata=tags),
+    ]
+    built = notebooks.normalise(nbformat.v4.new_notebook(cells=cells), "01_a")
+    hidden = [cell.metadata.get("jupyter", {}).get("source_hidden", False) for cell in built.cells]
+    assert hidden == [True, False, False]
+    again = notebooks.normalise(nbformat.from_dict(built), "01_a")
+    assert nbformat.writes(again) == nbformat.writes(built)

@@ -138,6 +138,11 @@ def test_a_sound_cell_has_no_problems():
     assert nbcompare.cell_problems(cell("1", tags=["tolerance:1e-2"])) == []
     assert nbcompare.cell_problems(cell("1", result("1"))) == []
     assert nbcompare.cell_problems(cell("1", stream("a", "stderr"), tags=["stderr"])) == []
+    for tag, words in nbcompare.VERDICTS.items():  # of an exercise; these tags need no reason
+        said = cell(
+            "check.ex1_1(1)", stream("by hand"), result(f"{words}so."), tags=[tag], reason=""
+        )
+        assert nbcompare.cell_problems(said) == []
 
 
 @pytest.mark.parametrize(
@@ -160,6 +165,20 @@ def test_a_sound_cell_has_no_problems():
 )
 def test_a_damaged_cell_is_named(damaged, said):
     assert any(said in problem for problem in nbcompare.cell_problems(damaged))
+
+
+@pytest.mark.parametrize(
+    ("tag", "outputs"),
+    [
+        ("starter", [result("Right. So it is.")]),  # gives the solution away
+        ("solution", [result("Not yet: too large.")]),
+        ("solution", []),
+        ("starter", [stream("Not yet: printed, not said")]),
+    ],
+)
+def test_a_starter_that_passes_and_a_solution_that_fails_are_found(tag, outputs):
+    problems = nbcompare.cell_problems(cell("check.ex1_1(1)", *outputs, tags=[tag]))
+    assert any(f"tagged {tag!r}, and its check" in problem for problem in problems)
 
 
 def test_too_many_uncompared_cells_in_one_notebook(tmp_path):

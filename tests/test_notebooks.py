@@ -67,6 +67,19 @@ OPENING = """\
 
 **Time:** 10 minutes on a laptop CPU."""
 
+
+def exercise(number, text, task="(easy)"):
+    """The four cells of an exercise; its tags stand behind the text of a cell."""
+    hints = "".join(f"\n\n<details><summary>Hint {hint}</summary></details>" for hint in (1, 2))
+    call = f"check.ex1_{number}(answer)"
+    return [
+        f"### Exercise {number}: y {task}\n\n{text}{hints}",
+        ("code", f"answer = None\n{call}", "starter"),
+        ("markdown", "<details><summary>Solution</summary></details>", "solution"),
+        ("code", f"answer = 1\n{call}", "solution"),
+    ]
+
+
 GOOD = [
     OPENING,
     "## Set-up\n\nThe same everywhere.",
@@ -75,7 +88,9 @@ GOOD = [
     ("code", "plots.show(figure)"),
     "**Interpret.** Edges are.\n\n## Twice\n\n**Predict** the mean.\n\n**Run.**",
     ("code", "print(1)"),
-    "**Interpret.** One.\n\n### Exercise 1: y\n\n```\n# no heading\n```\n\n### Exercise 2: size",
+    "**Interpret.** One.",
+    *exercise(1, "```\n# no heading\n```"),
+    *exercise(2, "How large?"),
     "## Recap\n\n- Edges.\n- By hand.",
     "Previous: [00 Start](00_start.ipynb) | Next: [02 Nets](02_nets.ipynb)",
 ]
@@ -90,11 +105,12 @@ def folder(tmp_path):
 
 
 def check(folder, cells=GOOD, metadata=ALT):
-    """Problems of a notebook made of prose (str) and code ("code", text); cell 4 has a picture."""
-    made = [
-        v4.new_markdown_cell(cell) if isinstance(cell, str) else v4.new_code_cell(cell[1])
-        for cell in cells
-    ]
+    """Problems of a notebook of prose (str) and (kind, text, *tags); cell 4 has a picture."""
+    made = []
+    for cell in cells:
+        kind, text, *tags = ("markdown", cell) if isinstance(cell, str) else cell
+        make = v4.new_code_cell if kind == "code" else v4.new_markdown_cell
+        made.append(make(text, metadata={"tags": tags} if tags else {}))
     if len(made) > 4 and made[4].cell_type == "code":
         made[4].outputs = [v4.new_output("display_data", {"image/png": "aa"}, metadata=metadata)]
     names = ["00_start", "01_edges", "02_nets"]
@@ -104,11 +120,10 @@ def check(folder, cells=GOOD, metadata=ALT):
 def changed(index, old, new):
     """A copy of GOOD with one cell's text changed."""
     cells = list(GOOD)
-    code = not isinstance(cells[index], str)
-    text = cells[index][1] if code else cells[index]
+    kind, text, *tags = ("", cells[index]) if isinstance(cells[index], str) else cells[index]
     assert old in text
     text = text.replace(old, new)
-    cells[index] = ("code", text) if code else text
+    cells[index] = (kind, text, *tags) if kind else text
     return cells
 
 
@@ -135,29 +150,37 @@ DAMAGE = {
     "other set-up": (changed(2, "seed=0", "seed=1"), "set-up cell"),
     "no prediction": (changed(3, "**Predict.**", ""), "follow each other"),
     "one round": (
-        GOOD[:5] + ["**Interpret.** Yes.\n\n### Exercise 1\n### Exercise 2"] + GOOD[8:],
+        GOOD[:5] + ["**Interpret.** Yes."] + GOOD[8:],
         "fewer than two",
     ),
     "interpreted before it ran": (changed(5, "**Run.**", "**Run.** **Interpret.**"), "no code"),
     "long cell": (changed(6, "print(1)", LONG), "lines, more than 14"),
     "long median": (
-        changed(6, "print(1)", MEDIUM)[:4]
-        + [("code", MEDIUM)]
-        + GOOD[5:6]
-        + [("code", MEDIUM)]
-        + GOOD[7:],
+        changed(6, "print(1)", MEDIUM)[:7] + ["So.", ("code", MEDIUM)] * 6 + GOOD[7:],
         "median",
     ),
     "wide line": (changed(6, "print(1)", "x" * 101), "characters"),
     "magic": (changed(6, "print(1)", "%time x"), "magic"),
     "empty cell": (changed(6, "print(1)", ""), "is empty"),
     "no prose before code": (GOOD[:7] + [("code", "x")] + GOOD[7:], "without prose"),
-    "one exercise": (changed(7, "### Exercise 2: size", ""), "exercises"),
-    "numbered wrongly": (changed(7, "Exercise 2", "Exercise 3"), "exercises"),
-    "no recap": (changed(8, "## Recap", "## End"), "Recap"),
-    "promise not answered": (changed(8, "- By hand.", ""), "1 bullets for 2 promises"),
-    "no way on": (changed(9, "Next", "Then"), "neighbours"),
-    "wrong way on": (changed(9, "02_nets", "00_start"), "neighbours"),
+    "one exercise": (GOOD[:12] + GOOD[16:], "exercises"),
+    "numbered wrongly": (changed(12, "Exercise 2", "Exercise 3"), "exercises"),
+    "not said how hard": (changed(8, "(easy)", ""), "exercise 1 does not say (easy)"),
+    "one hint": (changed(8, "Hint 2", "Help"), "no two hints"),
+    "nowhere to begin": (GOOD[:9] + GOOD[10:], "no starter cell"),
+    "starter without check": (changed(9, "check.ex1_1", "print"), "no starter cell"),
+    "another's check": (changed(11, "ex1_1", "ex2_1"), "no solution cell"),
+    "solution not told": (changed(10, "Solution", "Hint 3"), "no folded solution"),
+    "needs a solution": (
+        changed(15, "answer = 1", "made = answer = 1")[:16]
+        + ["So", ("code", "print(made)")]
+        + GOOD[16:],
+        "made of a solution is used",
+    ),
+    "no recap": (changed(16, "## Recap", "## End"), "Recap"),
+    "promise not answered": (changed(16, "- By hand.", ""), "1 bullets for 2 promises"),
+    "no way on": (changed(17, "Next", "Then"), "neighbours"),
+    "wrong way on": (changed(17, "02_nets", "00_start"), "neighbours"),
     "link to nowhere": (changed(1, "The same", "[The same](nowhere.ipynb)"), "leads nowhere"),
     "picture to nowhere": (changed(1, "The same", "![words](a.png)"), "leads nowhere"),
     "picture without words": (changed(1, "The same", "![](00_start.ipynb)"), "no words"),

@@ -9,7 +9,7 @@
 #
 # **Read first:** nothing. If you can read a line of Python, you are ready.
 #
-# **Time:** 5 minutes on a laptop CPU.
+# **Time:** about 15 minutes to read and run on a laptop CPU, 10 more for the exercises.
 
 # %% [markdown]
 # ## Set-up
@@ -200,50 +200,93 @@ widgets.occlusion_explorer(everyone, {f"mini_xception_{DATASET}": net})
 # expression is not an emotion.** The network learned which word people choose for a picture. It
 # does not know what anybody feels, and nor does its accuracy.
 #
-# ### Exercise 1: an honest mistake
+# ## Exercises
 #
-# Go back to the cell that picks `face` and change `faces.images[14]` to another number, or the label
-# to another expression, until the network is wrong or unsure. Run the cells below it again. Does
-# the map show what it fell for?
+# Work in the cell below each of them. Its last line says whether the answer is right, or what is off;
+# the hints open one after the other. Easy ones take some minutes, medium ones a quarter of an hour,
+# hard ones longer.
+
+# %%
+from fer_lab import check
+
+# %% [markdown]
+# ### Exercise 1: an honest mistake (easy)
 #
+# Which face does the network get wrong, or which is it unsure of (below 60 %)? `everyone` holds all
+# test faces; go back to the cell that picks `face`, change `faces.images[14]` or the label, and run
+# the cells below it, or let the code find one. Does the map show what the net fell for?
+#
+# <details><summary>Hint 1</summary>
+#
+# "fear" and "disgust" are the likeliest: `everyone.where(label="fear")`. But here the number in
+# `everyone` is asked.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `evaluate.evaluate(net, everyone)` answers for all faces at once. Its `predictions` and `labels` are
+# two arrays of numbers; `np.flatnonzero` finds where they differ.
+#
+# </details>
+
+# %% tags=["starter"]
+number = None  # a position in `everyone`
+check.ex0_1(number, net, everyone)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
-#
-# Try "fear" or "disgust". To find mistakes without guessing:
-#
-# ```python
-# judged = evaluate.evaluate(net, everyone)
-# wrong = np.flatnonzero(judged.predictions != judged.labels)
-# print(len(wrong), "of", len(everyone), "wrong; the first:", wrong[:10])
-# face = everyone.images[wrong[0]]
-# ```
 #
 # Often there is no culprit to be seen: the expression is weak, the picture blurred, a hand lies
 # over the mouth, and the map is pale everywhere because no single square decides. Sometimes the map
 # is red on hair or background. That is the interesting case.
 #
 # </details>
-#
-# ### Exercise 2: build a face
+
+# %% tags=["solution"]
+judged = evaluate.evaluate(net, everyone)
+wrong = np.flatnonzero(judged.predictions != judged.labels)
+number = wrong[0]
+check.ex0_1(number, net, everyone)
+
+# %% [markdown]
+# ### Exercise 2: build a face (easy)
 #
 # `action_units` moves single muscles, from 0 to 1: 1 and 2 raise the brows, 4 lowers them, 5 opens
 # the eyes, 9 wrinkles the nose, 12 and 15 pull the corners of the lips up and down, 25 parts the
 # lips, 26 drops the jaw. Build a face that the network calls "surprise", with as few units as you
-# can.
-
-# %%
-mine = faces3d.draw(action_units={12: 0.6, 4: 0.8}, identity=5)
-with torch.no_grad():
-    answer = reader(torch.tensor(mine)[None, None] / 255).softmax(1)[0]
-print("the network says:", FER7[answer.argmax()])
-
-# %% [markdown]
-# <details><summary>Solution</summary>
+# can: two are enough.
 #
-# Start from the full expression, `{1: 1.0, 2: 1.0, 5: 0.8, 26: 0.8}`, and take units away one by
-# one while the answer stays. See which single unit carries most of it, and compare with the map
-# of a surprised face in the explorer above: is it the same part of the face?
+# <details><summary>Hint 1</summary>
+#
+# Start from the full expression, `{1: 1.0, 2: 1.0, 5: 0.8, 26: 0.8}`, and take units away one by one
+# while the answer stays.
 #
 # </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Which single unit carries most of it? Compare with the map of a surprised face in the explorer above:
+# is it the same part of the face?
+#
+# </details>
+
+# %% tags=["starter"]
+units = {12: 0.6, 4: 0.8}
+plots.show(plots.faces([faces3d.draw(action_units=units, identity=5)], scale=1.4))
+check.ex0_2(units, reader)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# The jaw carries most: 26 alone is called surprise, not very surely; a raised brow makes it sure.
+# Without the jaw, brows and wide eyes have to come together.
+#
+# </details>
+
+# %% tags=["solution"]
+units = {2: 1.0, 26: 0.8}
+check.ex0_2(units, reader)
 
 # %% [markdown]
 # ## Recap

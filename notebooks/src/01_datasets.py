@@ -12,7 +12,7 @@
 #
 # **Read first:** [00 Start here](00_start_here.ipynb).
 #
-# **Time:** 45 minutes on a laptop CPU.
+# **Time:** about 50 minutes to read and run on a laptop CPU, 60 more for the exercises.
 
 # %% [markdown]
 # ## Set-up
@@ -718,73 +718,129 @@ room.cleanup()
 # words? If nobody over sixty is in the training set, the test set will not complain, because
 # nobody over sixty is in there either.
 #
-# ### Exercise 1: how undecided?
+# ## Exercises
+#
+# Work in the cell below each of them. Its last line says whether the answer is right, or what is off;
+# the hints open one after the other. Easy ones take some minutes, medium ones a quarter of an hour,
+# hard ones longer.
+
+# %%
+from fer_lab import check
+
+# %% [markdown]
+# ### Exercise 1: how undecided? (medium)
 #
 # The share of the first word throws away most of the votes. The *entropy* uses them all: with
 # shares p of the words, it is the sum of -p log2(p); 0 bits if all agree, more the more the votes
-# are spread. Compute it for every face (`voted.vote_distribution()` has the shares) and print the
-# mean per class. Is the class with the lowest agreement the one with the highest entropy?
-
-# %%
-shares = voted.vote_distribution()
-print("shares of the first face:", shares[0])
-
-# %% [markdown]
-# <details><summary>Solution</summary>
+# are spread. Compute it for every face (`voted.vote_distribution()` has the shares). Then look at the
+# mean per class: is the class with the lowest agreement the one with the highest entropy?
 #
-# ```python
-# logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
-# entropy = -(shares * logs).sum(1)
-# for index, name in enumerate(voted.classes):
-#     print(f"{name:9} {entropy[voted.labels == index].mean():.2f} bits")
-# ```
+# <details><summary>Hint 1</summary>
 #
-# `where=` leaves out p = 0, whose logarithm does not exist and whose contribution is 0. The two
-# orders need not agree exactly: agreement only sees the largest share, entropy also sees whether
-# the rest is one rival or five.
+# One row of `shares` is one face; the sum goes along axis 1. What does log2 make of a share of 0, and
+# what should the product be?
 #
 # </details>
 #
-# ### Exercise 2: copies in the mirror
+# <details><summary>Hint 2</summary>
 #
-# A mirrored copy has other bytes. Change `find_faults` so that a picture and its mirror image get
-# the same key, and test it with a planted fault before you believe it.
+# `np.log2(shares, out=np.zeros_like(shares), where=shares > 0)` leaves out p = 0, whose logarithm does
+# not exist and whose contribution is 0.
 #
+# </details>
+
+# %% tags=["starter"]
+shares = voted.vote_distribution()
+entropy = None  # one number for each face
+check.ex1_1(entropy, shares)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# ```python
-# def mirror_key(image):
-#     return min(image.tobytes(), image[..., ::-1].tobytes())
-# ```
+# The two orders need not agree exactly: agreement only sees the largest share, entropy also sees
+# whether the rest is one rival or five.
 #
-# Of the two byte strings take the smaller one: both pictures then agree on it. Use
+# </details>
+
+# %% tags=["solution"]
+logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
+entropy = -(shares * logs).sum(1)
+for index, name in enumerate(voted.classes):
+    print(f"{name:9} {entropy[voted.labels == index].mean():.2f} bits")
+check.ex1_1(entropy, shares)
+
+# %% [markdown]
+# ### Exercise 2: copies in the mirror (medium)
+#
+# A mirrored copy has other bytes. Write a key that a picture and its mirror image share, and that no
+# other picture has. Then change `find_faults` to use it, and test it with a planted fault before you
+# believe it.
+#
+# <details><summary>Hint 1</summary>
+#
+# `image[..., ::-1]` is the mirror image, and `.tobytes()` makes bytes of a picture.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Bytes can be compared: of two strings one is the smaller. Both pictures can agree on that one.
+#
+# </details>
+
+# %% tags=["starter"]
+def mirror_key(image):
+    return None
+
+
+check.ex1_2(mirror_key, faces.images[:50])
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# Of the two byte strings take the smaller one: both pictures then agree on it. In `find_faults` use
 # `groups.setdefault(mirror_key(image), [])`. To plant: `spoilt[here[1]] = spoilt[0][..., ::-1]`.
 #
 # </details>
-#
-# ### Exercise 3: what does the simplest recogniser remember?
+
+# %% tags=["solution"]
+def mirror_key(image):
+    return min(image.tobytes(), image[..., ::-1].tobytes())
+
+
+check.ex1_2(mirror_key, faces.images[:50])
+
+# %% [markdown]
+# ### Exercise 3: what does the simplest recogniser remember? (hard)
 #
 # The simplest recogniser of all stores the training pictures and answers with the label of the
 # most similar one (*nearest neighbour*). Score it on facs3d twice: on the published split by
 # people (train on `train`, test on `valid`), and on a random split of the same faces with the same
 # sizes. Which score is higher, and which one do you believe?
 #
+# <details><summary>Hint 1</summary>
+#
+# Make each picture a row of 2,304 numbers and take its mean away, so that a brighter picture is no
+# other face: `flat = both.images.reshape(len(both), -1).astype(np.float32)`.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The nearest row has the smallest squared distance. Since |a - b|² = |a|² - 2ab + |b|² and |b|² is the
+# same for all candidates, `(known**2).sum(1) - 2 * new @ known.T` is all you need. A random split of the
+# same sizes: `np.random.default_rng(0).permutation(both.split == "valid")`.
+#
+# </details>
+
+# %% tags=["starter"]
+everyone = data.load("facs3d", progress=False)
+both = everyone.take(np.flatnonzero(everyone.split != "test"))
+by_people, at_random = None, None  # accuracies, 0 to 1
+check.ex1_3(by_people, at_random, everyone)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
-#
-# ```python
-# both = people.take(np.flatnonzero(people.split != "test"))
-# flat = both.images.reshape(len(both), -1).astype(np.float32)
-# flat -= flat.mean(1, keepdims=True)
-#
-# def nearest_neighbour(train, test):
-#     squared = (flat[train] ** 2).sum(1) - 2 * flat[test] @ flat[train].T
-#     return (both.labels[train][squared.argmin(1)] == both.labels[test]).mean()
-#
-# by_person = both.split == "valid"
-# random = np.random.default_rng(0).permutation(by_person)
-# for is_test in (by_person, random):
-#     print(nearest_neighbour(np.flatnonzero(~is_test), np.flatnonzero(is_test)))
-# ```
 #
 # Both splits have equally many faces on each side. Believe the one by people: it asks the question
 # that matters, how the recogniser does on somebody it has never met. Run the random one with
@@ -811,6 +867,21 @@ print("shares of the first face:", shares[0])
 # one in seven, because the most similar picture shows the same person with another expression.
 #
 # </details>
+
+# %% tags=["solution"]
+flat = both.images.reshape(len(both), -1).astype(np.float32)
+flat -= flat.mean(1, keepdims=True)
+
+
+def nearest_neighbour(known, new):
+    squared = (flat[known] ** 2).sum(1) - 2 * flat[new] @ flat[known].T
+    return (both.labels[known][squared.argmin(1)] == both.labels[new]).mean()
+
+
+splits = both.split == "valid", np.random.default_rng(0).permutation(both.split == "valid")
+halves = [(np.flatnonzero(~tested), np.flatnonzero(tested)) for tested in splits]
+by_people, at_random = (nearest_neighbour(*half) for half in halves)
+check.ex1_3(by_people, at_random, everyone)
 
 # %% [markdown]
 # ## Recap

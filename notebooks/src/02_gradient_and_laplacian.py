@@ -15,7 +15,7 @@
 # **Read first:** [01 Data sets](01_datasets.ipynb); the paragraph on Sobel and Laplacian
 # operators in `pandey2019`.
 #
-# **Time:** 50 minutes on a laptop CPU.
+# **Time:** about 50 minutes to read and run on a laptop CPU, 65 more for the exercises.
 
 # %% [markdown]
 # ## Set-up
@@ -697,23 +697,42 @@ for name in ("2 learned, random start", "1 learned, random start", "2 learned, s
 # would let them turn further. And the first layer behind them has 8 kernels of its own,
 # which may learn what they do not.
 #
-# ### Exercise 1: is a gain a gain?
+# ## Exercises
+#
+# Work in the cell below each of them. Its last line says whether the answer is right, or what is off;
+# the hints open one after the other. Easy ones take some minutes, medium ones a quarter of an hour,
+# hard ones longer.
+
+# %%
+from fer_lab import check
+
+# %% [markdown]
+# ### Exercise 1: is a gain a gain? (easy)
 #
 # Table I of `pandey2019` gives single runs on KDEF; the percentages fit 980 test pictures. The
 # plain network has 815 right, with the parallel Laplacian 827, with three inputs 864. For each of
 # the three print `evaluate.Accuracy(correct, 980)` and look at the intervals. Which of the two
 # gains would you report?
-
-# %%
-print("plain:", evaluate.Accuracy(815, 980))
-
-# %% [markdown]
-# <details><summary>Solution</summary>
 #
-# ```python
-# for correct in (815, 827, 864):
-#     print(evaluate.Accuracy(correct, 980))
-# ```
+# <details><summary>Hint 1</summary>
+#
+# `print(evaluate.Accuracy(815, 980))` shows the share and its 95 % interval.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Two intervals that overlap almost entirely could come from the same network.
+#
+# </details>
+
+# %% tags=["starter"]
+print("plain:", evaluate.Accuracy(815, 980))
+correct = None  # 827 or 864
+check.ex2_1(correct)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
 #
 # The intervals of 815 and 827 overlap almost entirely: 12 faces of 980. Those of 815 and 864 do
 # not overlap, so that gain is hardly luck of the draw of faces. It may still be luck of the seed,
@@ -722,65 +741,121 @@ print("plain:", evaluate.Accuracy(815, 980))
 # it did the work.
 #
 # </details>
-#
-# ### Exercise 2: a blurred Sobel
+
+# %% tags=["solution"]
+for correct in (815, 827, 864):
+    print(evaluate.Accuracy(correct, 980))
+check.ex2_1(correct)
+
+# %% [markdown]
+# ### Exercise 2: a blurred Sobel (medium)
 #
 # Show that the Sobel kernel contains its own small blur: it is the product of a column 1, 2, 1
 # (smooth) and a row -1, 0, 1 (differentiate). Then find the factor by which it lets noise grow,
 # first on paper, then with `inputs.sobel_x(noise)`. Divide by 8 to get slopes per pixel: is a slope
 # measured this way noisier or calmer than half the difference of two neighbours?
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
-# ```python
-# smooth, differentiate = np.array([1, 2, 1]), np.array([-1, 0, 1])
-# print(np.array_equal(np.outer(smooth, differentiate), inputs.SOBEL_X))
-# print(np.sqrt((inputs.SOBEL_X**2).sum()), inputs.sobel_x(noise).std())
-# ```
+# `np.outer` multiplies a column by a row.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Independent noise adds up in squares: the factor is the root of the sum of the squared weights, as for
+# the Laplacian above.
+#
+# </details>
+
+# %% tags=["starter"]
+factor = None
+check.ex2_2(factor)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
 #
 # The squares add up to 12, so noise grows by the root of 12, about 3.46; per unit of slope that is
 # 3.46 / 8, about 0.43. Half the difference of two neighbours has the root of 2 divided by 2, about
 # 0.71. The smoothing across the edge pays off.
 #
 # </details>
+
+# %% tags=["solution"]
+smooth, differentiate = np.array([1, 2, 1]), np.array([-1, 0, 1])
+print(np.array_equal(np.outer(smooth, differentiate), inputs.SOBEL_X))
+factor = np.sqrt((inputs.SOBEL_X**2).sum())
+check.ex2_2(factor)
+
+# %% [markdown]
+# ### Exercise 3: find the edges by zero crossings (medium)
 #
-# ### Exercise 3: find the edges by zero crossings
+# Blur `face`, take the Laplacian (both are done below), and mark the pixels where its sign differs from
+# that of the right or the lower neighbour. Why are there crossings in flat skin, and how would you get
+# rid of them?
 #
-# Blur `face` with `cv2.GaussianBlur(face, (0, 0), 1.5)`, take the Laplacian, and mark the pixels
-# where its sign differs from that of the right or the lower neighbour. Why are there crossings in
-# flat skin, and how would you get rid of them?
+# <details><summary>Hint 1</summary>
 #
+# `sign[:, :-1] != sign[:, 1:]` compares each pixel with its right neighbour; the last column has none.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Begin with `crossing = np.zeros_like(sign)` and set parts of it with `|=`, once for the columns, once
+# for the rows.
+#
+# </details>
+
+# %% tags=["starter"]
+curved = cv2.Laplacian(cv2.GaussianBlur(face, (0, 0), 1.5), cv2.CV_32F)
+sign = curved > 0
+crossing = None  # of the same shape, True or False
+check.ex2_3(crossing, curved)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
-#
-# ```python
-# curved = cv2.Laplacian(cv2.GaussianBlur(face, (0, 0), 1.5), cv2.CV_32F)
-# sign = curved > 0
-# crossing = np.zeros_like(sign)
-# crossing[:, :-1] |= sign[:, :-1] != sign[:, 1:]
-# crossing[:-1] |= sign[:-1] != sign[1:]
-# strong = crossing & (magnitude > 60)
-# plots.show(plots.faces([crossing.astype(float), strong.astype(float)], scale=2))
-# ```
 #
 # In flat skin the Laplacian is nearly zero and any small noise gives it a sign. Keep the crossings
 # at which the gradient is long: an edge is a place where the first derivative is large *and* the
 # second one changes its sign.
 #
 # </details>
-#
-# ### Exercise 4: how many seeds?
+
+# %% tags=["solution"]
+crossing = np.zeros_like(sign)
+crossing[:, :-1] |= sign[:, :-1] != sign[:, 1:]
+crossing[:-1] |= sign[:-1] != sign[1:]
+strong = crossing & (magnitude > 60)
+plots.show(plots.faces([crossing.astype(float), strong.astype(float)], scale=2))
+check.ex2_3(crossing, curved)
+
+# %% [markdown]
+# ### Exercise 4: how many seeds? (hard)
 #
 # Suppose a new channel is truly worth half a point, and runs scatter as they do in this notebook
 # (`spread`). A usual rule asks that the true gain be 2.8 standard errors, so that four experiments
 # of five find it. How many seeds per row does that take? And for a gain of two points?
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
-# ```python
-# for gain in (0.5, 2):
-#     seeds = 2 * (2.8 * spread / gain) ** 2
-#     print(f"{gain} points: {int(np.ceil(seeds))} seeds per row")
-# ```
+# The mean of k runs has a standard error of `spread` times the root of 1 / k; the difference of two such
+# means has the root of 2 / k.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Set the gain equal to 2.8 standard errors, solve for k, and round up.
+#
+# </details>
+
+# %% tags=["starter"]
+half_a_point, two_points = None, None  # seeds per row
+check.ex2_4(half_a_point, two_points, spread)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
 #
 # The difference of two means of k runs has a standard error of `spread` times the root of 2 / k;
 # set the gain equal to 2.8 of these and solve for k. Half the gain takes four times the seeds.
@@ -788,6 +863,11 @@ print("plain:", evaluate.Accuracy(815, 980))
 # of five a measured gain falls short of the true one by more than 0.84 standard errors.)
 #
 # </details>
+
+# %% tags=["solution"]
+seeds = [int(np.ceil(2 * (2.8 * spread / gain) ** 2)) for gain in (0.5, 2)]
+print(f"half a point: {seeds[0]} seeds per row, two points: {seeds[1]}")
+check.ex2_4(*seeds, spread)
 
 # %% [markdown]
 # ## Recap

@@ -11,7 +11,7 @@
 # **Read first:** [02 Gradient and Laplacian](02_gradient_and_laplacian.ipynb): what a convolution
 # is. The papers are alessi2019, borgalli2022, mazen2021, minaee2019 and pandey2019.
 #
-# **Time:** 60 minutes on a laptop CPU.
+# **Time:** about 60 minutes to read and run on a laptop CPU, 65 more for the exercises.
 
 # %% [markdown]
 # ## Set-up
@@ -873,24 +873,69 @@ print(f"identity           {accuracy_with(torch.eye(2, 3)):.1%}")
 # (With an untrained network all three are guesses.) What the paper claims for its transformer
 # should be put to the same test; minaee2019 reports no such comparison.
 #
-# ### Exercise 1: eight classes
+# ## Exercises
+#
+# Work in the cell below each of them. Its last line says whether the answer is right, or what is off;
+# the hints open one after the other. Easy ones take some minutes, medium ones a quarter of an hour,
+# hard ones longer.
+
+# %%
+from fer_lab import check
+
+# %% [markdown]
+# ### Exercise 1: eight classes (easy)
 #
 # FERPlus has an eighth class, contempt. Work out on paper how many parameters mini-Xception has for
 # eight classes, as Keras counts them. Then check with `on_meta("mini_xception", num_classes=8)`.
 #
+# <details><summary>Hint 1</summary>
+#
+# Only the head changes: its last convolution has one filter for each class.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A filter of the head is 3 x 3 over 128 channels, and each filter has a bias. Keras has 58,423 for seven.
+#
+# </details>
+
+# %% tags=["starter"]
+parameters = None
+check.ex3_1(parameters)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
 # Only the head changes. One more class needs one more filter of 3 x 3 x 128 and one more bias:
 # 9 x 128 + 1 = 1,153. So 58,423 + 1,153 = 59,576, the third row of the table.
 #
 # </details>
-#
-# ### Exercise 2: write a theta
+
+# %% tags=["solution"]
+parameters = models.count(on_meta("mini_xception", num_classes=8), "keras")
+check.ex3_1(parameters)
+
+# %% [markdown]
+# ### Exercise 2: write a theta (medium)
 #
 # Write the theta that (a) mirrors a face left and right, (b) turns it by 30 degrees, (c) moves it
-# six pixels to the left without changing its size. Draw them with the cell below.
+# six pixels to the left without changing its size. The cell draws them.
+#
+# <details><summary>Hint 1</summary>
+#
+# Theta says where to fetch from: to mirror, fetch x from -x. The picture reaches from -1 to 1.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# A turn has cos and sin of 30 degrees (0.866 and 0.5). 48 pixels are 2 units, so how many are 6? Looking
+# further to the right moves the face to the left.
+#
+# </details>
 
-# %%
+# %% tags=["starter"]
 thetas = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],  # a
                        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],  # b
                        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]])  # c
@@ -898,82 +943,138 @@ three = picture.expand(3, -1, -1, -1)
 show_warps(three, thetas, {"warped": warp(three, thetas)}, ["a", "b", "c"],
            "A face three times with the frame of a theta, and below each the warped face; at the "
            "identity both are the same.")
+check.ex3_2(thetas)
 
-# %% [markdown]
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# (a) `[[-1, 0, 0], [0, 1, 0]]`: fetch x from -x.
-# (b) `[[cos, -sin, 0], [sin, cos, 0]]` with cos = 0.866 and sin = 0.5. The **frame** turns
-# clockwise (y points down), so the face turns counter-clockwise.
-# (c) `[[1, 0, 0.25], [0, 1, 0]]`: 48 pixels are 2 units, so 6 pixels are 0.25. Looking further to
-# the right moves the face to the left.
+# (a) Fetch x from -x. (b) The **frame** turns clockwise (y points down), so the face turns
+# counter-clockwise. (c) 48 pixels are 2 units, so 6 pixels are 0.25. Looking further to the right moves
+# the face to the left.
 #
 # </details>
-#
-# ### Exercise 3: how much of a transfer net is trained?
+
+# %% tags=["solution"]
+cos, sin = 0.866, 0.5
+thetas = torch.tensor([[[-1, 0, 0], [0, 1, 0]],
+                       [[cos, -sin, 0], [sin, cos, 0]],
+                       [[1, 0, 0.25], [0, 1, 0]]])
+check.ex3_2(thetas)
+
+# %% [markdown]
+# ### Exercise 3: how much of a transfer net is trained? (medium)
 #
 # mazen2021 keeps the convolutions of VGG-Face and trains a new head. `models.freeze_base(net)`
 # takes the base out of training. Which share of `vgg_face` is left to train, and which convention
 # of `models.count` shows it? Try the same with `vgg16_gap`: why is the share so much smaller?
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
-# ```python
-# for name in ("vgg_face", "vgg16_gap"):
-#     net = models.freeze_base(on_meta(name))
-#     print(name, models.count(net, "torch"), "of", models.count(net, "keras"))
-# ```
-#
-# 3,212,295 of 17,926,983 and 528,903 of 15,243,591: the "torch" convention counts what is trained.
-# Both bases are VGG16's 14,714,688. `vgg_face` flattens the last map (25,088 numbers, each joined
-# to 128 units), `vgg16_gap` takes its mean first (512 numbers).
+# `models.count(net, "torch")` counts what is trained, `models.count(net, "keras")` everything.
 #
 # </details>
 #
-# ### Exercise 4: what if the convolutions were not separable?
+# <details><summary>Hint 2</summary>
+#
+# Build both with `on_meta(name)`, freeze, and divide.
+#
+# </details>
+
+# %% tags=["starter"]
+vgg_face, vgg16_gap = None, None  # shares, 0 to 1
+check.ex3_3(vgg_face, vgg16_gap)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# 3,212,295 of 17,926,983 and 528,903 of 15,243,591. Both bases are VGG16's 14,714,688. `vgg_face`
+# flattens the last map (25,088 numbers, each joined to 128 units), `vgg16_gap` takes its mean first
+# (512 numbers).
+#
+# </details>
+
+# %% tags=["solution"]
+frozen = [models.freeze_base(on_meta(name)) for name in ("vgg_face", "vgg16_gap")]
+shares = [models.count(net, "torch") / models.count(net, "keras") for net in frozen]
+check.ex3_3(*shares)
+
+# %% [markdown]
+# ### Exercise 4: what if the convolutions were not separable? (medium)
 #
 # How many trained parameters would mini-Xception have if its eight separable convolutions were
 # ordinary 3 x 3 convolutions without bias? Guess first: twice as many, five times, nine times?
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
-# Let `separable` in the hand count return `9 * d * n`. The separable ones cost 9d + dn,
-# the full ones 9dn:
-#
-# ```python
-# pairs = [(8, 16), (16, 16), (16, 32), (32, 32), (32, 64), (64, 64), (64, 128), (128, 128)]
-# extra = sum(9 * d * n - (9 * d + d * n) for d, n in pairs)
-# print(56951 + extra)
-# ```
-#
-# It prints 314,831: about five and a half times as many. Not nine times, because the head, the
-# residual convolutions and batch normalisation stay what they were, and 1/N is not zero.
+# A separable convolution from d to n channels costs 9d + dn, an ordinary one 9dn.
 #
 # </details>
 #
-# ### Exercise 5: dropout that is never off
+# <details><summary>Hint 2</summary>
+#
+# List the eight pairs (d, n): each module has one that widens and one that keeps the width. Add the
+# differences to 56,951.
+#
+# </details>
+
+# %% tags=["starter"]
+parameters = None
+check.ex3_4(parameters)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# 314,831: about five and a half times as many. Not nine times, because the head, the
+# residual convolutions and batch normalisation stay what they were, and 1/N is not zero.
+#
+# </details>
+
+# %% tags=["solution"]
+pairs = [(8, 16), (16, 16), (16, 32), (32, 32), (32, 64), (64, 64), (64, 128), (128, 128)]
+parameters = 56951 + sum(9 * d * n - (9 * d + d * n) for d, n in pairs)
+check.ex3_4(parameters)
+
+# %% [markdown]
+# ### Exercise 5: dropout that is never off (medium)
 #
 # In training, dropout sets each of Deep-Emotion's 810 features to 0 with probability 1/2. At
 # evaluation it must do nothing; in the public port it stays active. Show one face 100 times to
 # `deep` with `deep.trunk.head[0].train()` (afterwards `deep.eval()`), and draw the 100
 # probabilities of each class. What would an accuracy measured like that be worth?
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
-# ```python
-# hundred = faces.take([0] * 100).pictures()
-# with torch.inference_mode():
-#     deep.trunk.head[0].train()
-#     on = deep(hundred).softmax(1).numpy()
-#     deep.eval()
-# print(on.std(0))
-# ```
+# `faces.take([0] * 100).pictures()` is one face a hundred times.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Inside `torch.inference_mode()`: switch the dropout on, take `.softmax(1).numpy()` of the answers,
+# switch the net back.
+#
+# </details>
+
+# %% tags=["starter"]
+hundred = faces.take([0] * 100).pictures()
+on = None  # probabilities, (100, 7)
+check.ex3_5(on, deep)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
 #
 # The answers differ: each is that of another half of the network. An accuracy measured that way
 # changes from run to run and is, on average, lower. `models.pretrained` and `evaluate.evaluate`
 # switch to evaluation for you; your own loop must call `net.eval()`.
 #
 # </details>
+
+# %% tags=["solution"]
+with torch.inference_mode():
+    deep.trunk.head[0].train()
+    on = deep(hundred).softmax(1).numpy()
+    deep.eval()
+check.ex3_5(on, deep)
 
 # %% [markdown]
 # ## Recap

@@ -10,7 +10,7 @@
 #
 # **Read first:** [04 Training](04_training.ipynb). The papers are mazen2021 and borgalli2022.
 #
-# **Time:** 50 minutes on a laptop CPU, of which the cells compute two to three.
+# **Time:** about 30 minutes to read and run on a laptop CPU, 65 more for the exercises; the cells compute two to three.
 
 # %% [markdown]
 # ## Set-up
@@ -453,54 +453,154 @@ print("leaves ln 7:", history.epochs[-1]["train_loss"] < chance - 0.1)
 # and the validation faces tell whether that helps. Its published weights are for pictures of
 # 224 x 224, and wrapped with `mean=`, `std=` and `size=224` they are used as they were trained.
 #
-# ### Exercise 1: dropout of 0.7
+# ## Exercises
 #
-# `light_vgg` drops seven of ten units in its head. It learned the batch by heart without. Does it
-# with (`late=0`)? It has only four convolutions.
+# Work in the cell below each of them. Its last line says whether the answer is right, or what is off;
+# the hints open one after the other. Easy ones take some minutes, medium ones a quarter of an hour,
+# hard ones longer.
 
 # %%
-print("without dropout, lower than ln 7 by 0.2:", leaves(rows["light_vgg"], by=0.2))
+from fer_lab import check
 
 # %% [markdown]
-# <details><summary>Solution</summary>
+# ### Exercise 1: dropout of 0.7 (easy)
 #
-# `leaves(by_heart("light_vgg", late=0), by=0.2)` is False. Its loss jumps between 1.83 and 2.08 for
-# twenty looks, since each time another 30 % of the units answer. So depth is not needed for the
-# trouble.
+# `light_vgg` drops seven of ten units in its head. It learned the batch by heart without. Does it
+# with (`late=0`)? It has only four convolutions. How far does its training loss come down?
+#
+# <details><summary>Hint 1</summary>
+#
+# `by_heart("light_vgg", late=0)` trains it again; `.history.epochs` has a row for each look at the batch.
 #
 # </details>
 #
-# ### Exercise 2: fine-tuning too fast
+# <details><summary>Hint 2</summary>
+#
+# The lowest `row["train_loss"]` is asked.
+#
+# </details>
+
+# %% tags=["starter"]
+print("without dropout, lower than ln 7 by 0.2:", leaves(rows["light_vgg"], by=0.2))
+lowest = None  # training loss
+check.ex5_1(lowest)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# Its loss jumps between 1.83 and 2.08 for twenty looks, since each time another 30 % of the units
+# answer. So depth is not needed for the trouble.
+#
+# </details>
+
+# %% tags=["solution"]
+dropped = by_heart("light_vgg", late=0)
+lowest = min(row["train_loss"] for row in dropped.history.epochs)
+check.ex5_1(lowest)
+
+# %% [markdown]
+# ### Exercise 2: fine-tuning too fast (hard)
 #
 # Repeat the fine-tuning with `replace(plain, learning_rate=0.03)` and with 0.0001. Begin with a fresh
-# `from_ferplus("mini_xception")` and `train_head` each time. What is left of the transfer?
+# `from_ferplus("mini_xception")` and `train_head` each time. At which of the two rates is nothing left of
+# the transfer?
 #
+# <details><summary>Hint 1</summary>
+#
+# The cell of the section "Frozen, fine-tuned, from nothing" does all of it for one rate: wrap it in a loop.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Compare `best(fine)` of both with `frozen` and with `best(nothing)`.
+#
+# </details>
+
+# %% tags=["starter"]
+forgets = None  # the rate
+check.ex5_2(forgets)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
+#
+# ```python
+# for rate in (0.03, 0.0001):
+#     tuned = from_ferplus("mini_xception")
+#     train_head(tuned)
+#     faster = replace(plain, learning_rate=rate)
+#     fine = train.fit(models.unfreeze(tuned), learn, valid, faster, epochs=4, **options)
+#     print(rate, best(fine))
+# ```
 #
 # At 0.03 the first epoch throws the net back to where a start from nothing stands: the base has
 # forgotten. At 0.0001 it stays near the frozen net's accuracy and rises slowly. A rate for
 # fine-tuning is smaller than one for a start from nothing, and it is chosen on validation faces.
 #
 # </details>
-#
-# ### Exercise 3: what do derivatives cost?
+
+# %% tags=["solution"]
+forgets = 0.03
+check.ex5_2(forgets)
+
+# %% [markdown]
+# ### Exercise 3: what do derivatives cost? (medium)
 #
 # With the pickers, train `mini_xception` with inputs `gray+sobel`, once fused as `concat` and once as
 # `parallel` (one network for each kind of channel). Compare faces per second and memory with the
 # row of `gray`. Which of the two costs more, and why?
 #
+# <details><summary>Hint 1</summary>
+#
+# The pickers keep a row for each training: set inputs and fusion, press Train twice.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# How many layers see the further channels, in each of the two?
+#
+# </details>
+
+# %% tags=["starter"]
+costs_more = None  # "concat" or "parallel"
+check.ex5_3(costs_more)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
 # `parallel`: it has two whole networks, so twice the work. Concatenated, only the
 # first layer sees more channels, and all others work as before.
 #
 # </details>
-#
-# ### Exercise 4: features that do not fit
+
+# %% tags=["solution"]
+costs_more = "parallel"
+check.ex5_3(costs_more)
+
+# %% [markdown]
+# ### Exercise 4: features that do not fit (medium)
 #
 # `train_head` uses a recipe without augmentation. Give it alessi2019's. What does `fit` say, and what
 # would it have to do instead?
 #
+# <details><summary>Hint 1</summary>
+#
+# `train.fit(models.head(net), *seen, recipe, epochs=1, **options)` with `seen` as in `train_head`.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# After `from fer_utils import FerError`, `try: ... except FerError as error:` keeps what it says, `str(error)`.
+#
+# </details>
+
+# %% tags=["starter"]
+said = None  # the words of the error
+check.ex5_4(said)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
 # It says that the features were computed from faces as they are. A mirrored face has other features,
@@ -508,6 +608,17 @@ print("without dropout, lower than ln 7 by 0.2:", leaves(rows["light_vgg"], by=0
 # several augmented copies of every face.
 #
 # </details>
+
+# %% tags=["solution"]
+from fer_utils import FerError
+
+net = from_ferplus("mini_xception")
+seen = models.features(net, learn), models.features(net, valid)
+try:
+    train.fit(models.head(net), *seen, train.recipe("alessi2019"), epochs=1, **options)
+except FerError as error:
+    said = str(error)
+check.ex5_4(said)
 
 # %% [markdown]
 # ## Recap

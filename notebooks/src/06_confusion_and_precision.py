@@ -11,7 +11,7 @@
 # **Read first:** [04 Training](04_training.ipynb). Sections 10 of `alessi2019` and IV of
 # `minaee2019` are the papers behind this notebook.
 #
-# **Time:** 40 minutes on a laptop CPU, most of it reading; the cells take half a minute.
+# **Time:** about 40 minutes to read and run on a laptop CPU, 40 more for the exercises; the cells take half a minute.
 
 # %% [markdown]
 # ## Set-up
@@ -598,52 +598,109 @@ print(f"if these are recalls, accuracy is their mean weighted by faces: {mean:.1
 #
 # ## Exercises
 #
-# ### Exercise 1: two formulas, one F1
-#
-# Show that `2 * precision * recall / (precision + recall)` is `2 TP / (2 TP + FP + FN)`, and that
-# the denominator is the number of answers plus the number of faces. Then check it for all classes
-# against `result.per_class()`.
-#
-# <details><summary>Solution</summary>
-#
-# With P = TP/(TP+FP) and R = TP/(TP+FN): 1/P + 1/R = (2 TP + FP + FN)/TP, and F1 = 2/(1/P + 1/R).
-# TP + FP are the answers, TP + FN the faces.
-#
-# ```python
-# f1 = 2 * np.diag(matrix) / (matrix.sum(axis=0) + matrix.sum(axis=1))
-# print(np.allclose(f1, [row["f1"] for row in result.per_class()]))
-# ```
-#
-# </details>
-#
-# ### Exercise 2: recall and accuracy
-#
-# Accuracy is a weighted mean of the recalls. Weighted by what? Check it with `by_row` and
-# `matrix`. Is it also a weighted mean of the precisions?
-#
-# <details><summary>Solution</summary>
-#
-# ```python
-# faces_per_class, answers_per_class = matrix.sum(axis=1), matrix.sum(axis=0)
-# print(np.average(np.diag(by_row), weights=faces_per_class), right.mean())
-# print(np.average(np.diag(by_column), weights=answers_per_class), right.mean())
-# ```
-#
-# Yes: recalls are weighted by the faces of each class, precisions by the answers. The same
-# trace is divided by the same sum in both.
-#
-# </details>
-#
-# ### Exercise 3: 92.8 % of 70 faces
-#
-# On JAFFE `minaee2019` tests 70 faces and gets 65 right (its Fig. 10: 9 + 9 + 10 + 9 + 10 + 8 +
-# 10). Its Table III has 95.31 % for CNN+SVM and 91.8 % for salient facial patches. What does the
-# Wilson interval say about the order of the three?
+# Work in the cell below each of them. Its last line says whether the answer is right, or what is off;
+# the hints open one after the other. Easy ones take some minutes, medium ones a quarter of an hour,
+# hard ones longer.
 
 # %%
-print(evaluate.Accuracy(65, 70))
+from fer_lab import check
 
 # %% [markdown]
+# ### Exercise 1: two formulas, one F1 (medium)
+#
+# Show that `2 * precision * recall / (precision + recall)` is `2 TP / (2 TP + FP + FN)`, and that
+# the denominator is the number of answers plus the number of faces. Then compute F1 of all classes from
+# `matrix`, without precision and recall.
+#
+# <details><summary>Hint 1</summary>
+#
+# With P = TP/(TP+FP) and R = TP/(TP+FN), what is 1/P + 1/R?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# TP + FP are the answers (a column of the matrix), TP + FN the faces (a row). `np.diag` has TP.
+#
+# </details>
+
+# %% tags=["starter"]
+f1 = None  # one number for each class
+check.ex6_1(f1, result)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# 1/P + 1/R = (2 TP + FP + FN)/TP, and F1 = 2/(1/P + 1/R). TP + FP are the answers, TP + FN the faces.
+#
+# </details>
+
+# %% tags=["solution"]
+f1 = 2 * np.diag(matrix) / (matrix.sum(axis=0) + matrix.sum(axis=1))
+check.ex6_1(f1, result)
+
+# %% [markdown]
+# ### Exercise 2: recall and accuracy (medium)
+#
+# Accuracy is a weighted mean of the recalls. Weighted by what? Check it with `by_row` and
+# `matrix`. Is it also a weighted mean of the precisions, and with which weights?
+#
+# <details><summary>Hint 1</summary>
+#
+# Write the accuracy as the sum of TP over all classes, divided by the number of faces, and put recall
+# times something in the place of TP.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `np.average(np.diag(by_row), weights=...)` tries your weights; the goal is `right.mean()`.
+#
+# </details>
+
+# %% tags=["starter"]
+of_recalls, of_precisions = None, None  # seven weights each
+check.ex6_2(of_recalls, of_precisions, matrix)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# Recalls are weighted by the faces of each class, precisions by the answers. The same trace is divided
+# by the same sum in both.
+#
+# </details>
+
+# %% tags=["solution"]
+of_recalls, of_precisions = matrix.sum(axis=1), matrix.sum(axis=0)
+print(np.isclose(np.average(np.diag(by_row), weights=of_recalls), right.mean()))
+print(np.isclose(np.average(np.diag(by_column), weights=of_precisions), right.mean()))
+check.ex6_2(of_recalls, of_precisions, matrix)
+
+# %% [markdown]
+# ### Exercise 3: 92.8 % of 70 faces (easy)
+#
+# On JAFFE `minaee2019` tests 70 faces and gets 65 right (its Fig. 10: 9 + 9 + 10 + 9 + 10 + 8 +
+# 10). Its Table III has 95.31 % for CNN+SVM and 91.8 % for salient facial patches. How many of these
+# two lie inside the Wilson interval of 65 of 70? What does that say about the order of the three?
+#
+# <details><summary>Hint 1</summary>
+#
+# `evaluate.Accuracy(65, 70)` prints its interval, and has it as `.low` and `.high`.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# An interval of 70 faces is more than ten points wide.
+#
+# </details>
+
+# %% tags=["starter"]
+print(evaluate.Accuracy(65, 70))
+inside = None  # 0, 1 or 2
+check.ex6_3(inside)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
 # The interval reaches from below 85 % to almost 97 %. Both other numbers lie inside: with
@@ -651,24 +708,50 @@ print(evaluate.Accuracy(65, 70))
 # worse, and that the same ten women are in training and test makes all of them too high.
 #
 # </details>
-#
-# ### Exercise 4: five points
+
+# %% tags=["solution"]
+jaffe = evaluate.Accuracy(65, 70)
+inside = sum(jaffe.low < other < jaffe.high for other in (0.9531, 0.918))
+check.ex6_3(inside)
+
+# %% [markdown]
+# ### Exercise 4: five points (easy)
 #
 # `pandey2019` (Table I) improves from 83.16 % to 88.16 % on 980 test faces of KDEF: 815 and 864
 # right. Do the two intervals overlap? What else would you want to know before you believe that
 # the Laplacian and gradient streams did it?
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
-# ```python
-# print(evaluate.Accuracy(815, 980), evaluate.Accuracy(864, 980))
-# ```
+# Print `evaluate.Accuracy` of both.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# The upper end of the lower one against the lower end of the upper one. Then ask what is *not* in these
+# intervals: how often was each trained?
+#
+# </details>
+
+# %% tags=["starter"]
+overlap = None  # True or False
+check.ex6_4(overlap)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
 #
 # They do not overlap, though only just: drawing faces hardly explains the 49 images. But it was one
 # training run of each, and another seed moves an accuracy too; and if faces of the same
 # people are in training and test, 980 faces are fewer than 980 independent draws.
 #
 # </details>
+
+# %% tags=["solution"]
+before, after = evaluate.Accuracy(815, 980), evaluate.Accuracy(864, 980)
+print(before, after)
+overlap = before.high > after.low
+check.ex6_4(overlap)
 
 # %% [markdown]
 # ## Recap

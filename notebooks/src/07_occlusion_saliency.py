@@ -12,7 +12,7 @@
 # **Read first:** [06 Confusion and precision](06_confusion_and_precision.ipynb), and section IV-C
 # of `minaee2019`, which is half a page.
 #
-# **Time:** 50 minutes on a laptop CPU; the cells take about a minute.
+# **Time:** about 60 minutes to read and run on a laptop CPU, 85 more for the exercises; the cells take about a minute.
 
 # %% [markdown]
 # ## Set-up
@@ -1123,81 +1123,160 @@ widgets.occlusion_explorer(doubtful, models=sorted(mine, reverse=True))
 # %% [markdown]
 # ## Exercises
 #
-# ### Exercise 1: bars instead of squares
+# Work in the cell below each of them. Its last line says whether the answer is right, or what is off;
+# the hints open one after the other. Easy ones take some minutes, medium ones a quarter of an hour,
+# hard ones longer.
+
+# %%
+from fer_lab import check
+
+# %% [markdown]
+# ### Exercise 1: bars instead of squares (easy)
 #
-# `window` may be a pair (height, width). Cover a horizontal bar over the whole width, 6 pixels
-# high, with a stride of 2, and plot the drop of happy against the height. Which band of the face
-# does the net need?
+# `window` may be a pair (height, width), and `stride` too. Cover a horizontal bar over the whole width,
+# 6 pixels high, moved by 2, and plot the drop of happy against the row. Which band of the face does the
+# net need?
 #
+# <details><summary>Hint 1</summary>
+#
+# The face is 48 wide: a window of (6, 48) has one place across, so its stride there is 48.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `.drop("happy")` of the map has one row for each position down, and one column.
+#
+# </details>
+
+# %% tags=["starter"]
+drops = None  # of happy, one for each position of the bar
+check.ex7_1(drops, net, image)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
+# Plot them against the middle of each bar; the band with the largest drop is the one that the net
+# needs.
+#
 # ```python
-# bars = saliency.occlusion(net, image, window=(6, 48), stride=(2, 48))
 # figure, axes = plt.subplots(figsize=(3, 3.5))
-# axes.plot(bars.drop("happy")[:, 0], np.arange(bars.drop().shape[0]) * 2 + 3)
+# axes.plot(drops, np.arange(len(drops)) * 2 + 3)
 # axes.set(xlabel="drop of happy", ylabel="row", ylim=(48, 0))
 # plots.show(figure, alt="Drop of happy against the row of the bar.")
 # ```
 #
 # </details>
-#
-# ### Exercise 2: a net that knows nothing
+
+# %% tags=["solution"]
+bars = saliency.occlusion(net, image, window=(6, 48), stride=(2, 48))
+drops = bars.drop("happy")[:, 0]
+check.ex7_1(drops, net, image)
+
+# %% [markdown]
+# ### Exercise 2: a net that knows nothing (easy)
 #
 # `models.create("mini_xception", seed=1)` has random weights. Draw its map of the same face with
-# `plots.occlusion`. Does it look like nothing? What does that tell about maps whose colour scale
-# you cannot see?
+# `plots.occlusion`. Does it look like nothing? How large is the largest drop, and what does that tell
+# about maps whose colour scale you cannot see?
 #
+# <details><summary>Hint 1</summary>
+#
+# `saliency.occlusion` takes any net.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `.drop()` without a name is that of the net's own answer; the largest of it is asked.
+#
+# </details>
+
+# %% tags=["starter"]
+largest = None  # drop
+check.ex7_2(largest, image)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
-#
-# ```python
-# random_net = models.create("mini_xception", seed=1)
-# plots.show(plots.occlusion(image, saliency.occlusion(random_net, image)))
-# ```
 #
 # The map has spots and edges like any other, because every map is stretched to its own largest
 # value. The colour bar gives it away: the drops are tiny. A map without its scale is decoration.
 #
 # </details>
-#
-# ### Exercise 3: strength
+
+# %% tags=["solution"]
+untrained = saliency.occlusion(models.create("mini_xception", seed=1), image)
+plots.show(plots.occlusion(image, untrained))
+largest = untrained.drop().max()
+check.ex7_2(largest, image)
+
+# %% [markdown]
+# ### Exercise 3: strength (medium)
 #
 # `faces3d.draw("happy", identity=3, strength=s)` draws the same smile weaker or stronger. For
 # s = 0.3, 0.5, 0.7, 1.0: how does the largest drop change, and how many positions flip? (Use
 # `known_net`.)
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
-# ```python
-# for s in (0.3, 0.5, 0.7, 1.0):
-#     drawn = faces3d.draw("happy", identity=3, strength=s)
-#     found = saliency.occlusion(known_net, drawn)
-#     largest = found.drop("happy").max()
-#     print(s, found.label, found.clean.max(), found.flips().sum(), largest)
-# ```
+# `saliency.occlusion(known_net, drawn)` with its defaults; `.flips()` is True where the answer changes.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Print `.label` and `.clean.max()` beside the number of flips: how sure is the net at each strength?
+#
+# </details>
+
+# %% tags=["starter"]
+flips = None  # four counts, for 0.3, 0.5, 0.7 and 1.0
+check.ex7_3(flips, known_net)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
 #
 # Around the strength at which the answer turns from neutral to happy small changes tip it, so
 # flips are many there; a full smile survives most squares. The flip map follows how sure the net is, as said in
 # the section on the two rules.
 #
 # </details>
-#
-# ### Exercise 4: a net that looks at everything first
+
+# %% tags=["solution"]
+flips = []
+for s in (0.3, 0.5, 0.7, 1.0):
+    drawn = faces3d.draw("happy", identity=3, strength=s)
+    found = saliency.occlusion(known_net, drawn)
+    flips.append(int(found.flips().sum()))
+check.ex7_3(flips, known_net)
+
+# %% [markdown]
+# ### Exercise 4: a net that looks at everything first (hard)
 #
 # Deep-Emotion begins with a spatial transformer: it looks at the whole picture, chooses a crop, and
-# warps. What does that do to the box? Predict, then count where the warped picture differs:
+# warps. What does that do to the box? Predict, then count which share of the warped picture differs:
 # `deep = models.pretrained("deep_emotion_facs3d")` has the module `deep.trunk.transformer`. Which
 # engine makes its map? And what does `engine="delta"` answer?
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
-# ```python
-# deep = models.pretrained("deep_emotion_facs3d")
-# with torch.no_grad():
-#     warped = deep.trunk.transformer(deep.prepare(torch.stack((picture, dark_square))))
-# print(((warped[0] - warped[1]).abs() > 1e-5).float().mean())
-# print(saliency.occlusion(deep, image).engine)
-# saliency.occlusion(deep, image, engine="delta")
-# ```
+# Warp both pictures of above, `torch.stack((picture, dark_square))`, after `deep.prepare(...)`, and
+# compare the two.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `saliency.occlusion(deep, image).engine` names the engine that `auto` took.
+#
+# </details>
+
+# %% tags=["starter"]
+share, engine = None, None  # share of pixels that differ; the engine's name
+check.ex7_4(share, engine)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
 #
 # The square moves the crop a little, and with it nearly every pixel (what lies outside the face's
 # picture stays 0): the box is the whole picture from there on, and nothing can be saved there. In
@@ -1205,20 +1284,60 @@ widgets.occlusion_explorer(doubtful, models=sorted(mine, reverse=True))
 # `fused`, which has loops for both; `delta` refuses, with the reason.
 #
 # </details>
+
+# %% tags=["solution"]
+deep = models.pretrained("deep_emotion_facs3d")
+with torch.no_grad():
+    warped = deep.trunk.transformer(deep.prepare(torch.stack((picture, dark_square))))
+share = ((warped[0] - warped[1]).abs() > 1e-5).float().mean()
+engine = saliency.occlusion(deep, image).engine
+check.ex7_4(share, engine)
+
+# %% [markdown]
+# ### Exercise 5: what is the truth? (hard)
 #
-# ### Exercise 5: what is the truth?
+# The last column of the score uses |face - twin|. Compute it with the *squared* difference as well. By
+# how much does the share inside rise, on average over eight faces of each expression? For which does it
+# change most, and why? Then try the difference set to 0 where it is below 10 % of white.
 #
-# The last column of the score uses |face - twin|. Compute it with the *squared* difference, and
-# with the difference set to 0 where it is below 10 % of white. For which expressions does it
-# change most, and why?
+# <details><summary>Hint 1</summary>
 #
+# `through_squares(change, windows)` spreads a change as the squares do, and `inside(heat, mask)` is the
+# share; `score` above shows where mask and change come from. `windows` is the same for all faces.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# For each of `recognised(k, 8)`: the share with `change**2` less the share with `change`. Then the mean,
+# for k from 0 to 5.
+#
+# </details>
+
+# %% tags=["starter"]
+windows = saliency.occlusion(known_net, known.images[0], stride=4).windows
+gains = None  # six means: squared less plain, in the order of the classes
+check.ex7_5(gains)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# Replace `change` in `score` by `change**2`, or by `np.where(change > 0.1 * 255, change, 0)`.
 # Small differences of shading lie all over the face, outside the carriers too; both changes
 # remove most of them, so the share inside rises. "The truth" also needs a definition.
 #
 # </details>
+
+# %% tags=["solution"]
+def gain(i):
+    carriers = faces3d.CARRIERS[known.classes[known.labels[i]]]
+    mask = np.isin(known.regions[i], [known.region_names.index(part) for part in carriers])
+    change = np.abs(known.images[i, 0].astype(float) - known.twins[i, 0])
+    plain, squared = (inside(through_squares(c, windows), mask) for c in (change, change**2))
+    return squared - plain
+
+
+gains = [np.mean([gain(i) for i in recognised(k, 8)]) for k in range(6)]
+check.ex7_5(gains)
 
 # %% [markdown]
 # ## Recap

@@ -10,7 +10,7 @@
 #
 # **Read first:** [07 Occlusion saliency](07_occlusion_saliency.ipynb).
 #
-# **Time:** 45 minutes on a laptop CPU; the cells take about a minute.
+# **Time:** about 35 minutes to read and run on a laptop CPU, 60 more for the exercises; the cells take about a minute.
 
 # %% [markdown]
 # ## Set-up
@@ -542,36 +542,77 @@ for title, one in (("honest net", net), ("cheating net", cheat)) if known else (
 # %% [markdown]
 # ## Exercises
 #
-# ### Exercise 1: a map of nobody
-#
-# Average all the occlusion maps to a single one, and hold this one map against every face. How
-# much of the energy inside and of the rank correlation is left, though it does not look at the face?
+# Work in the cell below each of them. Its last line says whether the answer is right, or what is off;
+# the hints open one after the other. Easy ones take some minutes, medium ones a quarter of an hour,
+# hard ones longer.
 
 # %%
-nobody = np.mean(found["occlusion, blur"], axis=0)
-print(nobody.shape)
+from fer_lab import check
 
 # %% [markdown]
-# <details><summary>Solution</summary>
+# ### Exercise 1: a map of nobody (medium)
 #
-# `np.nanmean(against_truth([nobody] * len(panel)), axis=1)`. Compare it with the rows of the table:
-# what the average map gets is what "eyes, brows and mouth, in the middle" is worth on this data
-# set. Only what a method scores beyond it is about *this* face. (On FER2013 use `scores.deletion`
-# instead, for one face and for all.)
+# Average all the occlusion maps to a single one, and hold this one map against every face. How
+# much of the energy inside, of the pointing game and of the rank correlation is left, though it does
+# not look at the face? (On FER2013 the truth is not known: use `scores.deletion` there, for one face and
+# for all.)
+#
+# <details><summary>Hint 1</summary>
+#
+# `against_truth` takes a list with a map for each face of `panel`: the same one 36 times, or however many
+# they are.
 #
 # </details>
 #
-# ### Exercise 2: a black logo
+# <details><summary>Hint 2</summary>
 #
-# The agency prints in black now (`value=0`). Train the cheat again on such faces. Predict first:
-# which of the nine maps *cannot* show the logo? Integrated gradients from black? Occlusion with
-# black squares?
+# It returns three rows; the mean over the faces is asked (`np.nanmean`, since some scores are nan).
+#
+# </details>
 
-# %%
-black = with_logo(panel, slice(None), value=0)
-plots.show(plots.faces(black.images[:8]))
+# %% tags=["starter"]
+nobody = np.mean(found["occlusion, blur"], axis=0)
+values = None  # three means
+check.ex8_1(values, nobody, panel)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# Compare it with the rows of the table: what the average map gets is what "eyes, brows and mouth, in the
+# middle" is worth on this data set. Only what a method scores beyond it is about *this* face.
+#
+# </details>
+
+# %% tags=["solution"]
+values = np.nanmean(against_truth([nobody] * len(panel)), axis=1) if known else []
+check.ex8_1(values, nobody, panel)
 
 # %% [markdown]
+# ### Exercise 2: a black logo (hard)
+#
+# The agency prints in black now (`value=0`). Predict: which of the nine maps gives a black logo exactly
+# 0, however much the net needs it? Integrated gradients from black? Occlusion with black squares? Then
+# train the cheat again on such faces, and see.
+#
+# <details><summary>Hint 1</summary>
+#
+# No training is needed for the question itself: any map of a face with a black square will do.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `explain(net, black.images[0], name, "happy").map[2:8, 2:8]` is what a map says about the logo.
+#
+# </details>
+
+# %% tags=["starter"]
+black = with_logo(panel, slice(None), value=0)
+plots.show(plots.faces(black.images[:8]))
+blind = None  # a name from `settings`
+check.ex8_2(blind)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
 # Put `value=0` into `agency` and into `marked`, and run the section again. Integrated gradients
@@ -581,20 +622,55 @@ plots.show(plots.faces(black.images[:8]))
 # the logo changes nothing. A method cannot see what looks like its own "nothing".
 #
 # </details>
+
+# %% tags=["solution"]
+on_logo = {name: explain(net, black.images[0], name, "happy").map[2:8, 2:8] for name in settings}
+print([name for name, part in on_logo.items() if np.abs(part).max() == 0])
+blind = "IG, black"
+check.ex8_2(blind)
+
+# %% [markdown]
+# ### Exercise 3: a friendlier judge (medium)
 #
-# ### Exercise 3: a friendlier judge
+# `scores.deletion` takes a `fill`. Ask it with `fill="blur"` about two maps, "IG, black" and "occlusion,
+# blur". Which one does it prefer (the lower value is the better one)? Then repeat the whole column: which
+# methods rise, which fall? Is there a fill that favours nobody?
 #
-# `scores.deletion` takes a `fill`. Repeat the column *deletion* with `fill="blur"`. Which methods
-# rise, which fall? Is there a fill that favours nobody?
+# <details><summary>Hint 1</summary>
 #
-# <details><summary>Solution</summary>
-#
-# In `asked`, add `fill="blur"` to the call. The two that asked about blur are now at the top, and
-# integrated gradients from black, second best before, are near the bottom. The same maps, the same
-# net, another paint. No fill is neutral: every one is a picture, and the net has an opinion on it.
-# One can only state it, and show the order under two of them.
+# `asked` has the call: add `fill="blur"`. A dozen faces are enough for two maps.
 #
 # </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `float(scores.deletion(net, image, map, steps=24, chance=0, fill="blur"))`, averaged over
+# `zip(panel.images[::3], found[name][::3])`: two faces of each expression.
+#
+# </details>
+
+# %% tags=["starter"]
+first = None  # "IG, black" or "occlusion, blur"
+check.ex8_3(first)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# The two that asked about blur are now at the top, and integrated gradients from black, second best
+# before, are near the bottom. The same maps, the same net, another paint. No fill is neutral: every one
+# is a picture, and the net has an opinion on it. One can only state it, and show the order under two of
+# them.
+#
+# </details>
+
+# %% tags=["solution"]
+blurred = {}
+for name in ("IG, black", "occlusion, blur"):
+    pairs = zip(panel.images[::3], found[name][::3], strict=True)
+    given = {"steps": 24, "chance": 0, "fill": "blur"}
+    blurred[name] = np.mean([float(scores.deletion(net, *pair, **given)) for pair in pairs])
+first = min(blurred, key=blurred.get)
+check.ex8_3(first)
 
 # %% [markdown]
 # ## Recap

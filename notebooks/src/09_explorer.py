@@ -10,7 +10,7 @@
 # **Read first:** [07 Occlusion saliency](07_occlusion_saliency.ipynb) and
 # [08 Saliency compared](08_saliency_compared.ipynb).
 #
-# **Time:** 25 minutes on a laptop CPU; the cells take less than a minute.
+# **Time:** about 15 minutes to read and run on a laptop CPU, 35 more for the exercises; the cells take less than a minute.
 
 # %% [markdown]
 # ## Set-up
@@ -228,55 +228,128 @@ for name, content in {"notes.png": b"Buy milk.", "wall.png": wall.getvalue()}.it
 #
 # ## Exercises
 #
-# ### Exercise 1: the smallest square
+# Work in the cell below each of them. Its last line says whether the answer is right, or what is off;
+# the hints open one after the other. Easy ones take some minutes, medium ones a quarter of an hour,
+# hard ones longer.
+
+# %%
+from fer_lab import check
+
+# %% [markdown]
+# ### Exercise 1: the smallest square (easy)
 #
 # Which is the smallest square that changes the answer for `image`, at any position? Find it with
 # the explorer, then by code.
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
-# ```python
-# for window in range(2, 25):
-#     found = saliency.occlusion(net, image, window=window, stride=1)
-#     if found.flips().any():
-#         print(window, found.flips().sum())
-#         break
-# ```
+# `.flips()` of a map is True where the answer changed; `.any()` says whether it did anywhere.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Try the sides from 2 on, with `stride=1`, and stop at the first that flips.
+#
+# </details>
+
+# %% tags=["starter"]
+window = None  # pixels
+check.ex9_1(window, net, image)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
 #
 # On a face on which the net hesitates so much it is a very small one. Repeat it with a face of
 # which the net is sure: `faces.take([sure.argmax()]).images[0]`.
 #
 # </details>
-#
-# ### Exercise 2: from fear to surprise
+
+# %% tags=["solution"]
+for window in range(1, 25):
+    found = saliency.occlusion(net, image, window=window, stride=1)
+    if found.flips().any():
+        break
+check.ex9_1(window, net, image)
+
+# %% [markdown]
+# ### Exercise 2: from fear to surprise (medium)
 #
 # Fear and surprise share raised brows and wide eyes. Start from the action units of fear and set
-# one at a time to what it is in surprise. Which single step takes the net from one to the other,
-# or does none?
+# one at a time to what it is in surprise. Which single steps take the net from one to the other?
 #
+# <details><summary>Hint 1</summary>
+#
+# `faces3d.action_units.PROTOTYPES["fear"][0]` is a dictionary of units and strengths; a unit that is
+# missing is 0.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `ask({**fear, unit: surprise.get(unit, 0)})` for each unit of the two: what is the largest?
+#
+# </details>
+
+# %% tags=["starter"]
+units = None  # a list of unit numbers; empty if no single step does it
+check.ex9_2(units, ask, drawn_net.classes)
+
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# ```python
-# fear, surprise = (faces3d.action_units.PROTOTYPES[n][0] for n in ("fear", "surprise"))
-# for unit in sorted(fear.keys() | surprise.keys()):
-#     p = ask({**fear, unit: surprise.get(unit, 0)})
-#     print(f"{unit:2} {faces3d.action_units.NAMES[unit]:18}", drawn_net.classes[p.argmax()])
-# ```
+# `faces3d.action_units.NAMES` says which muscles they are. Print the word for every unit: one sees which
+# steps move the probability without turning it.
+#
+# </details>
+
+# %% tags=["solution"]
+fear, surprise = (faces3d.action_units.PROTOTYPES[n][0] for n in ("fear", "surprise"))
+units = []
+for unit in sorted(fear.keys() | surprise.keys()):
+    p = ask({**fear, unit: surprise.get(unit, 0)})
+    if drawn_net.classes[p.argmax()] == "surprise":
+        units.append(unit)
+check.ex9_2(units, ask, drawn_net.classes)
+
+# %% [markdown]
+# ### Exercise 3: who does not matter (medium)
+#
+# Draw the same happy face for persons 0 to 19 (`faces3d.draw("happy", i)`) and count how often
+# the net says happy. Then half the smile (`strength=0.5`). For whom does it fail, and what have these
+# faces in common?
+#
+# <details><summary>Hint 1</summary>
+#
+# `faces3d.draw("happy", i, strength=0.5)` draws every action unit at half its strength.
 #
 # </details>
 #
-# ### Exercise 3: who does not matter
+# <details><summary>Hint 2</summary>
 #
-# Draw the same happy face for persons 0 to 19 (`faces3d.draw(identity=i, ...)`) and count how often
-# the net says happy. Then half the smile. For whom does it fail first, and what have these faces
-# in common?
-#
-# <details><summary>Hint</summary>
-#
-# `faces3d.draw("happy", i, strength=0.5)` draws every action unit at half its strength. Look at the
-# faces with `plots.faces`: hair over the brows, a beard and glasses cover muscles, as squares do.
+# Ask `drawn_net` about all twenty at once, and keep those whose largest answer is not happy. Then look at
+# them with `plots.faces`.
 #
 # </details>
+
+# %% tags=["starter"]
+people = None  # the numbers of those who are not called happy at half the smile
+check.ex9_3(people, drawn_net)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# Hair over the brows, a beard and glasses cover muscles, as squares do. Twenty people are few: before
+# you name a cause, draw a hundred, and count those with and without it.
+#
+# </details>
+
+# %% tags=["solution"]
+halves = np.stack([faces3d.draw("happy", one, strength=0.5) for one in range(20)])
+with torch.no_grad():
+    said = drawn_net(torch.tensor(halves)[:, None] / 255).argmax(1).numpy()
+people = np.flatnonzero(said != drawn_net.classes.index("happy"))
+check.ex9_3(people, drawn_net)
 
 # %% [markdown]
 # ## Recap

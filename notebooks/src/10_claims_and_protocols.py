@@ -12,7 +12,7 @@
 # **Read first:** [01 Datasets](01_datasets.ipynb) (votes, leakage) and
 # [06 Confusion and precision](06_confusion_and_precision.ipynb) (the Wilson interval).
 #
-# **Time:** 50 minutes on a laptop CPU, most of it reading; the cells take half a minute.
+# **Time:** about 45 minutes to read and run on a laptop CPU, 75 more for the exercises; the cells take half a minute.
 
 # %% [markdown]
 # ## Set-up
@@ -718,77 +718,125 @@ print(f"{fast} / {slow} = {fast / slow:.3f}, an improvement of {100 * (fast / sl
 # %% [markdown]
 # ## Exercises
 #
-# ### Exercise 1: two and a half points
+# Work in the cell below each of them. Its last line says whether the answer is right, or what is off;
+# the hints open one after the other. Easy ones take some minutes, medium ones a quarter of an hour,
+# hard ones longer. An open project for the second half of the course is described, with what counts in it,
+# under [projects](../docs/teaching/projects.md).
+
+# %%
+from fer_lab import check
+
+# %% [markdown]
+# ### Exercise 1: two and a half points (medium)
 #
 # In Table IV of `pandey2019` a Laplacian input improves a small network by about 2.5 points on
 # FERPlus. Four runs each: is that outside their scatter? Outside the luck of drawing faces? And is
 # Sobel better than Laplacian?
+#
+# <details><summary>Hint 1</summary>
+#
+# The table prints the lowest and the highest of four runs: do two rows overlap?
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# With the majority rule FERPlus's test part has about 3,137 faces (the paper does not say):
+# `evaluate.Accuracy(round(value / 100 * 3137), 3137)` shows the luck of drawing them.
+#
+# </details>
 
-# %%
+# %% tags=["starter"]
 for one in papers.claims("pandey2019:IV"):
     print(f"{one.row:40}{one.value:6.2f}   ({one.low:.2f} to {one.high:.2f})")
+outside_seeds, sobel_better = None, None  # True or False
+check.ex10_1(outside_seeds, sobel_better)
 
-# %% [markdown]
+# %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
 # The best of the four base runs is below the worst of the four with Laplacian: outside the scatter
-# of seeds. With the majority rule FERPlus's test part has about 3,137 faces (the paper does not
-# say):
-#
-# ```python
-# for value in (80.37, 82.83, 83.30):
-#     print(evaluate.Accuracy(round(value / 100 * 3137), 3137))
-# ```
-#
-# The intervals of the first two just touch. But both nets answer on the *same* faces, so the
+# of seeds. The intervals of the first two just touch. But both nets answer on the *same* faces, so the
 # luck of drawing them hits both alike; a paired comparison, as between our own three networks above,
-# would be sharper, and needs the answers face by face. Laplacian and Sobel: their ranges overlap, and half a point is within
-# both kinds of luck.
+# would be sharper, and needs the answers face by face. Laplacian and Sobel: their ranges overlap, and
+# half a point is within both kinds of luck.
 #
 # </details>
-#
-# ### Exercise 2: how many faces for one point?
+
+# %% tags=["solution"]
+for value in (80.37, 82.83, 83.30):
+    print(evaluate.Accuracy(round(value / 100 * 3137), 3137))
+outside_seeds, sobel_better = True, False
+check.ex10_1(outside_seeds, sobel_better)
+
+# %% [markdown]
+# ### Exercise 2: how many faces for one point? (hard)
 #
 # Two networks with about 83 %. How many test faces are needed until a difference of one point lies
-# outside chance (95 %)? Once for two test sets, once for the same faces.
+# outside chance (95 %)? Once for two test sets, once for the same faces, if on a tenth of them exactly
+# one of the two is right.
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
 # The difference of two shares has the standard error sqrt(2 p (1 - p) / n). One point has to be
-# 1.96 times as large:
-#
-# ```python
-# p = 0.83
-# print(round(1.96**2 * 2 * p * (1 - p) / 0.01**2))
-# ```
-#
-# About 10,800, three times the test part of FER2013. On the same faces only those count on which
-# exactly one of the two is right. If that is a share d of the faces, the standard error is about
-# sqrt(d / n):
-#
-# ```python
-# for d in (0.20, 0.10, 0.05):
-#     print(d, round(1.96**2 * d / 0.01**2))
-# ```
-#
-# With d = 0.10, about 3,800. And with so many faces you would find a true difference of one point
-# only every other time: for four times out of five, take twice as many. JAFFE's 70 and SFEW's 179
-# faces cannot tell one point from nothing, ever.
+# 1.96 times as large: solve for n.
 #
 # </details>
 #
-# ### Exercise 3: what was tested on CK+?
+# <details><summary>Hint 2</summary>
+#
+# On the same faces only those count on which exactly one of the two is right. If that is a share d of
+# the faces, the standard error is about sqrt(d / n).
+#
+# </details>
+
+# %% tags=["starter"]
+two_sets, same_faces = None, None  # numbers of faces
+check.ex10_2(two_sets, same_faces)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# About 10,800, three times the test part of FER2013; on the same faces, with d = 0.10, about 3,800. And
+# with so many faces you would find a true difference of one point only every other time: for four times
+# out of five, take twice as many. JAFFE's 70 and SFEW's 179 faces cannot tell one point from nothing,
+# ever.
+#
+# </details>
+
+# %% tags=["solution"]
+p = 0.83
+two_sets = 1.96**2 * 2 * p * (1 - p) / 0.01**2
+for d in (0.20, 0.10, 0.05):
+    print(d, round(1.96**2 * d / 0.01**2))
+same_faces = 1.96**2 * 0.10 / 0.01**2
+check.ex10_2(two_sets, same_faces)
+
+# %% [markdown]
+# ### Exercise 3: what was tested on CK+? (medium)
 #
 # `minaee2019` reports 98.0 % on CK+, "20 % to test". CK+ has 593 sequences, of which 327 have a
 # label; CK+48, a version that goes round, has 981 pictures, three of each sequence. Which of the
 # three was it?
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
-# ```python
-# for n in (118, 119, 65, 66, 196, 197):
-#     print(n, forensics.right_counts(98.0, 1, n), forensics.right_counts(98.0, 1, n, cut=True))
-# ```
+# A fifth of 593, 327 and 981, rounded down or up: six possible sizes of the test set.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `forensics.right_counts(98.0, 1, n)` returns the counts among n that print as 98.0.
+#
+# </details>
+
+# %% tags=["starter"]
+tested = None  # "593 sequences", "327 labels" or "981 pictures"
+check.ex10_3(tested)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
 #
 # Rounded, only the 196 or 197 pictures fit; cut, as this paper does in two other tables, none of
 # the sizes does. One number with one digit is thin evidence, and the honest answer is "probably the
@@ -796,18 +844,50 @@ for one in papers.claims("pandey2019:IV"):
 # and a network need only recognise the picture.
 #
 # </details>
+
+# %% tags=["solution"]
+for n in (118, 119, 65, 66, 196, 197):
+    print(n, forensics.right_counts(98.0, 1, n), forensics.right_counts(98.0, 1, n, cut=True))
+tested = "981 pictures"
+check.ex10_3(tested)
+
+# %% [markdown]
+# ### Exercise 4: the highest honest number (medium)
 #
-# ### Exercise 4: the highest honest number
+# Run the notebook with `dataset="fer2013"`, or take the stored chart. Which row of the lab would a
+# careless author print? Write the sentence that has to stand beside it so that a reader is not misled.
 #
-# Run the notebook with `dataset="fer2013"`. Which row of the lab would a careless author print?
-# Write the sentence that has to stand beside each row so that a reader is not misled.
-#
-# <details><summary>Hint</summary>
+# <details><summary>Hint 1</summary>
 #
 # Name the network's training faces, the test faces (with n), the source of the labels and the rule,
-# what chose the epoch, how many looks at each face, how many trainings. It fits on two lines.
+# what chose the epoch, how many looks at each face, how many trainings.
 #
 # </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# It fits on two lines. Begin with "Learned from ...; tested on ...".
+#
+# </details>
+
+# %% tags=["starter"]
+sentence = None  # text
+check.ex10_4(sentence)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# The check looks for words and cannot tell whether they are true: exchange sentences with a neighbour,
+# and try to misread each other's.
+#
+# </details>
+
+# %% tags=["solution"]
+sentence = (
+    "Learned from FER2013's Training part; tested on its 3,589 PublicTest faces, by FER2013's own "
+    "labels; the epoch was chosen on others; face and mirror image looked at; one training run."
+)
+check.ex10_4(sentence)
 
 # %% [markdown]
 # ## Recap

@@ -13,7 +13,7 @@
 # [10 Claims and protocols](10_claims_and_protocols.ipynb). The paper is `mazen2021`, from its Fig. 2
 # to its Fig. 17.
 #
-# **Time:** 60 minutes on a laptop CPU, most of it reading; the cells take two minutes.
+# **Time:** about 50 minutes to read and run on a laptop CPU, 50 more for the exercises; the cells take two minutes.
 
 # %% [markdown]
 # ## Set-up
@@ -859,83 +859,171 @@ for row in stored("exam_fer2013"):
 #
 # ## Exercises
 #
-# ### Exercise 1: the price of a rule
+# Work in the cell below each of them. Its last line says whether the answer is right, or what is off;
+# the hints open one after the other. Easy ones take some minutes, medium ones a quarter of an hour,
+# hard ones longer.
+
+# %%
+from fer_lab import check
+
+# %% [markdown]
+# ### Exercise 1: the price of a rule (medium)
 #
 # The rule "text" lists pictures without a face of which half the pixels have nearly one grey level. Count, for shares
 # from 0.2 to 0.8, how many pictures of `few` would be called paper if nobody looked for a face.
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
-# ```python
-# for share in (0.2, 0.35, 0.5, 0.65, 0.8):
-#     hits = 0
-#     for image in few.images:
-#         levels = np.bincount(image.ravel(), minlength=256)
-#         common = levels.argmax()
-#         hits += levels[max(0, common - 3) : common + 4].sum() >= share * image.size
-#     print(share, hits)
-# ```
+# `np.bincount(image.ravel(), minlength=256)` counts the grey levels of a picture; `argmax` is the
+# commonest one.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# "Nearly one" are the three levels below and the three above it too: add up those seven counts.
+#
+# </details>
+
+# %% tags=["starter"]
+shares = (0.2, 0.35, 0.5, 0.65, 0.8)
+hits = None  # five counts
+check.ex11_1(hits, few.images)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
 #
 # Of the drawn faces a few at 0.2, and none from a half on: the rule leaves room. It was chosen on
 # FER2013's Training part, and is only as good as that: a data set before white walls needs another.
 #
 # </details>
-#
-# ### Exercise 2: a loss that vanishes
+
+# %% tags=["solution"]
+def commonest(image):
+    levels = np.bincount(image.ravel(), minlength=256)
+    common = levels.argmax()
+    return levels[max(0, common - 3) : common + 4].sum() / image.size
+
+
+hits = [sum(commonest(image) >= share for image in few.images) for share in shares]
+check.ex11_1(hits, few.images)
+
+# %% [markdown]
+# ### Exercise 2: a loss that vanishes (medium)
 #
 # Take the slope of 1 - SSIM with respect to `back`, once with range 1 and once with 255. How
 # many times smaller is the second?
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
-# ```python
-# for top in (1.0, 255.0):
-#     x = to_unit[1].clone().requires_grad_()
-#     (1 - translate.ssim(x, to_unit[0], value_range=top)).sum().backward()
-#     print(top, x.grad.abs().mean().item())
-# ```
+# `translate.ssim(x, y, value_range=...)` of the two pictures in `to_unit`; the slope comes from
+# `backward()`.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `x = to_unit[1].clone().requires_grad_()`, then `(1 - ssim).sum().backward()`, and the mean of
+# `x.grad.abs()`.
+#
+# </details>
+
+# %% tags=["starter"]
+times_smaller = None
+check.ex11_2(times_smaller, *to_unit)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
 #
 # About two thousand times: a training would run, and its third loss would do nothing.
 #
 # </details>
+
+# %% tags=["solution"]
+slopes = []
+for top in (1.0, 255.0):
+    x = to_unit[1].clone().requires_grad_()
+    (1 - translate.ssim(x, to_unit[0], value_range=top)).sum().backward()
+    slopes.append(x.grad.abs().mean().item())
+times_smaller = slopes[0] / slopes[1]
+check.ex11_2(times_smaller, *to_unit)
+
+# %% [markdown]
+# ### Exercise 3: a slider for disgust (medium)
 #
-# ### Exercise 3: a slider for disgust
+# Apply the pair "change" with strengths from 0 to 1.5, in steps of a quarter, to 20 neutral faces. At which
+# do half of them become disgust for `mini_xception`? At which is SSIM with the truth the highest?
 #
-# Apply the pair "change" with strengths from 0 to 1.5 to all 40 neutral faces. At which strength do half of
-# them become disgust for `mini_xception`? At which is SSIM with the truth the highest?
+# <details><summary>Hint 1</summary>
 #
-# <details><summary>Solution</summary>
-#
-# ```python
-# for strength in (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5):
-#     made = loaded["change"].apply(faces["neutral"], "disgust", strength=strength)
-#     called = translate.shares_called(made, "disgust", judges)["mini_xception"]
-#     near = translate.ssim(*(torch.tensor(part / 255.0) for part in (made, faces["disgust"])))
-#     print(strength, round(called, 2), round(near.mean().item(), 3))
-# ```
-#
-# The share jumps within a few steps, SSIM rises and falls smoothly: a word is a threshold, a
-# distance is not.
+# `loaded["change"].apply(some, "disgust", strength=strength)` makes them, and
+# `translate.shares_called(made, "disgust", judges)["mini_xception"]` is the share.
 #
 # </details>
 #
-# ### Exercise 4: from 64 to 91.76
+# <details><summary>Hint 2</summary>
+#
+# The first strength at which the share is a half or more is asked. For SSIM divide both by 255.
+#
+# </details>
+
+# %% tags=["starter"]
+some = faces["neutral"][:20]
+half = None  # 0, 0.25, 0.5, ...
+check.ex11_3(half, loaded["change"], some, judges["mini_xception"])
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# The share jumps within a few steps, SSIM rises and falls smoothly (leave out the `break` to see it
+# fall): a word is a threshold, a distance is not.
+#
+# </details>
+
+# %% tags=["solution", "tolerance:0.1"] reason="shares of 20 pictures; one may fall the other way elsewhere"
+for half in (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5):
+    made = loaded["change"].apply(some, "disgust", strength=half)
+    called = translate.shares_called(made, "disgust", judges)["mini_xception"]
+    near = translate.ssim(*(torch.tensor(part / 255.0) for part in (made, faces["disgust"][:20])))
+    print(f"{half:4} called disgust {called:.2f}, SSIM with the truth {near.mean():.3f}")
+    if called >= 0.5:
+        break
+check.ex11_3(half, loaded["change"], some, judges["mini_xception"])
+
+# %% [markdown]
+# ### Exercise 4: from 64 to 91.76 (easy)
 #
 # With 20 % of 35,887 faces as the test set, how many more answers have to count as right? If a network
 # at 64 % relabels its own exam wherever it is more than half sure, and is that sure on 80 % of its wrong
 # answers, what does it score?
 #
-# <details><summary>Solution</summary>
+# <details><summary>Hint 1</summary>
 #
-# ```python
-# n = round(0.2 * 35_887)
-# print(round((0.9176 - 0.64) * n), "of", n)
-# print(f"{0.64 + 0.8 * 0.36:.1%}")
-# ```
+# The test set has a fifth of the faces; the difference of the two accuracies is a share of it.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Its right answers stay right, and of the 36 % wrong ones four fifths become the label.
+#
+# </details>
+
+# %% tags=["starter"]
+answers, score = None, None  # a count, and a share
+check.ex11_4(answers, score)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
 #
 # About 1,990 of 7,177; and 92.8 %, with nothing learned.
 #
 # </details>
+
+# %% tags=["solution"]
+n = round(0.2 * 35_887)
+answers, score = round((0.9176 - 0.64) * n), 0.64 + 0.8 * 0.36
+check.ex11_4(answers, score)
 
 # %% [markdown]
 # ## Recap

@@ -1,0 +1,105 @@
+"""What a check answers, and the three questions that most checks ask of an answer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether an answer is right, and the sentence that says so or says what is off.
+
+    The last line of a cell shows the sentence alone.
+    """
+
+    right: bool
+    text: str
+
+    def __bool__(self) -> bool:
+        """Return whether the answer is right."""
+        return self.right
+
+    def __repr__(self) -> str:
+        """Return the sentence."""
+        return self.text
+
+
+def judged(why: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
+    """Make a check of a function that returns what is off with an answer ("" where nothing is).
+
+    The answers are the function's arguments before its slash; an answer that is still None was not
+    given yet, and one that cannot be read is no error but a verdict. `why` is said of right ones.
+    """
+
+    def decorate(check: Callable[..., str]) -> Callable[..., Verdict]:
+        answers = sum(
+            parameter.kind is Parameter.POSITIONAL_ONLY
+            for parameter in signature(check).parameters.values()
+        )
+
+        @wraps(check)
+        def verdict(*arguments: Any, **more: Any) -> Verdict:
+            if any(answer is None for answer in arguments[:answers]):
+                return Verdict(False, "Not yet: put your answer in place of None.")
+            try:
+                off = check(*arguments, **more)
+            except Exception as error:  # whatever a student's own function raises
+                first_line = f"{type(error).__name__}: {error}".split("\n")[0]
+                off = f"this cannot be read as the answer ({first_line[:200]})"
+            return Verdict(not off, f"Not yet: {off}." if off else f"Right. {why}")
+
+        return verdict
+
+    return decorate
+
+
+def number(answer: Any, expected: float, rel: float = 0.01, name: str = "the number") -> str:
+    """Say what is off with a number; its expected value is never said."""
+    if isinstance(answer, bool | str):
+        return f"{name} should be a number, this is {answer!r}"
+    value = float(answer)
+    if np.isnan(value):
+        return f"{name} is nan, which is no number: somewhere 0 was divided by 0"
+
+    def near(one: float) -> bool:
+        return bool(np.isclose(one, expected, rtol=rel, atol=1e-12))
+
+    if near(value):
+        return ""
+    if near(value * 100) or near(value / 100):
+        return f"{name} has the right digits and the wrong unit: share or per cent?"
+    if near(-value):
+        return f"{name} has the right size and the wrong sign"
+    far = "far " if not 0.1 < abs(value) / max(abs(expected), 1e-12) < 10 else ""
+    return f"{name} is {far}too {'large' if value > expected else 'small'}"
+
+
+def same(answer: Any, expected: Any, atol: float = 1e-6, name: str = "the answer") -> str:
+    """Say what is off with an array of numbers, shape first."""
+    ours, theirs = np.asarray(expected, float), np.asarray(answer, float)
+    if ours.shape != theirs.shape:
+        return f"{name} has the shape {theirs.shape}, asked for is {ours.shape}"
+    wrong = ~np.isclose(theirs, ours, rtol=1e-4, atol=atol, equal_nan=True)
+    if not wrong.any():
+        return ""
+    first = ", ".join(str(int(place)) for place in np.argwhere(wrong)[0])
+    return f"{wrong.sum()} of {wrong.size} numbers of {name} are off, the first at [{first}]"
+
+
+def choice(answer: Any, right: str, others: Mapping[str, str]) -> str:
+    """Say why a chosen word is not right; `others` maps every wrong word to the reason."""
+    word = str(answer).strip().lower()
+    if word == right:
+        return ""
+    if word in others:
+        return others[word]
+    return f"choose one of {', '.join(sorted([right, *others]))}"
+
+
+def first_off(*found: str) -> str:
+    """Return the first thing that is off among several."""
+    return next((one for one in found if one), "")

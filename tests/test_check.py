@@ -1,0 +1,195 @@
+"""The checks of the exercises: right, or one sentence about what is off, and never a traceback."""
+
+from inspect import Parameter, signature
+
+import nbformat
+import numpy as np
+import pytest
+
+from fer_lab import check
+from scripts import notebooks, student
+from tests import nbtemplate
+
+SOURCES = {
+    path.stem: notebooks.read_source(path) for path in sorted(notebooks.SOURCES.glob("*.py"))
+}
+
+
+def answers_and_rest(name):
+    """How many answers a check takes, and how many other arguments."""
+    kinds = [one.kind for one in signature(getattr(check, name)).parameters.values()]
+    answers = kinds.count(Parameter.POSITIONAL_ONLY)
+    return answers, len(kinds) - answers
+
+
+def test_every_exercise_has_its_check_and_the_other_way_round():
+    asked = {
+        f"ex{int(name[:2])}_{number}"
+        for name, source in SOURCES.items()
+        for number in nbtemplate.by_exercise(source)
+    }
+    assert asked == set(check.__all__) and len(asked) >= 38
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_exercises_of_every_source_follow_the_template(name):
+    assert nbtemplate.exercises(SOURCES[name], int(name[:2])) == []
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_no_solution_is_handed_out(name):
+    handed = student.edition(SOURCES[name])
+    text = nbformat.writes(handed)
+    assert "Solution</summary>" not in text and "Hint 2</summary>" in text
+    calls = [cell.source for cell in handed.cells if "starter" in nbtemplate.tags(cell)]
+    assert len(calls) == len(nbtemplate.by_exercise(SOURCES[name]))
+    assert "solution" not in {tag for cell in handed.cells for tag in nbtemplate.tags(cell)}
+
+
+@pytest.mark.parametrize("name", check.__all__)
+def test_no_answer_and_nonsense_are_refused_politely(name):
+    answers, rest = answers_and_rest(name)
+    assert answers
+    for answer in (None, "a long story", [[["no"]]], np.nan):
+        verdict = getattr(check, name)(*[answer] * answers, *[object()] * rest)
+        assert not verdict and repr(verdict).startswith("Not yet: ")
+        assert "\n" not in repr(verdict) and "Traceback" not in repr(verdict)
+
+
+SHARES = np.array([[0.5, 0.5, 0], [1, 0, 0]], np.float32)
+GRADIENT = np.full((2304, 7), 0.25)
+MATRIX = np.array([[8, 2], [1, 4]])
+FACES = np.random.default_rng(0).integers(0, 255, (5, 1, 48, 48), np.uint8)
+FACES[4] = 7
+
+
+def mirrored(image):
+    return min(image.tobytes(), image[..., ::-1].tobytes())
+
+
+def majority(answers, n):
+    said = answers.argmax(1)
+    return [np.bincount(said[max(0, i - n + 1) : i + 1]).argmax() for i in range(len(said))]
+
+
+def both(one, other):
+    return lambda history: (one(history), other(history))
+
+
+HONEST = (
+    "Learned from the training part; tested on 3,589 validation faces by their labels; the epoch "
+    "chosen on others; one look at each face; one run."
+)
+# A right answer, wrong ones with a word of what is said of them, and what the notebook hands over.
+CASES = {
+    "ex1_1": ([1, 0], {(0.6931472, 0): "nats", (1, 1): "off", (1,): "shape"}, [SHARES]),
+    "ex1_2": (
+        mirrored,
+        {lambda image: image.tobytes(): "mirror", lambda image: 1: "same"},
+        [FACES],
+    ),
+    "ex2_1": (864, {827: "overlap", 815: "without", 5: "choose"}, []),
+    "ex2_2": (3.4641, {346.41: "unit", -3.4641: "sign", 12: "large", 0.1: "far too small"}, []),
+    "ex3_1": (59576, {58423: "seven", 58104: "torch", 59577: "large"}, []),
+    "ex3_4": (314831, {293760: "alone", 314830: "small"}, []),
+    "ex4_1": (0.25, {0.26: "large", True: "True", np.nan: "nan"}, [GRADIENT]),
+    "ex4_2": ("early", {"late": "end", "soon": "choose"}, []),
+    "ex4_3": ("training", {"validation": "histories"}, []),
+    "ex4_4": (0.625, {0.6: "mean", 62.5: "unit", 0.7: "large"}, []),
+    "ex4_5": (both, {lambda one, other: one: "second", lambda one, other: 1: "function"}, []),
+    "ex5_1": (1.85, {0.4: "late=0", 5.0: "none"}, []),
+    "ex5_2": (0.03, {0.0001: "little", 1: "choose"}, []),
+    "ex5_3": ("parallel", {"concat": "layers"}, []),
+    "ex5_4": ("needs faces: augmentation", {"other": "another message"}, []),
+    "ex6_3": (2, {1: "small"}, []),
+    "ex6_4": (False, {True: "intervals", "no": "True or False"}, []),
+    "ex7_5": ([0.1] * 6, {(0.1,): "shape", (-0.1,) * 6: "0 or below", (9,) * 6: "1"}, []),
+    "ex8_2": ("IG, black", {"RISE": "not 0", "occlusion, black": "larger"}, []),
+    "ex8_3": ("occlusion, blur", {"IG, black": "fill"}, []),
+    "ex10_3": ("981 pictures", {"593 sequences": "prints", "all": "choose"}, []),
+    "ex10_4": (HONEST, {"83 % on the test faces": "learned", HONEST[:-9]: "trainings"}, []),
+    "ex11_1": ([1] * 5, {(0,) * 5: "off"}, [FACES]),
+    "ex12_2": ("blazeface", {"haar": "widths"}, []),
+    "ex12_4": (majority, {lambda answers, n: answers.argmax(1): "n = 3"}, []),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_right_answers_pass_and_wrong_ones_hear_what_is_off(name):
+    right, wrong, rest = CASES[name]
+    verdict = getattr(check, name)(right, *rest)
+    assert verdict and repr(verdict).startswith("Right. ")
+    for answer, word in wrong.items():
+        verdict = getattr(check, name)(answer, *rest)
+        assert not verdict and word in repr(verdict)
+        if isinstance(right, float | int) and "choose one of" not in repr(verdict):
+            assert f"{right:g}" not in repr(verdict)  # never the solution
+
+
+def test_several_answers_are_named_apart():
+    assert check.ex2_4(32, 2, 0.7146) and check.ex6_2([10, 5], [9, 6], MATRIX)
+    assert "2 points" in repr(check.ex2_4(32, 9, 0.7146))
+    assert "precisions" in repr(check.ex6_2([10, 5], [10, 5], MATRIX))
+    assert "vgg16_gap" in repr(check.ex3_3(0.17918, 0.9))
+    assert check.ex10_1(True, False) and "ranges" in repr(check.ex10_1(True, True))
+    assert check.ex10_2(10841, 3842) and "same_faces" in repr(check.ex10_2(10841, 9))
+    assert check.ex11_4(1992, 0.928) and "unit" in repr(check.ex11_4(1992, 92.8))
+    assert check.ex7_4(0.9, "fused") and "refuses" in repr(check.ex7_4(0.9, "delta"))
+
+
+def test_thetas_are_judged_one_by_one():
+    thetas = np.array([[[-1, 0, 0], [0, 1, 0]], [[0.866, -0.5, 0], [0.5, 0.866, 0]], np.eye(2, 3)])
+    assert "c is still the identity" in repr(check.ex3_2(thetas))
+    thetas[2, 0, 2] = 0.25
+    assert check.ex3_2(thetas)
+    assert "b is not" in repr(check.ex3_2(thetas[[0, 2, 2]]))
+
+
+# --- handing out
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with one notebook that was run, an exercise in it."""
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path)
+    v4 = nbformat.v4
+    output = v4.new_output("stream", text="41\n")
+    cells = [
+        v4.new_markdown_cell("# Title"),
+        v4.new_code_cell("print(41)", execution_count=1, outputs=[output]),
+        v4.new_code_cell("x = None", metadata={"tags": ["starter"]}),
+        v4.new_code_cell("x = 42", metadata={"tags": ["solution"]}),
+    ]
+    metadata = {"widgets": {"state": {}}}
+    nbformat.write(v4.new_notebook(cells=cells, metadata=metadata), tmp_path / "01_a.ipynb")
+    return tmp_path
+
+
+def test_the_student_edition_is_written_once_and_work_in_it_is_kept(folder, capsys):
+    def hand_out():
+        assert student.main(["--out", str(folder / "student")]) == 0
+        return capsys.readouterr().out
+
+    path = folder / "student" / "01_a.ipynb"
+    assert "written" in hand_out()
+    handed = nbformat.read(path, as_version=4)
+    nbformat.validate(handed)
+    assert [cell.source for cell in handed.cells] == ["# Title", "print(41)", "x = None"]
+    assert handed.cells[1].outputs == [] and handed.cells[1].execution_count is None
+    assert "widgets" not in handed.metadata
+    assert "up to date" in hand_out()
+
+    original = nbformat.read(folder / "01_a.ipynb", as_version=4)
+    original.cells[0].source = "# A better title"
+    nbformat.write(original, folder / "01_a.ipynb")
+    handed.cells[1].outputs = [nbformat.v4.new_output("stream", text="41\n")]  # only run
+    nbformat.write(handed, path)
+    assert "written" in hand_out() and "A better title" in path.read_text()
+
+    worked = nbformat.read(path, as_version=4)
+    worked.cells[2].source = "x = 41"
+    nbformat.write(worked, path)
+    before = path.read_bytes()
+    assert "kept" in hand_out() and path.read_bytes() == before
+    path.write_text("{}")
+    assert "kept" in hand_out() and path.read_text() == "{}"
