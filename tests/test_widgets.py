@@ -19,7 +19,7 @@ from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.plots.grids import to_pixels
 from fer_utils.widgets import explorer as module
-from fer_utils.widgets import nets
+from fer_utils.widgets import nets, pace
 from fer_utils.widgets.latest import Latest
 
 CLASSES = ("angry", "happy")
@@ -200,7 +200,7 @@ def test_one_movement_asks_once(explorer, monkeypatch):
     explorer.window.value = 4  # moves the stride as well
     explorer.source.face.value = 4
     explorer.source.label.value = "angry"  # moves the face as well
-    assert [state.stride for state in asked] == [6, 4, 4, 4]
+    assert [one.state.stride for (one,), _ in asked] == [6, 4, 4, 4]
 
 
 def test_stride_never_leaves_gaps(explorer):
@@ -247,6 +247,7 @@ def test_pretrained_models_are_read_when_chosen(monkeypatch):
         return NETS[name]
 
     monkeypatch.setattr(nets, "pretrained", pretrained)
+    monkeypatch.setattr(nets, "about", nets.About)  # these have no cards
     explorer = widgets.occlusion_explorer(faces())
     assert read == ["upper"]
     explorer.model.value = "lower"
@@ -276,8 +277,8 @@ def test_controls_are_labelled(explorer):
     for one in (explorer, widgets.face_explorer({"upper": NETS["upper"]})):
         found = list(controls(one))
         assert len(found) >= 10
-        unlabelled = [c for c in found if not c.description and not hasattr(c, "placeholder")]
-        assert not unlabelled
+        named = [c.description or c.tooltip or hasattr(c, "placeholder") for c in found]
+        assert all(named)
 
 
 def test_nothing_to_explore():
@@ -348,9 +349,12 @@ def test_stop_keeps_the_picture_and_says_so():
 def test_long_work_counts_its_squares(monkeypatch):
     said = []
     monkeypatch.setattr(module, "PATIENCE", 0)
-    monkeypatch.setattr(
-        module.Explorer, "_say", lambda self, words: said.append((words, self.stop.layout.display))
-    )
+    monkeypatch.setattr(pace, "SOON", 0)
+
+    def say(self, words):
+        said.append((words, self.stop.layout.display))
+
+    monkeypatch.setattr(module.Explorer, "_say", say)
     explorer = widgets.occlusion_explorer(faces(), NETS)
     assert said[0] == ("0 of 25 squares ...", None)
     assert explorer.stop.layout.display == "none" and not explorer.view.busy
@@ -451,7 +455,7 @@ def test_one_of_several_faces_is_chosen_and_its_map_lies_on_the_photograph(explo
     photo, sent = explorer.source.photo, []
     photo.send = lambda content, buffers=(): sent.append((content, list(buffers)))
     upload(explorer, two_people())
-    (about, (picture,)), (painted, (pixels,)) = sent
+    (about, (picture,)), *_, (painted, (pixels,)) = sent
     large, small = about["boxes"]
     assert large[0] > 270 and small[0] < 190 and about["size"] == [560, 300]
     assert Image.open(BytesIO(picture)).size == (480, 257)
