@@ -43,9 +43,10 @@ class FacePicker(ui.VBox):
         self._kept: np.ndarray | None = None
         self._upload: Uploaded | None = None
         self.place: int | None = None
-        others = [name for name in datasets_here() if name != faces.name]
+        others = [(name, name) for name in datasets_here() if name != faces.name]
+        given = f"{faces.name} ({len(faces):,} faces)", faces.name
         self.dataset = dropdown(
-            "data set", [faces.name, *others], "Those that are found on this machine."
+            "data set", [given, *others], "Those that are found on this machine."
         )
         self._given = faces
         self.label = dropdown("expression", [EVERYONE], "Only faces with this label.")

@@ -130,8 +130,8 @@ class Nets(Mapping[str, nn.Module]):
 
     def title(self, name: str) -> str:
         """Return what a student sees: title, accuracy and, once measured, milliseconds a map."""
-        title = self.about(name).title
-        return f"{title}, {_took[name]:,.0f} ms" if name in _took else title
+        title, measured = self.about(name).title, name in self._ours and name in _took
+        return f"{title}, {_took[name]:,.0f} ms" if measured else title
 
     def best(self, kind: str | None) -> str | None:
         """Return the most accurate of the nets that have learned such faces; None: there is none.
@@ -146,7 +146,7 @@ class Nets(Mapping[str, nn.Module]):
 
         The quickest counts: the first one compiles, and others share the machine.
         """
-        if self.about(name).kind is None or 1000 * seconds > 0.8 * _took.get(name, float("inf")):
+        if name not in self._ours or 1000 * seconds > 0.8 * _took.get(name, float("inf")):
             return False
         _took[name] = 1000 * seconds
         return True
