@@ -46,9 +46,9 @@ def columns(*parts: list[ui.Widget]) -> ui.GridBox:
     return ui.GridBox([ui.VBox(part) for part in parts], layout=layout)
 
 
-def line(lines: float = 1) -> ui.HTML:
+def line(lines: int = 1) -> ui.HTML:
     """Return a place for words, always so many lines high: nothing moves when some come."""
-    height = f"{18 * lines + 2:.0f}px"
+    height = f"{16 * lines + 2}px"
     return ui.HTML(layout=ui.Layout(height=height, min_height=height, overflow="hidden auto"))
 
 
@@ -58,5 +58,7 @@ def said(words: str, role: str = "status") -> str:
     What does not fit is seen where the pointer rests.
     """
     words = escape(words)
-    start = f'<div role="{escape(role)}" title="{words}" style="line-height: 18px">'
+    start = (
+        f'<div role="{escape(role)}" title="{words}" style="font-size: 12px; line-height: 16px">'
+    )
     return f"{start}{words}</div>" if words else ""

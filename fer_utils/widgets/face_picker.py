@@ -1,7 +1,6 @@
 """Where the face comes from: one of a data set, or an upload."""
 
 from contextlib import redirect_stdout, suppress
-from html import escape
 from io import StringIO
 
 import ipywidgets as ui
@@ -12,7 +11,7 @@ from fer_utils import data
 from fer_utils.data import catalog
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
-from fer_utils.widgets.controls import WIDTH, columns, dropdown, line, slider
+from fer_utils.widgets.controls import WIDTH, columns, dropdown, line, said, slider
 from fer_utils.widgets.nets import PHOTOGRAPHS, kind_of
 from fer_utils.widgets.photo import PhotoView
 from fer_utils.widgets.uploads import Uploaded, look_at
@@ -203,8 +202,7 @@ class FacePicker(ui.VBox):
             self.photo.paint(heat, signed)
 
     def _say(self, role: str, words: str) -> None:
-        start = "<b>Not taken:</b> " if role == "alert" else ""
-        self.message.value = f'<div role="{role}">{start}{escape(words)}</div>'
+        self.message.value = said(f"Not taken: {words}" if role == "alert" else words, role)
 
 
 def datasets_here() -> list[str]:

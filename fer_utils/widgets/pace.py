@@ -21,9 +21,15 @@ class Pace:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
         self._square: dict[str, float] = {}
+        self._compiled: set[str] = set()
 
     def soon(self, name: str, state: ExplorerState) -> bool:
-        """Say whether a map will be there soon, going by the last one of the net."""
+        """Say whether a map will be there soon, going by the last one of the net.
+
+        Of a net whose loops are compiled, coarser maps would take about as long as the whole one.
+        """
+        if name in self._compiled:
+            return True
         return self._square.get(name, float("inf")) * _positions(state) < SOON
 
     def views(self, name: str, state: ExplorerState, progress: Progress) -> Iterator[View]:
@@ -41,6 +47,7 @@ class Pace:
             if view is None:
                 break
             coarsest = coarsest or view
+            (self._compiled.add if view.omap.engine == "fused" else self._compiled.discard)(name)
             yield view
         total = _positions(state)
         first = len(coarsest.omap.windows) if coarsest else 0
