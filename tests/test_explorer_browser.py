@@ -306,7 +306,8 @@ def test_a_photograph_is_answered_by_a_net_that_has_learned_photographs(page, er
     choose_file(page, widget, str(photograph))
     widget.get_by_role("status").filter(has_text="grace_hopper.jpg").wait_for()
     view.locator(".fer-mine1").first.wait_for()
-    model, beside = (widget.locator(".widget-dropdown select").nth(k) for k in (0, 1))
+    lists = [widget.locator(".widget-dropdown", has_text=name) for name in ("model", "beside it")]
+    model, beside = (each.locator("select") for each in lists)
     shows(page, model, "photographs, 86.9 %")
     shows(page, beside, "drawn faces")
     widget.get_by_text("Learned from 25,060 photographs").wait_for()
@@ -321,6 +322,6 @@ def test_a_photograph_is_answered_by_a_net_that_has_learned_photographs(page, er
 def shows(page, choice, words):
     """Wait until a list shows a choice with these words."""
     page.wait_for_function(
-        "([list, words]) => list.selectedOptions[0].text.includes(words)",
+        "([list, words]) => list.value.includes(words)",
         arg=[choice.element_handle(), words],
     )

@@ -149,7 +149,7 @@ class FacePicker(ui.VBox):
         self._pick()
 
     def _pick(self, change: dict | None = None) -> None:
-        self._upload, self.message.value = None, ""
+        self._upload, self.message.value, self.middle.value = None, "", False
         self._offer(back=False)
         self.photo.show(None)
         self.place = int(self._which[self.face.value])
@@ -168,7 +168,6 @@ class FacePicker(ui.VBox):
             self._say("alert", f"the upload cannot be used: {type(error).__name__}: {error}")
         else:
             self._upload = None  # what is chosen in the one before does not matter any more
-            self.middle.value = False
             self.photo.show(found)
             self._upload = found
             self._take()
