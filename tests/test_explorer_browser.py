@@ -1,5 +1,7 @@
 """Notebook 09 in JupyterLab in a real browser: what the pointer, the keys and the sliders change.
 
+The explorer of notebook 00 stands at its end.
+
 Needs Chromium (`apt-get install chromium`; Chrome will do), and is skipped where there is none. It
 also measures, without judging, how long a slider takes from the key to the picture; `pytest -rP`
 prints that.
@@ -9,18 +11,20 @@ import time
 from io import BytesIO
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
+from matplotlib import cbook
 from PIL import Image
 
 import faces3d
 from fer_utils import models, saliency
+from scripts.notebooks import normalise, read_source
 from tests.browser import ERRORS, STDERR, needed, opened
 
 ROOT = Path(__file__).resolve().parents[1]
-NOTEBOOK = ROOT / "notebooks" / "09_explorer.ipynb"
+SOURCES = ROOT / "notebooks" / "src"
 MOVES = 24
+LAPTOP, DESK = {"width": 1000, "height": 700}, {"width": 1300, "height": 1000}
 
 
 # Counts from a key to the first complete map after it; a timer set in an animation frame runs when
@@ -36,8 +40,9 @@ STOPWATCH = """view => {
     if (since !== null) requestAnimationFrame(() => setTimeout(note));
   }).observe(view, {attributeFilter: ["data-frames"]});
 }"""
-BOTH_SHOWN = 'document.querySelectorAll(".fer-view[data-frames]").length === 2'
-PIXELS = 'view => [...view.querySelectorAll(".fer-stage canvas")].map(c => c.toDataURL()).join()'
+ALL_SHOWN = 'document.querySelectorAll(".fer-view[data-frames]").length === 3'
+PIXELS = """view => [...view.querySelectorAll(".fer-panel:not(.fer-beside) .fer-stage canvas")]
+  .map(canvas => canvas.toDataURL()).join()"""
 
 pytestmark = needed
 
@@ -45,8 +50,10 @@ pytestmark = needed
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The notebook in a browser, all its cells run."""
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    with opened(tmp_path_factory.mktemp("jupyter"), notebook, BOTH_SHOWN) as page:
+    sources = [read_source(SOURCES / name) for name in ("09_explorer.py", "00_start_here.py")]
+    notebook, start = (normalise(source, "it") for source in sources)
+    notebook.cells += [cell for cell in start.cells if "widgets.occlusion_explorer" in cell.source]
+    with opened(tmp_path_factory.mktemp("jupyter"), notebook, ALL_SHOWN) as page:
         yield page
 
 
@@ -58,7 +65,7 @@ def errors(page):
 
 
 def explorer(page, number):
-    """Return the view and the whole widget of an explorer: 0 chooses faces, 1 has sliders."""
+    """Return the view and the whole widget of an explorer: 1 has sliders, 0 and 2 choose faces."""
     output = page.locator(".jp-OutputArea-child:has(.fer-view)").nth(number)
     output.scroll_into_view_if_needed()
     return output.locator(".fer-view"), output
@@ -124,7 +131,7 @@ def test_pointer_needs_no_kernel(page, errors):
 
 def test_arrow_keys_move_the_square(page, errors):
     view, _ = explorer(page, 0)
-    view.locator(".fer-face canvas").focus()
+    view.locator(".fer-face canvas").first.focus()
     page.keyboard.press("Home")
     start = [int(n) for n in view.get_attribute("data-spot").split(",")]
     first = seen(view)
@@ -141,6 +148,7 @@ def test_sliders_change_face_map_and_prediction(page, errors, record_property):
     view, widget = explorer(page, 1)
     start_from(page, view, widget, "happy")
     before, said = view.evaluate(PIXELS), seen(view)
+    widget.get_by_role("button", name="nose, cheeks, mouth").click()
     widget.locator(".widget-slider", has_text="12 smile").locator(".noUi-handle").focus()
     view.evaluate(STOPWATCH)
     for move in range(MOVES):
@@ -161,6 +169,7 @@ def test_sliders_change_face_map_and_prediction(page, errors, record_property):
 def test_dragging_ends_with_the_last_value(page, errors):
     view, widget = explorer(page, 1)
     start_from(page, view, widget, "happy")
+    widget.get_by_role("button", name="lips and jaw").click()
     slider = widget.locator(".widget-slider", has_text="26 jaw drop")
     box = slider.locator(".noUi-handle").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
@@ -240,4 +249,79 @@ def lies_over(page, widget, face):
           return heat.width > 0 && over && view.dataset.stride === "2,2";
         }""",
         arg=[node.element_handle() for node in (heat, face, view)],
+    )
+
+
+PAGES = {
+    "brows and eyes": "1 inner brows up",
+    "nose, cheeks, mouth": "6 cheeks up",
+    "lips and jaw": "10 upper lip up",
+    "head and light": "person",
+    "map settings": "square (px)",
+}
+
+
+@pytest.fixture
+def laptop(page):
+    """Look at the page through a small window."""
+    page.set_viewport_size(LAPTOP)
+    yield page
+    page.set_viewport_size(DESK)
+
+
+def all_in_view(page, widget):
+    """Whether face, map, bars and every slider lie in the part of the page that is shown."""
+    return widget.evaluate("""widget => {
+      const shown = document.querySelector(".jp-NotebookPanel-notebook").getBoundingClientRect();
+      const parts = ".fer-panel:not(.fer-beside) .fer-stage, .fer-row, .widget-slider";
+      const boxes = [...widget.querySelectorAll(parts)].map(node => node.getBoundingClientRect());
+      const seen = boxes.filter(box => box.height > 0);
+      const inside = ({left, right, top, bottom}) => left >= shown.left && right <= shown.right &&
+        top >= shown.top && bottom <= shown.bottom;
+      return seen.length > 10 && seen.every(inside);
+    }""")
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_on_a_laptop_face_and_map_stay_in_view_while_sliders_move(laptop, errors, number):
+    view, widget = explorer(laptop, number)
+    widget.evaluate("widget => widget.scrollIntoView({block: 'start'})")
+    for name, first in PAGES.items() if number else [("", "face")]:
+        if number:
+            widget.get_by_role("button", name=name).click()
+        widget.locator(".widget-slider", has_text=first).wait_for()
+        for handle in widget.locator(".noUi-handle").all():
+            handle.focus()
+            for key in ("ArrowRight", "ArrowLeft"):
+                laptop.keyboard.press(key)
+                assert all_in_view(laptop, widget)
+    if number:
+        widget.get_by_role("button", name="Reset").click()
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_photograph_is_answered_by_a_net_that_has_learned_photographs(page, errors, number):
+    view, widget = explorer(page, number)
+    photograph = cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
+    choose_file(page, widget, str(photograph))
+    widget.get_by_role("status").filter(has_text="grace_hopper.jpg").wait_for()
+    view.locator(".fer-mine1").first.wait_for()
+    lists = [widget.locator(".widget-dropdown", has_text=name) for name in ("model", "beside it")]
+    model, beside = (each.locator("select") for each in lists)
+    shows(page, model, "photographs, 86.9 %")
+    shows(page, beside, "drawn faces")
+    widget.get_by_text("Learned from 25,060 photographs").wait_for()
+    view.locator("h4.fer-mine1", has_text="happy").wait_for()  # what the other one takes it for
+    happy = view.locator(".fer-row", has_text="happy").locator(".fer-percent").inner_text()
+    assert int(happy.rstrip("\xa0%")) < 20
+    widget.get_by_role("button", name="back to the data set").click()
+    shows(page, model, "drawn faces")
+    shows(page, beside, "nothing")
+
+
+def shows(page, choice, words):
+    """Wait until a list shows a choice with these words."""
+    page.wait_for_function(
+        "([list, words]) => list.value.includes(words)",
+        arg=[choice.element_handle(), words],
     )

@@ -128,3 +128,15 @@ def test_shares_of_a_row_add_up(matrix, page, known):
         assert abs(sum(map(int, shares)) - 100) <= 4  # each is rounded
     cells.select_option("faces")
     matrix.locator('td[aria-label$="faces"]').first.wait_for()
+
+
+def test_on_a_laptop_the_faces_lie_beside_the_matrix(matrix, page):
+    page.set_viewport_size({"width": 1000, "height": 700})
+    field(matrix, 3, 3).click()
+    chosen(matrix)
+    matrix.evaluate("node => node.scrollIntoView({block: 'start'})")
+    table, face = (
+        matrix.locator(name).first.bounding_box() for name in ("table", ".fer-card canvas")
+    )
+    assert face["x"] > table["x"] + table["width"]
+    assert table["y"] <= face["y"] and face["y"] + face["height"] < table["y"] + table["height"]

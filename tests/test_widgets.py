@@ -3,23 +3,26 @@
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from matplotlib import cbook
 from PIL import Image
 from torch import nn
 
 import faces3d
 from faces3d.action_units import NAMES, PROTOTYPES
-from fer_utils import saliency, widgets
+from fer_utils import data, evaluate, models, saliency, widgets
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 from fer_utils.plots.grids import to_pixels
 from fer_utils.widgets import explorer as module
-from fer_utils.widgets import nets
+from fer_utils.widgets import face_picker, judging, nets, pace
 from fer_utils.widgets.latest import Latest
 
 CLASSES = ("angry", "happy")
@@ -200,7 +203,7 @@ def test_one_movement_asks_once(explorer, monkeypatch):
     explorer.window.value = 4  # moves the stride as well
     explorer.source.face.value = 4
     explorer.source.label.value = "angry"  # moves the face as well
-    assert [state.stride for state in asked] == [6, 4, 4, 4]
+    assert [one.state.stride for (one,), _ in asked] == [6, 4, 4, 4]
 
 
 def test_stride_never_leaves_gaps(explorer):
@@ -247,6 +250,7 @@ def test_pretrained_models_are_read_when_chosen(monkeypatch):
         return NETS[name]
 
     monkeypatch.setattr(nets, "pretrained", pretrained)
+    monkeypatch.setattr(nets, "about", nets.About)  # these have no cards
     explorer = widgets.occlusion_explorer(faces())
     assert read == ["upper"]
     explorer.model.value = "lower"
@@ -276,8 +280,8 @@ def test_controls_are_labelled(explorer):
     for one in (explorer, widgets.face_explorer({"upper": NETS["upper"]})):
         found = list(controls(one))
         assert len(found) >= 10
-        unlabelled = [c for c in found if not c.description and not hasattr(c, "placeholder")]
-        assert not unlabelled
+        named = [c.description or c.tooltip or hasattr(c, "placeholder") for c in found]
+        assert all(named)
 
 
 def test_nothing_to_explore():
@@ -348,9 +352,12 @@ def test_stop_keeps_the_picture_and_says_so():
 def test_long_work_counts_its_squares(monkeypatch):
     said = []
     monkeypatch.setattr(module, "PATIENCE", 0)
-    monkeypatch.setattr(
-        module.Explorer, "_say", lambda self, words: said.append((words, self.stop.layout.display))
-    )
+    monkeypatch.setattr(pace, "SOON", 0)
+
+    def say(self, words):
+        said.append((words, self.stop.layout.display))
+
+    monkeypatch.setattr(module.Explorer, "_say", say)
     explorer = widgets.occlusion_explorer(faces(), NETS)
     assert said[0] == ("0 of 25 squares ...", None)
     assert explorer.stop.layout.display == "none" and not explorer.view.busy
@@ -394,6 +401,190 @@ def test_an_expression_sets_its_units_and_draws_once():
     values = {unit: control.value for unit, control in source.units.items() if control.value}
     assert values == {unit: round(100 * v) for unit, v in PROTOTYPES["surprise"][0].items()}
     assert len(drawn) == 1 and source.start.value == "surprise"
+
+
+# --- the right net for the face
+
+
+def test_cards_give_every_pretrained_net_a_name_for_people(monkeypatch):
+    found = nets.Nets(None, nets.PHOTOGRAPHS)
+    titles = [found.title(name) for name in found]
+    assert len(set(titles)) == len(found) == len(models.pretrained_names())
+    for name in found:
+        about, card = found.about(name), models.card(name)
+        assert about.kind == (nets.DRAWN if name.endswith("facs3d") else nets.PHOTOGRAPHS)
+        assert f"{100 * card['scores']['valid']['accuracy']:.1f} %" in found.title(name)
+        assert f"{card['scores']['valid']['n']:,}" in about.learned
+    kinds = [found.about(name).kind for name in found]
+    assert kinds == sorted(kinds, reverse=True)  # photographs first
+    assert found.best(nets.PHOTOGRAPHS) == "small_resnet_ferplus"
+    monkeypatch.setattr(nets, "_took", {})
+    took = [found.took("small_resnet_ferplus", seconds) for seconds in (0.21, 0.2, 0.1)]
+    assert took == [True, False, True]
+    assert found.title("small_resnet_ferplus") == "small ResNet, photographs, 86.9 %, 100 ms"
+    mine = nets.Nets({"small_resnet_ferplus": NETS["upper"]})  # anybody's net may be called so
+    assert mine.title("small_resnet_ferplus") == "small_resnet_ferplus"
+    assert not mine.took("small_resnet_ferplus", 0.1)
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return data.load("facs3d", split="test", progress=False)
+
+
+@pytest.fixture
+def both(drawn):
+    """An explorer of drawn faces, with nets for these and for photographs."""
+    names = ["mini_xception_facs3d", "mini_xception_fer2013", "mini_xception_ferplus"]
+    explorer = widgets.occlusion_explorer(drawn.take(slice(0, 100)), names)
+    explorer.stride.value = 8
+    explorer.wait()
+    return explorer
+
+
+def test_a_photograph_is_answered_by_a_net_for_photographs_the_other_beside_it(both):
+    assert "Learned from 5,310 drawn faces" in both.learned.value
+    upload(both, Path(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)).read_bytes())
+    assert (both.model.value, both.beside.value) == (
+        "mini_xception_ferplus",
+        "mini_xception_facs3d",
+    )
+    assert "Learned from 25,060 photographs" in both.learned.value
+    frame, beside = both.view.frame, both.view.beside
+    said = [f["classes"][np.frombuffer(f["clean"], np.float32).argmax()] for f in (frame, beside)]
+    assert said == ["neutral", "happy"]
+    assert "nobody has labelled it; the net says neutral" in both.known.value
+    assert both.source.back.layout.visibility == "visible"
+    both.model.value = "mini_xception_facs3d"
+    both.wait()
+    assert "It has never seen photographs" in both.learned.value
+    both.source.back.click()
+    both.wait()
+    assert (both.model.value, both.beside.value) == ("mini_xception_facs3d", "nothing")
+    assert both.view.beside == {} and "face 0 of 100, labelled happy" in both.known.value
+    assert both.source.back.layout.visibility == "hidden"
+
+
+def test_the_line_on_the_face_and_the_filter_by_answers(both, drawn):
+    judged = evaluate.evaluate(both.state.net, both.source.faces)
+    wrong = np.flatnonzero(judged.predictions != judged.labels)
+    unsure = np.flatnonzero(judged.probabilities.max(1) < 0.5)
+    assert 0 < len(wrong) < 50
+    both.answers.value = "wrong"
+    both.wait()
+    assert both.source.place == wrong[0] and both.source.face.max == len(wrong) - 1
+    label = drawn.classes[drawn.labels[wrong[0]]]
+    assert f"face {wrong[0]} of 100, labelled {label}; taggers: " in both.known.value
+    assert f"the net says {drawn.classes[judged.predictions[wrong[0]]]}" in both.known.value
+    assert ": wrong" in both.known.value
+    both.answers.value = "right"
+    both.wait()
+    assert both.source.face.max == 100 - len(wrong) - 1 and ": right" in both.known.value
+    both.answers.value = next(name for name in both.answers.options if name.startswith("unsure"))
+    both.wait()
+    assert both.source.face.max == (len(unsure) - 1 if len(unsure) else 99)
+    both.answers.value = "all"
+    both.wait()
+    assert both.source.face.max == 99 and both.message.value == ""
+
+
+def test_words_for_what_a_net_says():
+    clean = np.array([0.45, 0.4, 0.15])
+    assert judging.verdict("a", ("a", "b", "c"), clean) == "the net says a, 45 %: right and unsure"
+    assert judging.verdict("b", ("a", "b", "c"), clean) == "the net says a, 45 %: wrong and unsure"
+    assert judging.verdict("d", ("a", "b", "c"), clean).endswith("it has no word for d")
+    assert judging.verdict(None, ("a", "b", "c"), clean) == "the net says a, 45 %"
+
+
+def test_another_data_set_brings_its_faces_and_a_net_that_suits(both, monkeypatch):
+    plain = faces()
+    photographs = replace(plain, name="jaffe", split=np.array(["valid"] * 3 + ["test"] * 2))
+    both.source.dataset.options = ["facs3d", "jaffe", "kdef"]
+    both.wait()
+
+    def load(name, progress):
+        if name == "kdef":
+            raise FerError("kdef is damaged")
+        return photographs
+
+    monkeypatch.setattr(face_picker.data, "load", load)
+    both.source.dataset.value = "jaffe"
+    both.wait()
+    assert len(both.source.faces) == 3  # what is kept for a last look is not looked at
+    assert both.model.value == "mini_xception_ferplus" and "of 3, labelled" in both.known.value
+    both.source.dataset.value = "kdef"
+    assert "kdef is damaged" in both.source.message.value
+    assert both.source.dataset.value == "jaffe" and len(both.source.faces) == 3
+    both.source.dataset.value = "facs3d"
+    both.wait()
+    assert both.model.value == "mini_xception_facs3d" and len(both.source.faces) == 100
+
+
+def test_two_faces_under_one_square(explorer):
+    explorer.beside.value = "the face as it is now"
+    explorer.source.face.value = 3
+    explorer.stride.value = 4
+    explorer.wait()
+    now, before = explorer.view.frame, explorer.view.beside
+    np.testing.assert_array_equal(pixels(now), to_pixels(faces().images[3]))
+    np.testing.assert_array_equal(pixels(before), to_pixels(faces().images[0]))
+    assert now["stride"] == before["stride"] == [4, 4]
+    assert explorer.view.names == [
+        "now: face 3 of 5, labelled angry",
+        "before: face 0 of 5, labelled angry",
+    ]
+    explorer.beside.value = "lower"
+    explorer.wait()
+    np.testing.assert_array_equal(explorer.view.beside["face"], explorer.view.frame["face"])
+    assert explorer.view.beside["clean"] != explorer.view.frame["clean"]
+    assert "beside it, the net says" in explorer.known.value
+    explorer.beside.value = "nothing"
+    explorer.wait()
+    assert explorer.view.beside == {}
+
+
+def test_another_net_dims_at_once_and_its_answer_comes_before_its_map():
+    net = Slow()
+    explorer = widgets.occlusion_explorer(faces(), {"upper": NETS["upper"], "slow": net})
+    seen = []
+    explorer.view.observe(lambda change: seen.append((explorer.view.busy, change.new)), "frame")
+    explorer.model.value = "slow"
+    assert net.started.wait(20) and explorer.view.busy and not seen
+    net.go.set()
+    explorer.wait()
+    assert not explorer.view.busy
+    busy, first = seen[0]
+    assert busy and "table" not in first and first["clean"] == seen[-1][1]["clean"]
+    assert [frame["stride"][0] for _, frame in seen[1:]] == [8, 4, 2]
+
+
+def test_a_cancelled_job_takes_its_message_with_it(monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE", 0)
+    net = Slow()
+    net.go.set()
+    explorer = widgets.occlusion_explorer(faces(), {"slow": net, "upper": NETS["upper"]})
+    net.go.clear()
+    net.started.clear()
+    explorer.window.value = 6
+    assert net.started.wait(20)
+    said = []
+    explorer.message.observe(lambda change: said.append(change.new), "value")
+    explorer._latest.stop()  # as a newer job does
+    net.go.set()
+    explorer.wait()
+    assert "squares" not in explorer.message.value
+
+
+def test_reset_brings_the_first_face_back():
+    explorer = widgets.face_explorer({"upper": NETS["upper"]})
+    source, first = explorer.source, explorer.source.image
+    source.units[26].value, source.yaw.value, source.light.value = 80, 20, "below"
+    drawn = []
+    source.observe(drawn.append, "image")
+    source.reset.click()
+    assert len(drawn) == 1 and source.truth == "happy"
+    np.testing.assert_array_equal(source.image, first)
+    assert [source.stack.selected_index for source.page.index in range(5)] == list(range(5))
 
 
 # --- uploads (what is made of the files is in test_widgets_uploads.py)
@@ -451,7 +642,7 @@ def test_one_of_several_faces_is_chosen_and_its_map_lies_on_the_photograph(explo
     photo, sent = explorer.source.photo, []
     photo.send = lambda content, buffers=(): sent.append((content, list(buffers)))
     upload(explorer, two_people())
-    (about, (picture,)), (painted, (pixels,)) = sent
+    (about, (picture,)), *_, (painted, (pixels,)) = sent
     large, small = about["boxes"]
     assert large[0] > 270 and small[0] < 190 and about["size"] == [560, 300]
     assert Image.open(BytesIO(picture)).size == (480, 257)

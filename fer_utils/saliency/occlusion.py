@@ -13,11 +13,11 @@ Prior art:
     the positions where the predicted label changes (`OcclusionMap.flips`).
     Nakandala, Kumar and Papakonstantinou, "Incremental and approximate inference for faster
     occlusion-based deep CNN explanations" (SIGMOD 2019), who compute again only what the
-    square can change. Claim 1 of US patent 12,346,812 (granted on application 2023/0042004) joins
-    such partial re-computation with a second heat map, at a smaller stride, in regions that the
-    first one marked. The engines `delta` and `fused` compute again only what the square can
-    change, each in its own way (`batched` computes every picture whole), but nothing here ever
-    chooses regions by a coarse map: the square visits every position.
+    square can change. Claim 1 of US patent 12,346,812 (granted) joins such partial re-computation
+    with a second heat map, at a smaller stride, in regions that the first one marked. The engines
+    `delta` and `fused` compute again only what the square can change, each in its own way
+    (`batched` computes every picture whole), but nothing here ever chooses regions by a coarse
+    map: the square visits every position.
 """
 
 from collections.abc import Iterator

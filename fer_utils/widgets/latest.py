@@ -36,8 +36,11 @@ class Latest:
 
     def wait(self) -> None:
         """Return when there is nothing more to do."""
-        if self._future is not None:
-            self._future.result()
+        waited = None
+        while waited is not self._future:  # what is done may ask for more
+            waited = self._future
+            if waited is not None:
+                waited.result()
 
     def _run(self, job: object, number: int) -> None:
         if number == self._asked:

@@ -25,6 +25,9 @@ function render({ model, el }) {
   heading.setAttribute("aria-live", "polite");
   const legend = make(faces, "div", "fer-legend");
   const cards = make(faces, "div", "fer-cards");
+  cards.tabIndex = 0; // where there is no room for all of them they scroll, by arrow keys as well
+  cards.setAttribute("role", "group");
+  cards.setAttribute("aria-label", "the faces of the chosen cell");
   make(faces, "div", "fer-hint", HINT);
   let cells = []; // rows of buttons' places
 
@@ -122,6 +125,7 @@ function render({ model, el }) {
         return draw(card, face, colors);
       }),
     );
+    cards.scrollTop = 0;
     root.dataset.shown = shown.title;
   };
 

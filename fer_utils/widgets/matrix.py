@@ -16,7 +16,7 @@ from fer_utils.evaluate import Evaluation
 from fer_utils.plots.grids import to_pixels
 from fer_utils.plots.picture import bundle
 from fer_utils.plots.scores import SEQUENTIAL, caption, check_same, in_cell, meanings
-from fer_utils.widgets.controls import columns, dropdown, slider
+from fer_utils.widgets.controls import columns, dropdown, line, slider
 
 HERE = Path(__file__).parent
 PER_PAGE = 12
@@ -109,13 +109,13 @@ class ConfusionExplorer(ui.VBox):
         self.faces, self.evaluations = faces, dict(evaluations)
         self._busy = False
         classes = list(next(iter(self.evaluations.values())).classes)
-        self.who = dropdown("answers of", list(self.evaluations))
-        self.numbers = dropdown("in the cells", list(NUMBERS))
-        self.label = dropdown("labelled", classes)
-        self.answer = dropdown("answered", classes)
-        self.page = slider("page", 1, 1, 1)
+        self.who = dropdown("answers of", list(self.evaluations), "Whose answers are counted.")
+        self.numbers = dropdown("in the cells", list(NUMBERS), "Counts, or shares.")
+        self.label = dropdown("labelled", classes, "The row of the chosen cell.")
+        self.answer = dropdown("answered", classes, "Its column.")
+        self.page = slider("page", 1, 1, 1, tooltip=f"{PER_PAGE} faces each.")
         self.view = MatrixView()
-        self.message = ui.HTML()
+        self.message = line()
         if len(self.evaluations) == 1:
             self.who.layout.display = "none"
         parts = [self.label, self.answer], [self.numbers, self.page], [self.who]

@@ -19,6 +19,7 @@ from fer_utils.train.history import History
 from fer_utils.train.measure import Measured, measured, table
 from fer_utils.train.recipes import changed, recipe
 from fer_utils.widgets.controls import columns, dropdown, slider
+from fer_utils.widgets.face_picker import datasets_here
 from fer_utils.widgets.latest import Latest, Stale
 from fer_utils.widgets.live import LiveHistory, live_figure
 
@@ -220,12 +221,4 @@ def trainer(architecture: str = "mini_xception", **options: object) -> Trainer:
     """
     first = Choice(architecture, **options)  # type: ignore[arg-type]  # the class checks names
     data.find(first.dataset)
-    return Trainer(first, [name for name in data.names() if _is_there(name)])
-
-
-def _is_there(name: str) -> bool:
-    try:
-        data.find(name)
-    except FerError:
-        return False
-    return True
+    return Trainer(first, datasets_here())

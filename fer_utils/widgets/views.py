@@ -1,12 +1,14 @@
 """What the explorers show, as pure functions: a state goes in; numbers, or a figure, come out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import nn
 
 from fer_utils import plots
+from fer_utils.models.answers import ask, classes_of, evaluating
 from fer_utils.pictures import as_picture
 from fer_utils.plots.grids import to_pixels
 from fer_utils.plots.maps import color_scale, overlay
@@ -20,6 +22,7 @@ from fer_utils.saliency import (
     occlusion,
 )
 from fer_utils.saliency._engines import Progress
+from fer_utils.saliency.occlusion import on_device
 
 OCCLUSION = "occlusion"
 
@@ -129,23 +132,48 @@ def explorer_data(view: View) -> dict:
     drawn, palette, limits = colored(state.image, view.heat, view.signed)
     title, note = _captions(view)
     return {
-        "size": list(omap.size),
+        **answer_data(state, omap.clean, omap.classes),
         "window": list(omap.window),
         "stride": list(omap.stride),
         "counts": list(omap.windows.counts),
-        "classes": list(omap.classes),
         "target": omap.target_index(state.target),
         "peak": list(omap.peak(state.target)),
         "title": title,
         "note": note,
         "limits": [f"{limit:+.2g}".replace("-", "−") if limit else "0" for limit in limits],
-        "face": _rgba(to_pixels(state.image)),
         "paint": _rgba(to_pixels(paint)),
         "map": _rgba(drawn),
         "palette": palette,
         "table": np.ascontiguousarray(omap.probabilities, np.float32).tobytes(),
-        "clean": omap.clean.astype(np.float32).tobytes(),
     }
+
+
+def answer_data(state: ExplorerState, clean: np.ndarray, classes: Sequence[str]) -> dict:
+    """Return what the page can draw before there is a map: the face, and the answer to it.
+
+    Args:
+        state: what is shown.
+        clean: the probabilities of the whole face, (K,).
+        classes: their names.
+    """
+    return {
+        "size": list(as_picture(state.image).shape[-2:]),
+        "classes": list(classes),
+        "face": _rgba(to_pixels(state.image)),
+        "clean": np.asarray(clean, np.float32).tobytes(),
+    }
+
+
+def answer(state: ExplorerState) -> dict:
+    """Ask the net for the whole face only, and return that as `answer_data`.
+
+    Raises:
+        FerError: the net cannot take the face, or gives no logits.
+    """
+    with evaluating(state.net), torch.no_grad():
+        logits = ask(state.net, on_device(state.net, state.image))
+    clean = logits[0].float().softmax(-1).cpu().numpy()
+    return answer_data(state, clean, classes_of(state.net, len(clean)))
 
 
 def colored(image: np.ndarray, heat: np.ndarray, signed: bool) -> tuple[np.ndarray, bytes, list]:

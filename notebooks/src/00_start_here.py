@@ -171,12 +171,19 @@ plots.show(figure, alt="The network's probabilities for a smile of growing stren
 #
 # Here is the square again, this time with controls: choose an expression and a face, change the
 # size of the square, its step, and what it is painted with: the map follows while you drag. Move
-# the pointer over the face, and the bars say what the network answers with the square there. (On a
-# web page the controls are missing or dead: they need a running notebook, which `make lab` opens.)
+# the pointer over the face, and the bars say what the network answers with the square there. Under
+# `answers` you find the faces on which it is wrong. (On a web page the controls are missing or dead:
+# they need a running notebook, which `make lab` opens.)
+#
+# You can also upload a photograph of your own. A network that has only ever seen drawings would still
+# name an expression, and be sure of it. So the explorer turns to one that has learned from
+# photographs, and leaves the first one beside it: two networks, one face, and mostly two answers.
 
 # %%
 everyone = data.load(DATASET, split=split, progress=False)
-widgets.occlusion_explorer(everyone, {f"mini_xception_{DATASET}": net})
+ours = [f"mini_xception_{DATASET}", "mini_xception_facs3d"]
+photographic = ["small_resnet_ferplus", "mini_xception_ferplus"]
+widgets.occlusion_explorer(everyone, list(dict.fromkeys(ours + photographic)))
 
 # %% [markdown]
 # ## Where to go from here

@@ -98,7 +98,8 @@ plots.show(plots.occlusion(image, omap))
 
 # %%
 mine = [name for name in models.pretrained_names() if name.endswith(DATASET)]
-widgets.occlusion_explorer(doubtful, sorted(mine, reverse=True))
+others = ["small_resnet_ferplus", "mini_xception_ferplus", "mini_xception_facs3d"]
+widgets.occlusion_explorer(doubtful, list(dict.fromkeys(sorted(mine, reverse=True) + others)))
 
 # %% [markdown]
 # **Interpret.** The bar is the answer under the square, the line the answer to the whole face. On a
@@ -110,6 +111,8 @@ widgets.occlusion_explorer(doubtful, sorted(mine, reverse=True))
 # - `map by` another method of notebook 08. Every map makes a claim, and the square tests it: put it
 #   where that map is darkest. Does covering the place really cost probability?
 # - `expression` and `face`: look for a face whose answer no square can change.
+# - `answers`: the faces on which the net is wrong, or hardly decided. Were the taggers, too?
+# - `beside it`: a second net on the same face, or this face beside the next one, under one square.
 #
 # ## A face made of muscles
 #
@@ -172,8 +175,7 @@ plots.show(plots.occlusion(happy, saliency.occlusion(drawn_net, happy)))
 # **Run.** The numbers in front of the names are those of FACS, the sliders are in percent.
 
 # %%
-drawn = [name for name in models.pretrained_names() if name.endswith("facs3d")]
-widgets.face_explorer(sorted(drawn, reverse=True))
+widgets.face_explorer()
 
 # %% [markdown]
 # **Interpret.** The map follows the face. Watch it while you move one slider from 0 to 100: where a
@@ -184,7 +186,9 @@ widgets.face_explorer(sorted(drawn, reverse=True))
 # ## A face of your own
 #
 # The button *Upload a face* of the first explorer takes a picture file, looks for the largest face,
-# and cuts it out. The work is done by a function, so we can watch it. Our photograph is a drawing
+# and cuts it out. A net that has learned from photographs answers then, and the one for drawn faces
+# stands beside it: see how sure it is of a picture such as it has never seen.
+# The work is done by a function, so we can watch it. Our photograph is a drawing
 # as well, five times as large as the faces of the data set, at the right of a grey wall:
 
 # %%
