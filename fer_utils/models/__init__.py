@@ -1,6 +1,7 @@
 """Networks from pictures to logits, by name."""
 
 from fer_utils._torchvision import load as torchvision
+from fer_utils.models.asking import Answer
 from fer_utils.models.checkpoints import (
     card,
     load,
@@ -13,11 +14,12 @@ from fer_utils.models.counting import audit, count
 from fer_utils.models.export import OPSET, export
 from fer_utils.models.facenet import FaceNet
 from fer_utils.models.registry import create, from_claim, names, paper
-from fer_utils.models.summary import describe
+from fer_utils.models.summary import describe, totals
 from fer_utils.models.transfer import features, freeze_base, head, replace_head, unfreeze
 from fer_utils.models.wrapping import wrap
 
 __all__ = [
+    "Answer",
     "FaceNet",
     "OPSET",
     "audit",
@@ -39,6 +41,7 @@ __all__ = [
     "replace_head",
     "save",
     "torchvision",
+    "totals",
     "unfreeze",
     "wrap",
 ]
