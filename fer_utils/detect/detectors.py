@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_utils._arguments import check_truth, choice, integer
+from fer_utils._arguments import check_truth, choice, integer, spoken
 from fer_utils.data._face_crop import gray
 from fer_utils.data.face import Face
 from fer_utils.detect.boxes import Box, Photograph, channels_first, crop, ordered, rgb
@@ -73,6 +73,7 @@ def _kept(name: str, options: tuple[tuple[str, Any], ...]) -> Detector:
     return _loaded(name, **dict(options))
 
 
+@spoken
 def faces(picture: Photograph, detector: str | Detector = "haar", **options: Any) -> list[Box]:
     """Return the faces in a picture: boxes in its pixels, largest first.
 
@@ -90,6 +91,7 @@ def faces(picture: Photograph, detector: str | Detector = "haar", **options: Any
     return _named(detector, options)(picture)
 
 
+@spoken
 def face(
     picture: Photograph,
     person: int = 1,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils._arguments import check_array, check_names, integer, shown
+from fer_utils._arguments import check_array, check_names, integer, shown, spoken
 from fer_utils.errors import FerError
 from fer_utils.evaluate.results import Evaluation
 from fer_utils.models.answers import (
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fer_utils.data.faceset import FaceSet
 
 
+@spoken
 def evaluate(
     net: nn.Module,
     faces: FaceSet,
@@ -78,6 +79,7 @@ def evaluate(
     return Evaluation(probabilities.cpu().numpy(), labels, classes)
 
 
+@spoken
 def predict(
     net: nn.Module, images: Tensor | np.ndarray, *, batch: int = 256, progress: bool = False
 ) -> Tensor:

@@ -18,6 +18,7 @@ from fer_utils.plots.picture import DARK, FAINT, INK, LIGHT, WIDEST, YELLOW, Pic
 
 if TYPE_CHECKING:
     from fer_utils.data.catalog import Card
+    from fer_utils.data.face import Face
     from fer_utils.data.faceset import FaceSet
 
 MOST_FACES = 200
@@ -43,7 +44,7 @@ LEAST = 1.2  # that a card is high, at least
 
 @styled
 def faces(
-    images: "FaceSet | np.ndarray | Sequence[np.ndarray]",
+    images: "FaceSet | Face | np.ndarray | Sequence[np.ndarray | Face]",
     titles: Sequence[str] | None = None,
     columns: int = 8,
     scale: float = 1.0,
@@ -51,22 +52,26 @@ def faces(
     """Draw faces in rows.
 
     Args:
-        images: a FaceSet, or pictures (N, C, H, W), (N, H, W), or a list of them; uint8, or
+        images: a FaceSet, a face, or pictures (N, C, H, W), (N, H, W), or a list of them; uint8, or
             float in [0, 1]. Float pictures that go beyond are taken for derivatives: with a
             common scale, 0 is drawn mid-grey where there are negative values, black otherwise.
-        titles: a word for each; None takes a FaceSet's labels.
+        titles: a word for each; None takes the faces' labels.
         columns: faces per row, at most.
         scale: size of a face, 1 being 1.2 inches; smaller where a row would be too wide.
 
     Raises:
         FerError: no pictures, more than 200, or another number of titles.
     """
+    from fer_utils.data.face import Face
     from fer_utils.data.faceset import FaceSet
 
-    if isinstance(images, FaceSet):
-        names = [images.classes[label] for label in images.labels]
-        titles = names if titles is None else titles
-        images = images.images
+    images = [images] if isinstance(images, Face) else images
+    if titles is None and isinstance(images, FaceSet):
+        titles = [images.classes[label] for label in images.labels]
+    elif titles is None and isinstance(images, list) and images:
+        labels = [one.label for one in images if isinstance(one, Face)]
+        titles = labels if len(labels) == len(images) and any(labels) else None
+    images = images.images if isinstance(images, FaceSet) else images
     if isinstance(images, str) or not hasattr(images, "__len__"):
         raise FerError(f"images={shown(images)}: give a FaceSet, an array or a list of pictures.")
     scale = number("scale", scale, 0.05, 20)

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils._arguments import check_array, check_names, choice, integer
+from fer_utils._arguments import check_array, check_names, choice, integer, spoken
 from fer_utils._arguments import seed as check_seed
 from fer_utils.errors import FerError
 from fer_utils.models.answers import (
@@ -91,6 +91,7 @@ class Attribution:
         return METHODS[self.method].title
 
 
+@spoken
 def attribute(
     net: nn.Module,
     image: np.ndarray | Tensor,

@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils._arguments import check_array, check_names, shown
+from fer_utils._arguments import check_array, check_names, shown, spoken
 from fer_utils.errors import FerError
 from fer_utils.models.answers import (
     check_logits,
@@ -169,6 +169,7 @@ class OcclusionMap:
         return picture
 
 
+@spoken
 def occlusion(
     net: nn.Module,
     image: np.ndarray | Tensor,
@@ -211,6 +212,7 @@ def occlusion(
     return _make_map(net, problem, clean, covered, fill=fill, seed=seed, engine=used)
 
 
+@spoken
 def coarse_to_fine(
     net: nn.Module,
     image: np.ndarray | Tensor,

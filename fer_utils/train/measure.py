@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from fer_utils._arguments import spoken
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError, shown
 from fer_utils.evaluate import Accuracy
@@ -74,6 +75,7 @@ class Measured:
         return self.faces / self.later_seconds
 
 
+@spoken
 def measured(
     net: nn.Module, train: FaceSet, valid: FaceSet, recipe: Recipe | str, **options: Any
 ) -> Measured:
