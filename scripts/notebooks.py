@@ -62,12 +62,14 @@ class NotebookFailed(Exception):
 def kernel_environment(dataset: str | None = None) -> dict[str, str]:
     """Return the environment kernels run in, so that a number comes out the same every time.
 
-    One thread (sums have one order), a fixed hash seed (sets have one order), figures inline.
+    One thread (sums have one order), a fixed hash seed (sets have one order), figures inline, no
+    bars that come where something takes long, which depends on the machine.
     `dataset` overrides the data set that the notebooks' set-up cell names.
     """
     environment = dict(os.environ)
     environment.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     environment["PYTHONHASHSEED"] = "0"
+    environment["TQDM_DISABLE"] = "1"
     environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     environment.pop("FER_UTILS_DATASET", None)
     if dataset:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fer_utils._arguments import check_array, check_names, integer, shown, spoken
+from fer_utils._progress import bar
 from fer_utils.errors import FerError
 from fer_utils.evaluate.results import Evaluation
 from fer_utils.models.answers import (
@@ -36,7 +37,7 @@ def evaluate(
     *,
     batch: int = 256,
     device: str | torch.device | None = None,
-    progress: bool = False,
+    progress: bool | None = None,
     flip: bool = False,
 ) -> Evaluation:
     """Return what `net` says about every face, dropout off and batch norm frozen.
@@ -47,7 +48,7 @@ def evaluate(
         faces: labels are matched to the net's outputs by class name.
         batch: pictures per pass.
         device: None keeps the net where it is.
-        progress: show a bar.
+        progress: show a bar; None shows one after a second.
         flip: look at every face and at its mirror image, and average the probabilities.
 
     Raises:
@@ -81,21 +82,19 @@ def evaluate(
 
 @spoken
 def predict(
-    net: nn.Module, images: Tensor | np.ndarray, *, batch: int = 256, progress: bool = False
+    net: nn.Module, images: Tensor | np.ndarray, *, batch: int = 256, progress: bool | None = None
 ) -> Tensor:
     """Return logits, float32 (N, K), of uint8 images (N, C, H, W), or of `models.features`.
 
     Of an array no more than a batch is copied, so a memory-mapped one may be larger than the
     memory. Every module's training mode is put back afterwards.
 
-    Float pictures lie in [0, 1].
+    Float pictures lie in [0, 1]. `progress` as of `evaluate`.
 
     Raises:
         FerError: no pictures, or a net that cannot take them; what the net gives is no row of
             scores per picture. They may be infinite or NaN.
     """
-    from tqdm.auto import tqdm
-
     from fer_utils.data._cache import forget
 
     check_net(net)
@@ -111,8 +110,12 @@ def predict(
     # One block for all answers: kept one by one, they would lie between the blocks that batches
     # take and free, and the C library could not use those again.
     device, dtype, scores = device_of(net), dtype_of(net), torch.empty(0)
-    with evaluating(net), torch.inference_mode():
-        for start in tqdm(range(0, len(images), batch), disable=not progress, leave=False):
+    with (
+        evaluating(net),
+        torch.inference_mode(),
+        bar(len(images), "face", progress) as note,
+    ):
+        for start in range(0, len(images), batch):
             part = images[start : start + batch]
             if isinstance(part, np.ndarray):
                 mapped, part = part, torch.from_numpy(np.array(part))
@@ -124,6 +127,7 @@ def predict(
                 shape = (len(images), logits.shape[1])
                 scores = torch.empty(shape, dtype=torch.float32, device=logits.device)
             scores[start : start + len(part)] = logits
+            note(len(part))
     return scores
 
 

@@ -413,7 +413,7 @@ class Run:
                 self.average.copy_buffers()
                 # averaged weights were never run in training: their batch statistics are measured
                 measure_batch_norm(net, self.train_images, self.recipe.batch)
-            logits = predict(net, self.valid_images)[: len(self.valid_labels)]
+            logits = predict(net, self.valid_images, progress=False)[: len(self.valid_labels)]
         loss = F.cross_entropy(logits, self.valid_labels)
         accuracy = (logits.argmax(1) == self.valid_labels).float().mean()
         return loss.item(), accuracy.item()
