@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _DIGEST_WHOLE = 256 * 2**20
 _DIGEST_FACES, _DIGEST_PART = 1024, 16 * 2**20
 
-SHOWN, THUMBNAIL = 12, 72  # faces in a notebook, and their pixels there
+SHOWN, THUMBNAIL = 12, 96  # faces in a notebook, and their pixels there
 
 _PER_FACE = ("images", "labels", "split", "votes", "subjects", "rows", "regions", "twins",
              "truth", "generated")  # fmt: skip
