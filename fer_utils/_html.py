@@ -7,14 +7,16 @@ import base64
 from collections.abc import Iterable
 from html import escape
 from io import BytesIO
+from typing import TYPE_CHECKING
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 MOST_SIDE = 192  # pixels on the page, of one picture
 _FIGURE = "display:inline-block;margin:0 8px 8px 0;text-align:center;font-size:85%"
 
 
-def png(image: np.ndarray) -> bytes:
+def png(image: "np.ndarray") -> bytes:
     """Return a picture uint8 (1 or 3, H, W) as PNG."""
     from PIL import Image
 
@@ -23,7 +25,7 @@ def png(image: np.ndarray) -> bytes:
     return out.getvalue()
 
 
-def size_of(image: np.ndarray, side: int = MOST_SIDE) -> tuple[int, int]:
+def size_of(image: "np.ndarray", side: int = MOST_SIDE) -> tuple[int, int]:
     """Return width and height on the page: whole pixels of the picture, up to `side`."""
     height, width = image.shape[1:]
     times = side / max(height, width)
@@ -31,7 +33,7 @@ def size_of(image: np.ndarray, side: int = MOST_SIDE) -> tuple[int, int]:
     return max(1, round(width * times)), max(1, round(height * times))
 
 
-def captioned(pictures: Iterable[tuple[np.ndarray, str]], side: int) -> str:
+def captioned(pictures: "Iterable[tuple[np.ndarray, str]]", side: int) -> str:
     """Return pictures in rows, with words under each."""
     parts = []
     for image, words in pictures:
@@ -59,8 +61,8 @@ def bars(shares: Iterable[tuple[str, float]]) -> str:
 
 
 def rows(pairs: Iterable[tuple[str, object]]) -> str:
-    """Return a table of names and what belongs to each."""
-    style = 'style="text-align:left;vertical-align:top"'
+    """Return a table of names and what belongs to each; lines stay lines."""
+    style = 'style="text-align:left;vertical-align:top;white-space:pre-wrap"'
     cells = "".join(
         f"<tr><th {style}>{escape(name)}</th><td {style}>{escape(str(value))}</td></tr>"
         for name, value in pairs

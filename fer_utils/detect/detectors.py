@@ -33,6 +33,11 @@ class Detector:
         self.name, self.options = name, options
         self._find = find
 
+    def __repr__(self) -> str:
+        """Say which it is, and with which options."""
+        options = [f"{name} {value}" for name, value in self.options.items()]
+        return f"Detector({', '.join([self.name, *options])})"
+
     def __call__(self, picture: Photograph) -> list[Box]:
         """Return all faces of a picture, largest first; a film's frame is uint8 RGB (H, W, 3)."""
         return ordered(self._find(rgb(picture)))

@@ -79,12 +79,12 @@ def faces(
         raise FerError(f"{len(images)} faces to draw; choose 1 to {MOST_FACES} with faces.take().")
     if titles is not None and len(titles) != len(images):
         raise FerError(f"{len(titles)} titles for {len(images)} faces.")
-    images = [np.asarray(image) for image in images]
-    if not all(image.size and image.dtype.kind in "buif" for image in images):
+    pictures = [np.asarray(image) for image in images]
+    if not all(image.size and image.dtype.kind in "buif" for image in pictures):
         raise FerError("a picture is an array of intensities, and one of these is none.")
-    images, zero = _into_range(images)
-    columns = max(1, min(columns, len(images)))
-    rows = ceil(len(images) / columns)
+    pictures, zero = _into_range(pictures)
+    columns = max(1, min(columns, len(pictures)))
+    rows = ceil(len(pictures) / columns)
     side = min(1.2 * scale, WIDEST / columns)
     lines = max((str(title).count("\n") + 1 for title in titles or ()), default=0)
     head = 0.24 + 0.16 * (lines - 1) if lines else 0.0
@@ -92,7 +92,7 @@ def faces(
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, columns), ylim=(rows * (1 + head / side), 0))
     axes.axis("off")
-    for i, image in enumerate(images):
+    for i, image in enumerate(pictures):
         row, column = divmod(i, columns)
         top = row * (1 + head / side) + head / side
         draw_face(axes, image, (column, top))
@@ -101,7 +101,7 @@ def faces(
             center = column + 0.5
             axes.text(center, top, titles[i], ha="center", va="bottom", size=size)
     axes.set_aspect("auto")
-    figure.alt = _describe_faces(len(images), rows, titles, zero)
+    figure.alt = _describe_faces(len(pictures), rows, titles, zero)
     return figure
 
 

@@ -119,7 +119,7 @@ def _answer_savefig(figure: Figure) -> None:
 
     Figures of `plots` are not pyplot's, which would save an empty one in their place.
     """
-    figure.savefig = functools.partial(_save_unless_empty, figure)
+    vars(figure)["savefig"] = functools.partial(_save_unless_empty, figure)
 
 
 def _save_unless_empty(figure: Figure, *place: Any, **options: Any) -> None:
@@ -145,6 +145,10 @@ class Picture(Figure):
     """
 
     alt: str = ""
+
+    def __repr__(self) -> str:
+        """Say what it shows."""
+        return f"Figure: {self.alt}"
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None

@@ -131,7 +131,7 @@ def bars(
         FerError: another number of probabilities than of classes.
     """
     if isinstance(classes, Mapping):
-        classes, probabilities = list(classes), list(classes.values())
+        probabilities, classes = list(classes.values()), list(classes)
     elif probabilities is None:
         raise FerError(
             "bars takes what net.ask(face) gives, or names and probabilities: "
