@@ -1,5 +1,6 @@
 """A bar for work that turns out to take a while."""
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ def bar(total: int | None, unit: str, show: bool | None = None) -> Iterator[Call
     """
     started, done = monotonic(), 0
     shown = None
+    # tqdm looks at it by itself, but not in a notebook
+    if os.environ.get("TQDM_DISABLE", "0") not in ("", "0"):
+        show = False
     if show is None and threading.current_thread() is not threading.main_thread():
         show = False
 

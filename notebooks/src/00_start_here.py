@@ -67,11 +67,13 @@ plots.show(plots.bars(net.classes, probabilities))
 
 # %% [markdown]
 # You have now seen every step. From here on one line does them all: `net.ask` makes a batch of
-# the face, divides by 255, asks, and takes the softmax.
+# the face, divides by 255, asks, and takes the softmax. Its answer shows itself as bars, and knows
+# every probability by its name.
 
 # %%
 answer = net.ask(face)
-print(answer, "- of that, sad:", f"{answer['sad']:.2%}")
+print(answer, "and sad", round(answer["sad"], 5))
+answer
 
 # %% [markdown]
 # **Interpret.** The longest bar is the prediction, and its length is how sure the network is *of
@@ -94,7 +96,7 @@ no_eyes, no_mouth = face.copy(), face.copy()
 no_eyes[:, :28] = 0
 no_mouth[:, 28:] = 0
 three = [face, no_eyes, no_mouth]
-titles = [f"happy {net.ask(one)['happy']:.0%}" for one in three]
+titles = [f"happy {100 * net.ask(one)['happy']:.0f} %" for one in three]
 plots.show(plots.faces(three, titles=titles, scale=1.8))
 
 # %% [markdown]
