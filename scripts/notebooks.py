@@ -249,7 +249,9 @@ def with_mathml(text: str) -> str:
         code, alone, inline = found.groups()
         if code:
             return code
-        return convert(alone or inline, display="block" if alone else "inline")
+        math = convert(alone or inline, display="block" if alone else "inline")
+        # a page in HTML needs no name space, and nbconvert would rename the tags in headings
+        return math.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
 
     return FORMULA.sub(written, text)
 
