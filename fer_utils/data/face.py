@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fer_utils import _html
-from fer_utils._arguments import shown
+from fer_utils._arguments import integer, shown
 from fer_utils.errors import FerError
 
 
@@ -39,6 +39,12 @@ class Face:
             raise FerError(
                 f"image={shown(image)}: a face's picture is uint8 (1, H, W) or (3, H, W)."
             )
+        if not isinstance(self.label, str) or not isinstance(self.source, str):
+            raise FerError(f"label={shown(self.label)}, source={shown(self.source)}: give words.")
+        if not isinstance(self.votes, Mapping):
+            raise FerError(f"votes={shown(self.votes)}: give numbers of votes by name.")
+        for name, count in self.votes.items():
+            integer(f"votes for {name}", count, 0)
 
     def __repr__(self) -> str:
         """Say what is known, e.g. `Face(happy, person 3, votes happy 8 neutral 2, 48x48 grey)`."""

@@ -193,7 +193,7 @@ class FaceSet:
 
     def _face(self, number: int) -> Face:
         votes = [] if self.votes is None else self.votes[number].tolist()
-        person = None if self.subjects is None else self.subjects[number].item()
+        person = None if self.subjects is None else self.subjects[[number]].tolist()[0]
         return Face(
             self.images[number],
             self.classes[self.labels[number]],

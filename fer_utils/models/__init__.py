@@ -1,7 +1,6 @@
 """Networks from pictures to logits, by name."""
 
 from fer_utils._torchvision import load as torchvision
-from fer_utils.models.asking import Answer
 from fer_utils.models.checkpoints import (
     card,
     load,
@@ -19,7 +18,6 @@ from fer_utils.models.transfer import features, freeze_base, head, replace_head,
 from fer_utils.models.wrapping import wrap
 
 __all__ = [
-    "Answer",
     "FaceNet",
     "OPSET",
     "audit",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,10 @@ class History:
 
     def __post_init__(self) -> None:
         """Check that the epochs are rows with what the best is chosen by."""
-        chosen_by = {"valid_accuracy", "valid_loss"}
+        chosen_by = ("valid_accuracy", "valid_loss")
         if not isinstance(self.epochs, list) or not all(
-            isinstance(row, dict) and chosen_by <= row.keys() for row in self.epochs
+            isinstance(row, dict) and all(isinstance(row.get(key), Real) for key in chosen_by)
+            for row in self.epochs
         ):
             raise FerError(
                 f"epochs={shown(self.epochs)}: expected a list of what fit notes of each."

@@ -43,6 +43,11 @@ class Measured:
     peak_mb: int | None
     device: str
 
+    def __post_init__(self) -> None:
+        """Check what the rest is computed from."""
+        if not isinstance(self.history, History) or not isinstance(self.accuracy, Accuracy):
+            raise FerError("history and accuracy are a History and an Accuracy, as fit gives them.")
+
     def __repr__(self) -> str:
         """Say in one sentence what it brought and cost."""
         return (
