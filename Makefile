@@ -12,9 +12,13 @@ EDITION ?= student
 # The address Jupyter prints leads to the first notebook. As root (a container) it wants to be told
 # so; without a screen it must not look for a browser.
 LAB_FLAGS := --ServerApp.root_dir="$(CURDIR)" --ServerApp.log_level=WARN \
+  --ServerApp.contents_manager_class=scripts.lab.Contents \
   --LabApp.default_url=/lab/tree/$(if $(filter teacher,$(EDITION)),notebooks,student)/00_start_here.ipynb \
   $(if $(filter 0,$(shell id -u)),--allow-root) \
   $(if $(DISPLAY)$(WAYLAND_DISPLAY)$(filter Darwin,$(shell uname -s)),,--no-browser)
+
+# JupyterLab does not ask whether one wants its news.
+NO_NEWS := $(PY) -m jupyter labextension disable @jupyterlab/apputils-extension:announcements
 
 # How long `make fuzz` goes on: moments at which each long work is killed, from which seed; runs on
 # a cluster, and seconds between two deaths of its workers; minutes of random arguments.
@@ -96,9 +100,11 @@ $(PY):
 $(VENV)/lab.stamp: pyproject.toml constraints.txt | $(PY)
 	@echo "Installing into $(VENV): some minutes the first time (about 2 GB; more where torch brings CUDA)"
 	$(PIP) -e ".[lab]"
+	$(NO_NEWS)
 	@touch $@
 
 $(VENV)/test.stamp: pyproject.toml constraints.txt | $(PY)
 	@echo "Installing into $(VENV): some minutes the first time (about 2 GB; more where torch brings CUDA)"
 	$(PIP) -e ".[lab,test]"
+	$(NO_NEWS)
 	@touch $(VENV)/lab.stamp $@

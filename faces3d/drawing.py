@@ -10,6 +10,7 @@ import numpy as np
 from faces3d.action_units import PROTOTYPES, Units
 from faces3d.action_units import values as unit_values
 from faces3d.identity import person
+from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ def checked_units(expression: str, strength: float, units: Units | None) -> np.n
     if units is not None:
         return unit_values(units)
     if expression not in PROTOTYPES:
-        known = ", ".join(PROTOTYPES)
-        raise FerError(f"expression={expression!r} is not known; known: {known}")
+        raise FerError(f"expression={expression!r} is not known.{nearest(expression, PROTOTYPES)}")
     if not (np.isfinite(strength) and 0 <= strength <= 1.2):
         raise FerError(f"strength={strength!r}: give a number from 0 (neutral) to 1.2")
     return unit_values(PROTOTYPES[expression][0]) * float(strength)

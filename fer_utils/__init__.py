@@ -11,6 +11,7 @@ from __future__ import annotations
 import os as _os
 from typing import TYPE_CHECKING
 
+from fer_utils import _torchvision
 from fer_utils._lazy import door as _door
 from fer_utils.errors import FerError
 
@@ -51,6 +52,7 @@ __all__ = [
 
 DATASET_VARIABLE = "FER_UTILS_DATASET"
 
+_torchvision.watch()
 
 if not TYPE_CHECKING:  # a type checker knows the names above, and is to find the wrong ones
     __getattr__ = _door(__name__, __all__, modules=__all__)

@@ -3,18 +3,83 @@
 Nothing heavy is imported: numpy's numbers and torch's tensors are known by what they answer to.
 """
 
+import functools
+import inspect
 import operator
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from numbers import Real
 from pathlib import Path, PurePath
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError, shown
 from fer_utils.ranges import SEED, UNBOUNDED, Range
 
 Known = TypeVar("Known")
+Given = ParamSpec("Given")
+Answer = TypeVar("Answer")
+
+
+def spoken(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
+    """Let a function say in the kit's words which argument it does not know, or lacks."""
+
+    @functools.wraps(function)
+    def calling(*given: Given.args, **options: Given.kwargs) -> Answer:
+        try:
+            return function(*given, **options)
+        except TypeError:
+            if problem := misfit(function, given, options):
+                raise problem from None
+            raise
+
+    return calling
+
+
+def misfit(
+    function: Callable,
+    given: tuple,
+    options: Mapping[str, object],
+    sources: Mapping[str, str] | None = None,
+) -> FerError | None:
+    """Return what is wrong with the names and number of a call's arguments, or None.
+
+    Args:
+        function: that was called.
+        given: in order.
+        options: by name.
+        sources: what gives an argument, by the name of its type.
+    """
+    signature, name = inspect.signature(function), function.__name__
+    parameters = signature.parameters
+    try:
+        signature.bind(*given, **options)
+        return None
+    except TypeError as problem:
+        why = str(problem)
+    if unknown := next((one for one in options if one not in parameters), None):
+        return FerError(f"{name} has no argument {unknown!r}.{nearest(unknown, parameters)}")
+    ordered = [one.name for one in parameters.values() if one.kind is one.POSITIONAL_OR_KEYWORD]
+    if len(given) > len(ordered):
+        named = ", ".join(f"{o.name}=" for o in parameters.values() if o.kind is o.KEYWORD_ONLY)
+        rest = f", and by their names {named}" if named else ""
+        return FerError(f"{name} takes {', '.join(ordered)} in this order{rest}.")
+    missing = [
+        one
+        for place, one in enumerate(parameters.values())
+        if one.default is one.empty
+        and place >= len(given)
+        and one.name not in options
+        and one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+    ]
+    if not missing:
+        return FerError(f"{name}: {why}.")
+    words = [
+        f"{one.name} ({sources[kind]} gives one)" if sources and kind in sources else one.name
+        for one in missing
+        for kind in [str(getattr(one.annotation, "__name__", one.annotation))]
+    ]
+    return FerError(f"{name} needs {' and '.join(words)} too; it takes {', '.join(parameters)}.")
 
 
 def integer(name: str, value: Any, low: float = -UNBOUNDED, high: float = UNBOUNDED) -> int:

@@ -12,6 +12,7 @@ __all__ = [
     "FERPLUS_VOTES",
     "canonical",
     "nearest",
+    "same_word",
 ]
 
 
@@ -62,16 +63,33 @@ def canonical(name: str) -> str:
     Raises:
         FerError: nobody spells an expression like that; the message names the nearest words.
     """
-    word = " ".join(str(name).lower().strip(_NUMBERING).replace("_", " ").split())
-    if word in _CANONICAL:
-        return _CANONICAL[word]
-    raise FerError(f"{name!r} is not an expression.{nearest(word, _CANONICAL)}")
+    if found := _canonical(name):
+        return found
+    raise FerError(f"{name!r} is not an expression.{nearest(_plain(name), _CANONICAL)}")
+
+
+def _canonical(name: object) -> str | None:
+    return _CANONICAL.get(_plain(name))
+
+
+def _plain(name: object) -> str:
+    return " ".join(str(name).lower().strip(_NUMBERING).replace("_", " ").split())
+
+
+def same_word(word: object, known: Iterable[str]) -> str | None:
+    """Return the entry of `known` that a word is, or spells otherwise ("joy" is happy), or None."""
+    names = list(known)
+    if word in names:
+        return str(word)
+    spelled = {_canonical(name): name for name in reversed(names)}
+    return spelled.get(_canonical(word) or "")
 
 
 def nearest(word: object, known: Iterable[object]) -> str:
     """Return `` Did you mean ...?`` for a mistyped word, or the list of known words."""
     names = [str(item) for item in known]
-    close = get_close_matches(str(word).lower(), names, n=3, cutoff=0.5)
+    same = same_word(word, names)
+    close = [same] if same else get_close_matches(str(word).lower(), names, n=3, cutoff=0.5)
     if close:
         return f" Did you mean {' or '.join(repr(item) for item in close)}?"
     return f" Known: {', '.join(names)}."

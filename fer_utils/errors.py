@@ -24,5 +24,8 @@ def one_line(text: str) -> str:
 
 def shown(value: object) -> str:
     """Return a value for a message: on one line, and no longer than needed to know it again."""
+    dtype, shape = getattr(value, "dtype", None), getattr(value, "shape", ())
+    if dtype is not None and isinstance(shape, tuple) and len(shape):  # its numbers say nothing
+        return f"{type(value).__name__} of {dtype}, shape {tuple(shape)}"
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."

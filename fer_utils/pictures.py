@@ -146,13 +146,16 @@ def as_picture(image: np.ndarray | Tensor) -> Tensor:
         FerError: another shape or type, or values that are no intensities.
     """
     if isinstance(image, str | Path):
-        raise FerError(f"an image is an array, not a file's name: read_picture({str(image)!r}).")
+        raise FerError(
+            f"an image is an array, not a file's name: detect.face({str(image)!r}) cuts the face "
+            "out, pictures.read_picture takes the picture whole."
+        )
     try:
         picture = image.detach() if isinstance(image, Tensor) else torch.as_tensor(np.array(image))
     except (TypeError, ValueError):
         raise FerError(
             f"an image is an array or a tensor of intensities, not {shown(image)}. One face of a "
-            "FaceSet is faces.images[i]."
+            "FaceSet is faces[i]."
         ) from None
     shape = tuple(picture.shape)
     if picture.ndim == 4 and shape[0] == 1:
@@ -164,7 +167,7 @@ def as_picture(image: np.ndarray | Tensor) -> Tensor:
     if picture.ndim != 3 or picture.shape[0] not in (1, 3) or 0 in shape:
         raise FerError(
             f"an image of shape {shape} is not one picture: expected (H, W), (1, H, W) or "
-            "(3, H, W). One face of a FaceSet is faces.images[i]."
+            "(3, H, W). One face of a FaceSet is faces[i]."
         )
     if picture.dtype == torch.uint8:
         return picture.float() / 255

@@ -14,6 +14,7 @@ notebook must hold is listed, as tests, in tests/nbtemplate.py.
 
 import argparse
 import base64
+import copy
 import json
 import os
 import re
@@ -48,17 +49,31 @@ THREAD_VARIABLES = (
     "NUMBA_NUM_THREADS",
 )
 
-# nbconvert's page for notebooks leaves the alt text of a figure out; this one puts it in.
+# nbconvert's page for notebooks leaves the alt text of a figure out; this one puts it in, and under
+# the figure with a number. Formulas are MathML already, so no MathJax is fetched.
 PAGE_WITH_ALT_TEXT = """{% extends 'lab/index.html.j2' %}
+{% block html_head_css %}{{ super() }}
+<style>
+body { counter-reset: figure; }
+figure.picture { margin: 0; counter-increment: figure; }
+figure.picture figcaption { font-size: 85%; opacity: 0.8; max-width: 50em; }
+figure.picture figcaption::before { content: "Figure " counter(figure) ". "; }
+</style>
+{% endblock %}
+{% block html_head_js_mathjax %}{% endblock %}
 {% block data_png %}
 {%- set width = output | get_metadata('width', 'image/png') -%}
-<div class="jp-RenderedImage jp-OutputArea-output">
+{%- set alt = (output | get_metadata('alt', 'image/png') or 'figure') | escape_html -%}
+<figure class="picture jp-RenderedImage jp-OutputArea-output">
 <img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
- {% if width %}width="{{ width | escape_html }}"{% endif %}
- alt="{{ (output | get_metadata('alt', 'image/png') or 'figure') | escape_html }}">
-</div>
+ {% if width %}width="{{ width | escape_html }}"{% endif %} alt="{{ alt }}">
+<figcaption aria-hidden="true">{{ alt }}</figcaption>
+</figure>
 {% endblock %}
 """
+
+# Code, which is left alone; a formula on its own; a formula in a line.
+FORMULA = re.compile(r"(```.*?```|`[^`]*`)|\$\$(.+?)\$\$|\$([^$\n]+?)\$", re.DOTALL)
 
 
 class NotebookFailed(Exception):
@@ -68,12 +83,14 @@ class NotebookFailed(Exception):
 def kernel_environment(dataset: str | None = None) -> dict[str, str]:
     """Return the environment kernels run in, so that a number comes out the same every time.
 
-    One thread (sums have one order), a fixed hash seed (sets have one order), figures inline.
+    One thread (sums have one order), a fixed hash seed (sets have one order), figures inline, no
+    bars that come where something takes long, which depends on the machine.
     `dataset` overrides the data set that the notebooks' set-up cell names.
     """
     environment = dict(os.environ)
     environment.update(dict.fromkeys(THREAD_VARIABLES, "1"))
     environment["PYTHONHASHSEED"] = "0"
+    environment["TQDM_DISABLE"] = "1"
     environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
     environment.pop("FER_UTILS_DATASET", None)
     if dataset:
@@ -179,7 +196,9 @@ def normalise(notebook: NotebookNode, name: str) -> NotebookNode:
                 "language": "python",
                 "name": "python3",
             },
-            "language_info": {"name": "python"},
+            # whole, as the kernel tells it: JupyterLab would add what is missing, and call the
+            # notebook changed before anybody has typed
+            "language_info": notebook.metadata.get("language_info", {"name": "python"}),
             **{key: notebook.metadata[key] for key in ("widgets",) if key in notebook.metadata},
         }
     )
@@ -214,13 +233,35 @@ def write(path: Path, text: str | bytes) -> None:
 
 
 def as_page(notebook: NotebookNode) -> str:
-    """Return the notebook as one web page: figures embedded, alt text kept."""
+    """Return the notebook as one web page that needs no network.
+
+    Figures are embedded, with their alt text; formulas become MathML.
+    """
     from jinja2 import DictLoader
     from nbconvert import HTMLExporter
 
+    notebook = copy.deepcopy(notebook)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = with_mathml(cell.source)
     loader = DictLoader({"alt.html.j2": PAGE_WITH_ALT_TEXT})
     exporter = HTMLExporter(template_file="alt.html.j2", extra_loaders=[loader])
     return exporter.from_notebook_node(notebook)[0]
+
+
+def with_mathml(text: str) -> str:
+    """Return Markdown with its formulas as MathML, which browsers draw by themselves."""
+    from latex2mathml.converter import convert
+
+    def written(found: re.Match) -> str:
+        code, alone, inline = found.groups()
+        if code:
+            return code
+        math = convert(alone or inline, display="block" if alone else "inline")
+        # a page in HTML needs no name space, and nbconvert would rename the tags in headings
+        return math.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "")
+
+    return FORMULA.sub(written, text)
 
 
 def figures_of(notebook: NotebookNode) -> list[bytes]:

@@ -1,15 +1,17 @@
 """The builder of the notebooks: runs, normalises, leaves the old notebook where a cell fails."""
 
+import asyncio
 import base64
+import platform
 import subprocess
 
 import nbformat
 import pytest
 
-from scripts import notebooks
+from scripts import lab, notebooks
 
 SOURCE = """# %% [markdown]
-# # A title
+# # A title, $x_1$, and `$y$`
 
 # %%
 import os
@@ -61,6 +63,9 @@ def test_build_then_up_to_date_then_out_of_date(folder, capsys):
         "reason": "stands for something that changes",
     }
     assert [cell.id for cell in built.cells][:2] == ["01-000", "01-001"]
+    # whole, or JupyterLab adds the rest and calls the notebook unsaved
+    assert built.metadata.language_info["version"] == platform.python_version()
+    assert "codemirror_mode" in built.metadata.language_info
 
     # Made again, it is the same to the byte: no times, no random ids of widgets or cells.
     assert notebooks.main(["--force"]) == 0
@@ -98,8 +103,23 @@ def test_execute_only_leaves_page_and_figures_and_the_notebook_alone(folder, tmp
     assert "fer2013 1" in (out / "01_a.ipynb").read_text()
     page = (out / "01_a.html").read_text()
     assert 'alt="one black pixel, alone &amp; small"' in page and PIXEL in page
+    assert '<figcaption aria-hidden="true">one black pixel, alone &amp; small' in page
+    assert "<msub><mi>x</mi><mn>1</mn></msub>" in page and "<code>$y$</code>" in page
+    assert "mathjax" not in page.lower()
     assert (out / "figures" / "01_a_01.png").read_bytes() == base64.b64decode(PIXEL)
     assert str(out / "01_a.html") in capsys.readouterr().out
+
+
+def test_a_notebook_opens_with_the_python_that_will_run_it(tmp_path):
+    info = {"name": "python", "version": "3.1.4"}
+    notebook = nbformat.v4.new_notebook(metadata={"language_info": info})
+    nbformat.write(notebook, tmp_path / "a.ipynb")
+    (tmp_path / "b.txt").write_text("text")
+    contents = lab.Contents(root_dir=str(tmp_path))
+    model = asyncio.run(contents.get("a.ipynb"))
+    assert model["content"]["metadata"]["language_info"]["version"] == platform.python_version()
+    assert "3.1.4" in (tmp_path / "a.ipynb").read_text()
+    assert asyncio.run(contents.get("b.txt"))["content"] == "text"
 
 
 def test_wrong_arguments_are_explained(folder, capsys):

@@ -199,15 +199,13 @@ def test_receptive_field_is_where_the_gradient_reaches(name):
 
 
 def test_describe_takes_a_name_or_a_net():
-    text = models.describe("vgg13")
-    assert text.splitlines()[0].split() == [
-        *("layer", "kind", "output", "parameters", "MACs", "sees")
-    ]
-    assert "64 x 64 x 64" in text and "1 x 64 x 64" in text.splitlines()[-1]
+    table = models.describe("vgg13")
+    assert list(table) == [*("kind", "output", "parameters", "MACs", "sees")]
+    assert "64 x 64 x 64" in table["output"].to_list() and "1 x 64 x 64" in models.totals("vgg13")
+    assert table["parameters"].sum() == models.count(models.create("vgg13"))
     net = models.from_claim("pandey2019:I:STL with Original, Gradient and Laplacian RTNN").train()
-    text = models.describe(net)
-    assert "streams.laplacian.stl.localisation.9" in text and net.training
-    assert len(models.describe("inception_resnet_v2").splitlines()) > 500
+    assert "streams.laplacian.stl.localisation.9" in models.describe(net).index and net.training
+    assert len(models.describe("inception_resnet_v2")) > 500
 
 
 def test_command_prints_a_line_per_published_count(capsys):

@@ -124,13 +124,13 @@ def test_take_outside_is_refused():
 def test_counts_table_and_repr():
     faces = make()
     assert faces.counts() == {"angry": 2, "happy": 2, "sad": 2}
-    assert faces.table().splitlines() == [
-        "class   train   valid    test     all",
-        "angry       1       1       0       2",
-        "happy       1       1       0       2",
-        "sad         1       0       1       2",
-        "all         3       2       1       6",
-    ]
+    assert faces.table().T.to_dict("list") == {
+        "angry": [1, 1, 0, 2],
+        "happy": [1, 1, 0, 2],
+        "sad": [1, 0, 1, 2],
+        "all": [3, 2, 1, 6],
+    }
+    assert list(faces.table()) == ["train", "valid", "test", "all"]
     assert repr(faces) == "FaceSet(made: 6 faces 2x2 grey, 3 classes, train 3, valid 2, test 1)"
 
 

@@ -91,7 +91,7 @@ def test_a_rare_class_is_filled_up(faces, filled):
 @pytest.mark.parametrize(
     "options, says",
     [
-        ({"to": "disgusted"}, "Did you mean 'disgust'"),
+        ({"to": "disguts"}, "Did you mean 'disgust'"),
         ({"to": "neutral"}, "both 'neutral'"),
         ({"count": 3}, "count=3"),
         ({"count": 17}, "ask for 16 at most"),

@@ -515,7 +515,7 @@ def test_pictures_go_to_the_disk_a_few_at_a_time(large, keep):
 def test_from_the_cache_and_through_a_faceset_nothing_is_copied(large, monkeypatch):
     monkeypatch.setattr(cache, "MOST_IN_MEMORY", 2**20)
     monkeypatch.setattr(cache, "CHUNK_BYTES", 2**20)
-    read(large, size=128, color=True)
+    read(large, size=128, color=True).table()  # loads pandas, whose memory is not asked for
 
     def use():
         faces = read(large, size=128, color=True)

@@ -370,10 +370,11 @@ def test_scores_as_text():
     lines = scores.report(one).splitlines()
     assert lines[1].split() == ["deletion", "0.250", "0.500", "lower"]
     assert lines[2].split() == ["rank", "why"]
-    rows = scores.table({"gradient": one, "RISE": {"deletion": scores.Score(1)}}).splitlines()
+    table = scores.table({"gradient": one, "RISE": {"deletion": scores.Score(1)}})
+    rows = table.to_string(na_rep="-").splitlines()
     assert rows[0].split() == ["deletion", "rank"]
-    assert rows[1].split() == ["gradient", "0.250", "-"]
-    assert rows[2].split() == ["RISE", "1.000", "-"]
+    assert rows[1].split() == ["gradient", "0.25", "-"]
+    assert rows[2].split() == ["RISE", "1.00", "-"]
     assert str(one["deletion"]) == "0.250 (chance: 0.500)" and float(one["deletion"]) == 0.25
 
 

@@ -1,4 +1,4 @@
-"""torchvision imports beside whichever torch is installed, after `models.torchvision()`."""
+"""torchvision imports beside whichever torch is installed, after `import fer_utils`."""
 
 import subprocess
 import sys
@@ -12,10 +12,9 @@ from fer_utils import _torchvision
 def test_torchvision_transforms_and_networks_run_in_a_fresh_process():
     """In a process of its own: nothing undoes the import in a running one."""
     code = """
-from fer_utils import models as kit
-module = kit.torchvision()
+import fer_utils
 import torch, torchvision
-assert torchvision is module and kit.torchvision() is module
+assert fer_utils.models.torchvision() is torchvision
 from torchvision import models
 from torchvision.transforms import v2
 pictures = torch.zeros(2, 3, 48, 48)
@@ -28,33 +27,37 @@ print("fine")
     assert result.stdout == "fine\n", result.stderr
 
 
-@pytest.fixture
-def imports(monkeypatch):
-    """Replaces the import of torchvision: answers from a list, an exception is raised."""
-    answers = []
+class Loader:
+    """Loads torchvision as its own would: each time it raises, or does nothing."""
 
-    def import_module(name):
-        answer = answers.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    def __init__(self, *ends):
+        self.ends = list(ends)
 
-    monkeypatch.setattr(_torchvision.importlib, "import_module", import_module)
-    return answers
+    def exec_module(self, module):
+        if (end := self.ends.pop(0)) is not None:
+            raise end
 
 
-def test_nothing_is_declared_where_torchvision_works(imports):
-    before = list(_torchvision._declared)
-    working = types.ModuleType("torchvision")
-    imports.append(working)
-    assert _torchvision.load() is working
-    assert _torchvision._declared == before
-
-
-def test_another_failure_is_passed_on(imports):
-    imports.append(RuntimeError("no kernel image is available"))
+def test_where_operators_are_missing_they_are_declared_and_it_begins_again(monkeypatch):
+    declared = []
+    monkeypatch.setattr(_torchvision, "_declare", lambda: declared.append(1))
+    monkeypatch.setattr(_torchvision, "_forget_half_imported", lambda: None)
+    module = types.ModuleType("torchvision")
+    missing = Loader(RuntimeError("operator torchvision::nms does not exist"), None)
+    _torchvision.Patient(missing).exec_module(module)
+    assert declared == [1] and not missing.ends
+    _torchvision.Patient(Loader(None)).exec_module(module)  # it works by itself
     with pytest.raises(RuntimeError, match="no kernel image"):
-        _torchvision.load()
+        other = Loader(RuntimeError("no kernel image is available"))
+        _torchvision.Patient(other).exec_module(module)
+    assert declared == [1]
+
+
+def test_nothing_but_torchvision_is_found_here():
+    finder = _torchvision.Finder()
+    assert finder.find_spec("torch") is None and finder.find_spec("torchvision.models") is None
+    assert isinstance(finder.find_spec("torchvision").loader, _torchvision.Patient)
+    assert sum(isinstance(one, _torchvision.Finder) for one in sys.meta_path) == 1
 
 
 def test_half_imported_modules_are_forgotten(monkeypatch):

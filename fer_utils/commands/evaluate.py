@@ -59,7 +59,8 @@ def run(args: argparse.Namespace) -> int:
     print()
     print(confusion_text(result))
     print()
-    print(result.table())
+    print(result.table().to_string())
+    print(f"accuracy: {result.accuracy}")
     if args.out:
         name = model_name(args.model)
         given = argparse.Namespace(**{**vars(args), "model": name, "out": Path(args.out.name)})

@@ -129,7 +129,8 @@ def run_all(
         raise FerError(left_out[0])
     plots.save(plots.attributions(image, found), args.out)
     rows = scores.compare(net, image, found, truth, args.seed, rerun=args.scores)
-    print("\n".join([source, prediction(found[0]), *left_out, scores.table(rows)]))
+    table = scores.table(rows).to_string(na_rep="-")
+    print("\n".join([source, prediction(found[0]), *left_out, table]))
     print(f"wrote {args.out}")
     return 0
 

@@ -17,7 +17,9 @@ def run(args: argparse.Namespace) -> int:
     from fer_utils import models
 
     if args.name:
-        print(models.describe(args.name))
+        commas = dict.fromkeys(("parameters", "MACs"), "{:,}".format)
+        print(models.describe(args.name).to_string(formatters=commas))
+        print(models.totals(args.name))
         return 0
     print(as_text(*models.audit()))
     print("\nNetworks of this kit, for which nothing is published (7 classes):")

@@ -203,7 +203,8 @@ def learn(args: argparse.Namespace) -> int:
         }
         models.save(net, args.out / "model.safetensors", card)  # before anything is said of it
     print(f"best epoch {history.best_epoch} on the validation split:")
-    print(result.table())
+    print(result.table().to_string())
+    print(f"accuracy: {result.accuracy}")
     print(f"wrote {args.out / 'model.safetensors'} and its card; history in history.json")
     if history.stopped.startswith("interrupted"):
         print("the same command goes on from here")

@@ -7,6 +7,7 @@ from fer_utils.data.catalog import names, register
 from fer_utils.data.cleaning import clean
 from fer_utils.data.datasets import EMBEDDED
 from fer_utils.data.doctor import doctor
+from fer_utils.data.face import Face
 from fer_utils.data.faceset import FaceSet
 from fer_utils.data.folds import folds
 from fer_utils.data.joining import fill, join
@@ -15,6 +16,7 @@ from fer_utils.data.splits import split
 __all__ = [
     "EMBEDDED",
     "SPLITS",
+    "Face",
     "FaceSet",
     "catalog",
     "check",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_utils._arguments import check_path, integer, shown
+from fer_utils._arguments import check_path, integer, shown, spoken
 from fer_utils.data import catalog
 from fer_utils.data._index import SPLITS
 from fer_utils.data._reading import Form, ReadOptions, read
@@ -16,6 +16,7 @@ from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 
 
+@spoken
 def load(
     name: str,
     root: str | Path | None = None,

@@ -71,7 +71,7 @@ def finding(
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What `fer_utils.data.doctor.doctor` found; ``str()`` draws it as a table.
 
@@ -106,6 +106,11 @@ class Report:
                 return candidate
         kinds = ", ".join(candidate.kind for candidate in self.findings)
         raise FerError(f"There is no finding {kind!r}; looked for: {kinds}.")
+
+    def __repr__(self) -> str:
+        """Say in one sentence what was found."""
+        found = ", ".join(f"{one.kind} {one.count:,}" for one in self.findings if one.count)
+        return f"Report({self.name}: {self.pictures:,} pictures; {found or 'no findings'})"
 
     def __str__(self) -> str:
         """Return the table, 100 columns wide."""

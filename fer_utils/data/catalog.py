@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from fer_utils import _html
 from fer_utils._arguments import shown
 from fer_utils.data.datasets import NAMES
 from fer_utils.emotions import FER7, nearest
@@ -53,7 +54,7 @@ class Download:
                 raise FerError(f"md5 names {file!r}: expected a file's own name, without folders.")
 
 
-@dataclass(frozen=True, eq=False)  # it is what it is, and so can be a key
+@dataclass(frozen=True, eq=False, repr=False)  # it is what it is, and so can be a key
 class Card:
     """What to know before using a data set.
 
@@ -89,6 +90,15 @@ class Card:
     download: Download | None = None
     embedded: bool = False
     own: bool = False
+
+    def __repr__(self) -> str:
+        """Say which data set it is of."""
+        return f"Card({self.name}: {self.title})"
+
+    def _repr_html_(self) -> str:
+        words = ("citation", "licence", "get", "layout", "counts")
+        facts = [(word, getattr(self, word)) for word in words]
+        return _html.rows([("name", self.name), ("title", self.title), *facts])
 
     @property
     def opened(self) -> str:

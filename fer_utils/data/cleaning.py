@@ -34,7 +34,7 @@ _PROFILE = ("profileface", 3)
 _NEXT, _PAPER = 3, 0.5
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Cleaning:
     """The bad pictures of a data set by reason; ``str()`` draws the counts as a table.
 
@@ -76,6 +76,11 @@ class Cleaning:
     def without(self, *reasons: str) -> FaceSet:
         """Return the faces that have none of these reasons (none named: any)."""
         return self.faces.take(np.setdiff1d(np.arange(len(self.faces)), self.positions(*reasons)))
+
+    def __repr__(self) -> str:
+        """Say in one sentence how many pictures each reason applies to."""
+        counts = ", ".join(f"{why} {count:,}" for why, count in self.counts().items())
+        return f"Cleaning({self.faces.name}: {len(self.faces):,} pictures; {counts})"
 
     def __str__(self) -> str:
         """Return counts by reason and split, 100 columns wide."""

@@ -4,22 +4,28 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from fer_utils import _html
 from fer_utils._arguments import check_array, check_names, integer, shown
+from fer_utils._arguments import seed as check_seed
 from fer_utils.data import _cache, relabel
 from fer_utils.data._index import SPLITS
-from fer_utils.emotions import nearest
+from fer_utils.data.face import Face
+from fer_utils.emotions import nearest, same_word
 from fer_utils.errors import FerError
 
 if TYPE_CHECKING:
+    import pandas
     import torch
 
 # Of more pixels than this (bytes) a digest looks at so many faces only, or bytes.
 _DIGEST_WHOLE = 256 * 2**20
 _DIGEST_FACES, _DIGEST_PART = 1024, 16 * 2**20
+
+SHOWN, THUMBNAIL = 12, 96  # faces in a notebook, and their pixels there
 
 _PER_FACE = ("images", "labels", "split", "votes", "subjects", "rows", "regions", "twins",
              "truth", "generated")  # fmt: skip
@@ -28,6 +34,10 @@ _PER_FACE = ("images", "labels", "split", "votes", "subjects", "rows", "regions"
 @dataclass(frozen=True, eq=False, repr=False)
 class FaceSet:
     """N faces with their labels and what else is known about them; arrays are read-only.
+
+    `faces[0]` is one face with what is known of it, `faces[:5]`, `faces[[3, 1]]` and
+    `faces[faces.labels == 2]` are sets again, and a loop goes through the faces. At the end of a
+    notebook's cell a set shows some of its faces and its table.
 
     Images may lie in a file and be mapped into memory: what is looked at is read, and a slice or
     a run of neighbours costs nothing. `where` and `take` put a large choice of single faces into
@@ -149,6 +159,53 @@ class FaceSet:
             f"{len(self.classes)} classes{', ' + splits if splits else ''}{extra})"
         )
 
+    @overload
+    def __getitem__(self, which: int) -> Face: ...
+    @overload
+    def __getitem__(self, which: slice | Sequence[int] | np.ndarray) -> "FaceSet": ...
+
+    def __getitem__(self, which: Any) -> "Face | FaceSet":
+        """Return one face (-1 is the last), or those of a slice, a list or a mask as a set.
+
+        Raises:
+            FerError: a name, or a position outside the set.
+        """
+        if isinstance(which, str):
+            raise FerError(
+                f"faces have numbers, no names like {which!r}: faces.where(label={which!r}) takes "
+                "those of a class."
+            )
+        if isinstance(which, slice) or np.ndim(which):
+            return self.take(which)
+        try:
+            return self._face(integer("face", which, -len(self), len(self) - 1))
+        except FerError:
+            there = f"faces 0 to {len(self) - 1}" if len(self) else "no faces"
+            raise FerError(f"{self.name} has {there}, so not faces[{shown(which)}].") from None
+
+    def __iter__(self) -> Iterator[Face]:
+        """Go through the faces."""
+        return map(self._face, range(len(self)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Return the images."""
+        return np.array(self.images, dtype=dtype, copy=copy)
+
+    def _face(self, number: int) -> Face:
+        votes = [] if self.votes is None else self.votes[number].tolist()
+        person = None if self.subjects is None else self.subjects[[number]].tolist()[0]
+        return Face(
+            self.images[number],
+            self.classes[self.labels[number]],
+            {name: n for name, n in zip(self.vote_names, votes, strict=False) if n},
+            person,
+        )
+
+    def sample(self, count: int = 12, seed: int = 0) -> "FaceSet":
+        """Return so many faces (all, where there are fewer), drawn at random, each at most once."""
+        count = min(integer("count", count, 0), len(self))
+        return self.take(np.random.default_rng(check_seed(seed)).permutation(len(self))[:count])
+
     def where(self, split: str | None = None, label: str | int | None = None) -> "FaceSet":
         """Return the faces of one split, of one class (name or index), or both.
 
@@ -165,14 +222,14 @@ class FaceSet:
         return self.take(np.flatnonzero(keep))
 
     def class_index(self, label: str | int) -> int:
-        """Return the index of a class given by its name or index.
+        """Return the index of a class given by its name or index; "joy" is happy.
 
         Raises:
             FerError: there is no such class; the message names the nearest.
         """
         if isinstance(label, str):
-            if label in self.classes:
-                return self.classes.index(label)
+            if name := same_word(label, self.classes):
+                return self.classes.index(name)
             raise FerError(f"{self.name} has no class {label!r}.{nearest(label, self.classes)}")
         try:
             return integer("label", label, 0, len(self.classes) - 1)
@@ -197,7 +254,7 @@ class FaceSet:
                 for name in _PER_FACE
                 if name != "images" and (value := getattr(self, name)) is not None
             }
-        except IndexError as error:
+        except (IndexError, TypeError, ValueError) as error:
             raise FerError(f"{self.name} has faces 0 to {len(self) - 1}: {error}") from None
         columns = {name: column[which] for name, column in self.columns.items()}
         return replace(self, images=_pick(self.images, which), columns=columns, **chosen)
@@ -225,17 +282,23 @@ class FaceSet:
         count = np.bincount(labels, minlength=len(self.classes))
         return dict(zip(self.classes, count.tolist(), strict=True))
 
-    def table(self) -> str:
-        """Return the number of faces per class and split as plain text."""
+    def table(self) -> "pandas.DataFrame":
+        """Return the number of faces per class (rows) and split (columns), and the sums."""
+        import pandas  # takes a second, so only who wants a table waits for it
+
         present = [split for split, count in self._split_counts().items() if count]
-        parts = [self._count(self.labels[self.split == split]) for split in present]
-        parts.append(self.counts())
-        width = max(len(name) for name in (*self.classes, "class"))
-        lines = [f"{'class':{width}}" + "".join(f"{title:>8}" for title in (*present, "all"))]
-        for name in self.classes:
-            lines.append(f"{name:{width}}" + "".join(f"{part[name]:8d}" for part in parts))
-        lines.append(f"{'all':{width}}" + "".join(f"{sum(p.values()):8d}" for p in parts))
-        return "\n".join(lines)
+        columns = {split: self._count(self.labels[self.split == split]) for split in present}
+        columns["all"] = self.counts()
+        table = pandas.DataFrame(columns, index=list(self.classes))
+        table.loc["all"] = table.sum()
+        return table
+
+    def _repr_html_(self) -> str:
+        """Return the sentence, up to twelve faces from all over the set, and the table."""
+        places = np.unique(np.linspace(0, len(self) - 1, min(SHOWN, len(self))).astype(int))
+        faces = [self._face(int(place)) for place in places]
+        pictures = _html.captioned([(face.image, face.label) for face in faces], THUMBNAIL)
+        return _html.sentence(self) + pictures + self.table()._repr_html_()
 
     @cached_property
     def digest(self) -> dict[str, str]:
@@ -359,6 +422,15 @@ class Features(FaceSet):
         if self.images.ndim < 2 or self.images.dtype != np.float32:
             found = f"{self.images.dtype} {self.images.shape}"
             raise FerError(f"{self.name}: features must be float32 (N, ...), found {found}")
+
+    def _face(self, number: int) -> Face:
+        raise FerError(
+            f"{self.name}: features are numbers without a picture: features.images[{number}] gives "
+            "those of one face."
+        )
+
+    def _repr_html_(self) -> str:
+        return _html.sentence(self)
 
     def __repr__(self) -> str:
         """Say on one line what is in the set."""

@@ -4,12 +4,15 @@ import functools
 import inspect
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
-from fer_utils._arguments import choice
-from fer_utils.detect.boxes import Box, Photograph, channels_first, ordered, rgb
+from fer_utils._arguments import check_truth, choice, integer, spoken
+from fer_utils.data._face_crop import gray
+from fer_utils.data.face import Face
+from fer_utils.detect.boxes import Box, Photograph, channels_first, crop, ordered, rgb
 from fer_utils.errors import FerError
 
 #: Each is a module, whose function `load` takes the detector's options.
@@ -29,6 +32,11 @@ class Detector:
     def __init__(self, name: str, options: dict[str, Any], find: Callable[[np.ndarray], list[Box]]):
         self.name, self.options = name, options
         self._find = find
+
+    def __repr__(self) -> str:
+        """Say which it is, and with which options."""
+        options = [f"{name} {value}" for name, value in self.options.items()]
+        return f"Detector({', '.join([self.name, *options])})"
 
     def __call__(self, picture: Photograph) -> list[Box]:
         """Return all faces of a picture, largest first; a film's frame is uint8 RGB (H, W, 3)."""
@@ -70,6 +78,7 @@ def _kept(name: str, options: tuple[tuple[str, Any], ...]) -> Detector:
     return _loaded(name, **dict(options))
 
 
+@spoken
 def faces(picture: Photograph, detector: str | Detector = "haar", **options: Any) -> list[Box]:
     """Return the faces in a picture: boxes in its pixels, largest first.
 
@@ -85,6 +94,51 @@ def faces(picture: Photograph, detector: str | Detector = "haar", **options: Any
         FerError: no picture, or what `detect.detector` raises.
     """
     return _named(detector, options)(picture)
+
+
+@spoken
+def face(
+    picture: Photograph,
+    person: int = 1,
+    *,
+    size: int | None = 48,
+    color: bool = False,
+    detector: str | Detector = "haar",
+    **options: Any,
+) -> Face:
+    """Return one face of a photograph, cut out as data sets are: `net.ask(detect.face("me.jpg"))`.
+
+    A picture that lies on its side is turned; see `upright`.
+
+    Args:
+        picture: as in `faces`.
+        person: which face, 1 being the largest.
+        size: side in pixels; None leaves it as it is cut out.
+        color: keep its colours.
+        detector: as in `faces`.
+        options: as in `faces`.
+
+    Raises:
+        FerError: no picture, no face in it, not as many, or what `detect.detector` raises.
+    """
+    person = integer("person", person, 1)
+    size = None if size is None else integer("size", size, 8, 1024)
+    check_truth("color", color)
+    name = str(picture) if isinstance(picture, str | PurePath) else "the picture"
+    pixels, boxes, turned = upright(picture, detector, **options)
+    if not boxes:
+        raise FerError(
+            f"no face was found in {name}, turned either. Try another detector= "
+            f"({', '.join(DETECTORS)}); of a face that is cut out already take the picture itself."
+        )
+    count = "1 face" if len(boxes) == 1 else f"{len(boxes)} faces"
+    if person > len(boxes):
+        raise FerError(f"{count} found in {name}, so there is no person={person}.")
+    pixels = pixels if color else gray(pixels)[None]
+    file = PurePath(name).name
+    words = f"number {person} of {count} in {file}" if len(boxes) > 1 else f"the face in {file}"
+    words += f", turned by {turned} degrees" if turned else ""
+    return Face(crop(pixels, boxes[person - 1], side=size), source=words)
 
 
 def _named(name: str | Detector, options: dict[str, Any]) -> Detector:

@@ -13,7 +13,7 @@ from fer_utils.models.counting import audit, count
 from fer_utils.models.export import OPSET, export
 from fer_utils.models.facenet import FaceNet
 from fer_utils.models.registry import create, from_claim, names, paper
-from fer_utils.models.summary import describe
+from fer_utils.models.summary import describe, totals
 from fer_utils.models.transfer import features, freeze_base, head, replace_head, unfreeze
 from fer_utils.models.wrapping import wrap
 
@@ -39,6 +39,7 @@ __all__ = [
     "replace_head",
     "save",
     "torchvision",
+    "totals",
     "unfreeze",
     "wrap",
 ]

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from fer_utils._arguments import integer, shown
-from fer_utils.emotions import nearest
+from fer_utils.emotions import nearest, same_word
 from fer_utils.errors import FerError
 
 
@@ -256,8 +256,8 @@ def class_index(classes: tuple[str, ...], clean: np.ndarray, target: int | str |
     """
     if target is None:
         return int(clean.argmax())
-    if isinstance(target, str) and target in classes:
-        return classes.index(target)
+    if isinstance(target, str) and (name := same_word(target, classes)):
+        return classes.index(name)
     try:
         return integer("target", target, 0, len(classes) - 1)
     except FerError:

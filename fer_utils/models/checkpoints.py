@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from fer_utils._arguments import check_path, shown
+from fer_utils._arguments import check_path, shown, spoken
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.files import check_card, make_folder, seal_card, write
@@ -194,6 +194,7 @@ def pretrained_names() -> list[str]:
     return sorted(p.stem for p in _weights_folder().glob("*.safetensors"))
 
 
+@spoken
 def pretrained(name: str) -> FaceNet:
     """Return a trained network, in evaluation mode, by an entry of `pretrained_names()`.
 
@@ -205,6 +206,7 @@ def pretrained(name: str) -> FaceNet:
     return load_file(_weights_folder() / f"{name}.safetensors")
 
 
+@spoken
 def load(name: str | Path) -> FaceNet:
     """Return a trained net: an entry of `pretrained_names()`, a .safetensors file, a run's folder.
 

@@ -1,6 +1,7 @@
 """The shell around every network: from a picture of any size to the network's own input."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from fer_utils.emotions import FER7, FER8
 from fer_utils.errors import FerError
 from fer_utils.inputs import Channels, to_gray
 from fer_utils.models.scaling import SYMMETRIC, Scaling
+
+if TYPE_CHECKING:
+    from fer_utils.models.asking import Answer
 
 SMALLEST_PICTURE = 8
 # A net's input, a side: the papers' largest is 224.
@@ -118,6 +122,27 @@ class FaceNet(nn.Module):
         """Return logits (N, K) of pictures, float (N, 1 or 3, H, W) in [0, 1]."""
         return self.trunk(self.prepare(pictures))
 
+    def ask(self, face: Any) -> "Answer":
+        """Return what the net says of one face: the probability of each class, by name.
+
+        Args:
+            face: `faces[0]` or `faces.images[0]`, what `detect.face` gives, or any picture: uint8
+                or float in [0, 1]; (H, W), (C, H, W), (1, C, H, W) or (H, W, C).
+
+        Raises:
+            FerError: no picture of one face, or a net that gives no finite scores.
+        """
+        from fer_utils.models.asking import answer
+
+        return answer(self, face)
+
+    def predict(self, *_: object, **__: object) -> NoReturn:
+        """Say what other packages' word is called here; raises a FerError."""
+        raise FerError(
+            "a net has no predict: net.ask(face) says what it sees in one face, "
+            "evaluate.evaluate(net, faces) in many, evaluate.predict(net, pictures) gives scores."
+        )
+
     def train(self, mode: bool = True) -> "FaceNet":
         """Switch to training; what is frozen stays in evaluation."""
         super().train(mode)
@@ -206,8 +231,8 @@ def check_pictures(pictures: Tensor, name: str = "the net") -> None:
     """Raise a FerError unless `pictures` is a float batch (N, C, H, W) of 8x8 or more."""
     if not isinstance(pictures, Tensor):
         raise FerError(
-            f"a network takes a torch tensor in [0, 1], not a {type(pictures).__name__}: write "
-            "torch.tensor(picture)[None] / 255, or let evaluate.predict(net, pictures) do it."
+            f"a network takes a torch tensor in [0, 1], not a {type(pictures).__name__}: let "
+            "net.ask(face) make one, or write torch.tensor(picture)[None] / 255."
         )
     if pictures.ndim != 4:
         raise FerError(

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from fer_utils import papers
-from fer_utils._arguments import check_path, integer, number, shown
+from fer_utils._arguments import check_path, integer, number, shown, spoken
 from fer_utils._arguments import seed as check_seed
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
@@ -84,6 +84,7 @@ def names() -> list[str]:
 
 
 @float32_by_default()
+@spoken
 def create(
     name: str,
     num_classes: int = 7,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,9 @@ from fer_utils.models.counting import count
 from fer_utils.models.facenet import FaceNet, facenet
 from fer_utils.models.registry import create
 
+if TYPE_CHECKING:
+    import pandas
+
 COLUMNS = ("layer", "kind", "output", "parameters", "MACs", "sees")
 WINDOWED = ("conv2d", "max_pool2d", "avg_pool2d")
 WHOLE = ("linear", "mean")
@@ -19,14 +23,14 @@ NEW_PICTURE = ("grid_sample", "interpolate")
 ONE_PIXEL = (1, 1, 1)
 
 
-def describe(net: FaceNet | str) -> str:
+def describe(net: FaceNet | str) -> "pandas.DataFrame":
     """Return a table of layers, for one picture.
 
     Columns: the layer's name and kind, its output shape, its parameters, its MACs
     (multiplications with an addition, of convolutions and fully connected layers), and what one
     of its outputs sees: the side of its receptive field in pixels of the net's input (it may be
     larger than the input: the rest is padding), or "all". Behind a spatial transformer it counts
-    in pixels of the warped picture.
+    in pixels of the warped picture. `totals` sums it up.
 
     Args:
         net: a net, or an entry of `models.names()`, which is then built without memory.
@@ -34,23 +38,31 @@ def describe(net: FaceNet | str) -> str:
     Raises:
         FerError: no such net, or one that takes pictures of any size.
     """
-    if isinstance(net, str):
-        with torch.device("meta"):
-            net = create(net)
-    rows = layers(net)
-    macs = sum(row["MACs"] for row in rows)
-    cells = [COLUMNS, *(tuple(_text(row[column]) for column in COLUMNS) for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(COLUMNS))]
-    lines = [
-        "  ".join(f"{text:{'<' if i < 2 else '>'}{widths[i]}}" for i, text in enumerate(row))
-        for row in cells
-    ]
+    import pandas  # takes a second, so only who wants a table waits for it
+
+    rows = layers(built(net))
+    for row in rows:
+        row.update(output=" x ".join(map(str, row["output"])), sees=_side(row["sees"]))
+    return pandas.DataFrame(rows, columns=list(COLUMNS)).set_index("layer").rename_axis(None)
+
+
+def totals(net: FaceNet | str) -> str:
+    """Return in words how many parameters a net has, and MACs for one picture."""
+    net = built(net)
+    macs = sum(row["MACs"] for row in layers(net))
     shape = " x ".join(map(str, net.input_shape))
-    totals = (
+    return (
         f"{count(net):,} trained parameters, {count(net, 'keras'):,} as Keras counts them; "
         f"{macs:,} MACs for an input of {shape}"
     )
-    return "\n".join([*lines, totals])
+
+
+def built(net: FaceNet | str) -> FaceNet:
+    """Return a net as it is, or the one of that name, without memory."""
+    if not isinstance(net, str):
+        return net
+    with torch.device("meta"):
+        return create(net)
 
 
 def layers(net: FaceNet) -> list[dict]:
@@ -203,9 +215,7 @@ def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
     return (value, value) if isinstance(value, int) else value
 
 
-def _text(value: object) -> str:
-    if value is None:
+def _side(sees: int | tuple[int, int] | None) -> str:
+    if sees is None:
         return "all"
-    if isinstance(value, tuple):
-        return " x ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return " x ".join(map(str, sees)) if isinstance(sees, tuple) else f"{sees:,}"

@@ -6,12 +6,13 @@ from math import inf, isfinite
 import numpy as np
 from torch import nn
 
-from fer_utils._arguments import integer, number
+from fer_utils._arguments import integer, number, spoken
 from fer_utils.errors import FerError
 from fer_utils.models.facenet import LARGEST_INPUT, FaceNet, class_names
 from fer_utils.models.scaling import Scaling
 
 
+@spoken
 def wrap(
     net: nn.Module,
     classes: int | Sequence[str],

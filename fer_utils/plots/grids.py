@@ -18,6 +18,7 @@ from fer_utils.plots.picture import DARK, FAINT, INK, LIGHT, WIDEST, YELLOW, Pic
 
 if TYPE_CHECKING:
     from fer_utils.data.catalog import Card
+    from fer_utils.data.face import Face
     from fer_utils.data.faceset import FaceSet
 
 MOST_FACES = 200
@@ -43,7 +44,7 @@ LEAST = 1.2  # that a card is high, at least
 
 @styled
 def faces(
-    images: "FaceSet | np.ndarray | Sequence[np.ndarray]",
+    images: "FaceSet | Face | np.ndarray | Sequence[np.ndarray | Face]",
     titles: Sequence[str] | None = None,
     columns: int = 8,
     scale: float = 1.0,
@@ -51,22 +52,26 @@ def faces(
     """Draw faces in rows.
 
     Args:
-        images: a FaceSet, or pictures (N, C, H, W), (N, H, W), or a list of them; uint8, or
+        images: a FaceSet, a face, or pictures (N, C, H, W), (N, H, W), or a list of them; uint8, or
             float in [0, 1]. Float pictures that go beyond are taken for derivatives: with a
             common scale, 0 is drawn mid-grey where there are negative values, black otherwise.
-        titles: a word for each; None takes a FaceSet's labels.
+        titles: a word for each; None takes the faces' labels.
         columns: faces per row, at most.
         scale: size of a face, 1 being 1.2 inches; smaller where a row would be too wide.
 
     Raises:
         FerError: no pictures, more than 200, or another number of titles.
     """
+    from fer_utils.data.face import Face
     from fer_utils.data.faceset import FaceSet
 
-    if isinstance(images, FaceSet):
-        names = [images.classes[label] for label in images.labels]
-        titles = names if titles is None else titles
-        images = images.images
+    images = [images] if isinstance(images, Face) else images
+    if titles is None and isinstance(images, FaceSet):
+        titles = [images.classes[label] for label in images.labels]
+    elif titles is None and isinstance(images, list) and images:
+        labels = [one.label for one in images if isinstance(one, Face)]
+        titles = labels if len(labels) == len(images) and any(labels) else None
+    images = images.images if isinstance(images, FaceSet) else images
     if isinstance(images, str) or not hasattr(images, "__len__"):
         raise FerError(f"images={shown(images)}: give a FaceSet, an array or a list of pictures.")
     scale = number("scale", scale, 0.05, 20)
@@ -74,12 +79,12 @@ def faces(
         raise FerError(f"{len(images)} faces to draw; choose 1 to {MOST_FACES} with faces.take().")
     if titles is not None and len(titles) != len(images):
         raise FerError(f"{len(titles)} titles for {len(images)} faces.")
-    images = [np.asarray(image) for image in images]
-    if not all(image.size and image.dtype.kind in "buif" for image in images):
+    pictures = [np.asarray(image) for image in images]
+    if not all(image.size and image.dtype.kind in "buif" for image in pictures):
         raise FerError("a picture is an array of intensities, and one of these is none.")
-    images, zero = _into_range(images)
-    columns = max(1, min(columns, len(images)))
-    rows = ceil(len(images) / columns)
+    pictures, zero = _into_range(pictures)
+    columns = max(1, min(columns, len(pictures)))
+    rows = ceil(len(pictures) / columns)
     side = min(1.2 * scale, WIDEST / columns)
     lines = max((str(title).count("\n") + 1 for title in titles or ()), default=0)
     head = 0.24 + 0.16 * (lines - 1) if lines else 0.0
@@ -87,7 +92,7 @@ def faces(
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, columns), ylim=(rows * (1 + head / side), 0))
     axes.axis("off")
-    for i, image in enumerate(images):
+    for i, image in enumerate(pictures):
         row, column = divmod(i, columns)
         top = row * (1 + head / side) + head / side
         draw_face(axes, image, (column, top))
@@ -96,7 +101,7 @@ def faces(
             center = column + 0.5
             axes.text(center, top, titles[i], ha="center", va="bottom", size=size)
     axes.set_aspect("auto")
-    figure.alt = _describe_faces(len(images), rows, titles, zero)
+    figure.alt = _describe_faces(len(pictures), rows, titles, zero)
     return figure
 
 

@@ -8,7 +8,6 @@ import base64
 import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from types import UnionType
@@ -20,7 +19,7 @@ from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from PIL import Image
 
-from fer_utils._arguments import check_path, integer, number, shown
+from fer_utils._arguments import check_path, integer, misfit, number, shown
 from fer_utils.errors import FerError
 from fer_utils.files import check_writable, write
 
@@ -76,10 +75,10 @@ def checked(draw: Callable[..., Drawn]) -> Callable[..., Drawn]:
 
     @functools.wraps(draw)
     def checking(*args: Any, **options: Any) -> Drawn:
-        with suppress(TypeError):  # an argument too many or too few: Python says so itself
-            given = signature.bind(*args, **options).arguments
-            for name, value in given.items():
-                check_kind(name, value, signature.parameters[name].annotation)
+        if problem := misfit(draw, args, options, SOURCES):
+            raise problem
+        for name, value in signature.bind(*args, **options).arguments.items():
+            check_kind(name, value, signature.parameters[name].annotation)
         return draw(*args, **options)
 
     return checking
@@ -116,6 +115,29 @@ def styled(draw: Callable[..., Drawn]) -> Callable[..., Drawn]:
     return matplotlib.rc_context(STYLE)(checked(draw))
 
 
+def _answer_savefig(figure: Figure) -> None:
+    """Let `plt.savefig` refuse an empty figure; called with every new figure of pyplot.
+
+    Figures of `plots` are not pyplot's, which would save an empty one in their place.
+    """
+    vars(figure)["savefig"] = functools.partial(_save_unless_empty, figure)
+
+
+def _save_unless_empty(figure: Figure, *place: Any, **options: Any) -> None:
+    if len(figure.get_children()) == 1:  # its paper
+        raise FerError(
+            "pyplot has nothing to save; a figure of plots is saved by its own name: "
+            "figure = plots.confusion(evaluation), then figure.savefig(FILE)."
+        )
+    Figure.savefig(figure, *place, **options)
+
+
+matplotlib.rcParams["figure.hooks"] = [
+    *matplotlib.rcParams["figure.hooks"],
+    f"{__name__}:{_answer_savefig.__name__}",
+]
+
+
 class Picture(Figure):
     """A figure outside pyplot (so a notebook never shows it twice) with a description.
 
@@ -124,6 +146,10 @@ class Picture(Figure):
     """
 
     alt: str = ""
+
+    def __repr__(self) -> str:
+        """Say what it shows."""
+        return f"Figure: {self.alt}"
 
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None

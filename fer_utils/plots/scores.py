@@ -1,6 +1,6 @@
 """How well a network does: confusion matrix and the faces in its cells, training, probabilities."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -115,12 +115,28 @@ def history(history: "History") -> Picture:
 
 
 @styled
-def bars(classes: Sequence[str], probabilities: Sequence[float], title: str = "") -> Picture:
+def bars(
+    classes: "Mapping[str, float] | Sequence[str]",
+    probabilities: Sequence[float] | None = None,
+    title: str = "",
+) -> Picture:
     """Draw a net's answer: a bar for the probability of each class.
+
+    Args:
+        classes: what `net.ask(face)` gives, or the names alone.
+        probabilities: those of the names, where these are alone.
+        title: above the bars.
 
     Raises:
         FerError: another number of probabilities than of classes.
     """
+    if isinstance(classes, Mapping):
+        probabilities, classes = list(classes.values()), list(classes)
+    elif probabilities is None:
+        raise FerError(
+            "bars takes what net.ask(face) gives, or names and probabilities: "
+            "plots.bars(net.classes, probabilities)."
+        )
     check_names("classes", classes)
     try:
         values = np.asarray(probabilities, float)

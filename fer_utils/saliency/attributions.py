@@ -22,8 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils._arguments import check_array, check_names, choice, integer
+from fer_utils._arguments import check_array, check_names, choice, integer, spoken
 from fer_utils._arguments import seed as check_seed
+from fer_utils._progress import bar
 from fer_utils.errors import FerError
 from fer_utils.models.answers import (
     ask,
@@ -91,12 +92,15 @@ class Attribution:
         return METHODS[self.method].title
 
 
+@spoken
 def attribute(
     net: nn.Module,
     image: np.ndarray | Tensor,
     method: str = "integrated_gradients",
     target: int | str | None = None,
     seed: int = 0,
+    *,
+    progress: bool | None = None,
     **options: object,
 ) -> Attribution:
     """Return how much each pixel matters for what the network says of a picture.
@@ -113,13 +117,14 @@ def attribute(
         method: an entry of `METHODS`.
         target: index or name of the class to explain; None takes the predicted one.
         seed: of noise, masks and orders.
+        progress: show a bar; None shows one after a second.
         options: of the method. smooth_grad: samples, noise (standard deviation, as a share of
             the picture's range). integrated_gradients: steps. grad_cam, score_cam: layer (name of a
             convolution; None takes the last). lrp: gamma. part_ablation, shapley_parts, lime,
             kernel_shap: parts (H, W), a whole number per pixel that says which part it belongs to,
             as in `FaceSet.regions`, part_names, or without parts a grid of so many cells a side;
             all but the first: samples. rise: masks, cells, keep. occlusion: window, stride,
-            engine. All that paint over the picture: fill, as in `saliency.occlusion`.
+            engine, force. All that paint over the picture: fill, as in `saliency.occlusion`.
 
     Raises:
         FerError: an unknown method, option or class, a picture that cannot be used, or a net
@@ -133,10 +138,12 @@ def attribute(
         picture = on_device(net, image)
         clean, classes = answer(net, picture)
         index = class_index(classes, clean, target)
-        with _seeded(seed, picture.device):
+        with _seeded(seed, picture.device), bar(None, "picture", progress) as told:
             start = perf_counter()
             try:
-                attribution, details = chosen.compute(Task(net, picture, index, seed), **options)
+                attribution, details = chosen.compute(
+                    Task(net, picture, index, seed, told, progress), **options
+                )
             except RuntimeError as error:  # a net without derivatives, say, or out of memory
                 check_differentiable(net)
                 raise FerError(f"{method} does not suit this net: {first_line(error)}") from error

@@ -62,13 +62,19 @@ def grad_cam(
 
 
 def score_cam(
-    net: nn.Module, picture: Tensor, target: int, layer: str | None = None, chunk: int = 64
+    net: nn.Module,
+    picture: Tensor,
+    target: int,
+    layer: str | None = None,
+    chunk: int = 64,
+    told: Callable[[int], object] = int,
 ) -> tuple[Tensor, dict[str, object]]:
     """Return the map and the layers; arguments and errors as for `grad_cam`.
 
     Each channel of the layer, enlarged and stretched to run from 0 to 1, is laid over the picture
     as a mask; its weight is the softmax, over the channels, of the target's logits (the paper's
-    algorithm 1). `chunk` is the number of masked pictures per forward pass.
+    algorithm 1). `chunk` is the number of masked pictures per forward pass, and `told` is called
+    with it after each.
     """
 
     def weighted(module: nn.Module) -> Tensor:
@@ -79,7 +85,10 @@ def score_cam(
         span = torch.where(most > least, most - least, 1)
         masks = ((channels - least) / span).transpose(0, 1)
         with torch.no_grad():
-            parts = [ask(net, picture * part)[:, target] for part in masks.split(chunk)]
+            parts = []
+            for part in masks.split(chunk):
+                parts.append(ask(net, picture * part)[:, target])
+                told(len(part))
         weights = torch.cat(parts).softmax(0)
         return (weights[:, None, None] * channels[0]).sum(0)[None, None]
 

@@ -34,12 +34,21 @@ class Task:
         picture: float (1, C, H, W).
         target: index of the class.
         seed: of everything that is drawn at random.
+        told: called with the number of pictures that the net was asked about.
+        progress: as of `attribute`, for a method that counts by itself.
     """
 
     net: nn.Module
     picture: Tensor
     target: int
     seed: int
+    told: Callable[[int], object] = int  # nobody listens
+    progress: bool | None = False
+
+    def asked(self, pictures: Tensor) -> Tensor:
+        """Return what the net gives for pictures, and tell how many there were."""
+        self.told(len(pictures))
+        return self.net(pictures)
 
     @property
     def chunk(self) -> int:
@@ -78,14 +87,14 @@ def positive(value: Any, name: str, least: int = 1) -> int:
 
 
 def _gradient(task: Task) -> Result:
-    gradient = _captum().Saliency(task.net).attribute(task.picture, target=task.target, abs=False)
+    gradient = _captum().Saliency(task.asked).attribute(task.picture, target=task.target, abs=False)
     return gradient[0].abs().amax(0), {}
 
 
 def _smooth_grad(task: Task, *, samples: int = 25, noise: float = 0.15) -> Result:
     """Average the gradient over noisy copies; noise is a share of the picture's range."""
     noise = number("noise", noise, 0, 10)  # a share of the picture's range, such as 0.15
-    averaged = _captum().NoiseTunnel(_captum().Saliency(task.net))
+    averaged = _captum().NoiseTunnel(_captum().Saliency(task.asked))
     gradient = averaged.attribute(
         task.picture,
         nt_type="smoothgrad",
@@ -100,7 +109,7 @@ def _smooth_grad(task: Task, *, samples: int = 25, noise: float = 0.15) -> Resul
 
 def _integrated_gradients(task: Task, *, steps: int = 50, fill: str | float = "black") -> Result:
     """Integrate the gradient on the way from the fill to the picture."""
-    integrated = _captum().IntegratedGradients(task.net)
+    integrated = _captum().IntegratedGradients(task.asked)
     attribution, error = integrated.attribute(
         task.picture,
         task.baseline(fill),
@@ -122,7 +131,7 @@ def _grad_cam(task: Task, *, layer: str | None = None) -> Result:
 
 
 def _score_cam(task: Task, *, layer: str | None = None) -> Result:
-    return score_cam(task.net, task.picture, task.target, layer, task.chunk)
+    return score_cam(task.net, task.picture, task.target, layer, task.chunk, task.told)
 
 
 def _lrp(task: Task, *, gamma: float = 0.25) -> Result:
@@ -139,7 +148,7 @@ def _part_ablation(
 ) -> Result:
     """Paint over one part of the face after the other."""
     mask, names = perturbations.number_parts(parts, part_names, grid, task.size)
-    return _over_parts(_captum().FeatureAblation(task.net), task, fill, mask, names)
+    return _over_parts(_captum().FeatureAblation(task.asked), task, fill, mask, names)
 
 
 def _shapley_parts(
@@ -154,7 +163,7 @@ def _shapley_parts(
     """Paint over the parts in random orders: what does each add to those still seen?"""
     samples = positive(samples, "samples")
     mask, names = perturbations.number_parts(parts, part_names, grid, task.size)
-    method = _captum().ShapleyValueSampling(task.net)
+    method = _captum().ShapleyValueSampling(task.asked)
     return _over_parts(method, task, fill, mask, names, n_samples=samples)
 
 
@@ -174,9 +183,9 @@ def _by_fit(
     if kind == "Lime":
         from captum._utils.models.linear_model import SkLearnRidge
 
-        method = _captum().Lime(task.net, interpretable_model=SkLearnRidge(alpha=1))
+        method = _captum().Lime(task.asked, interpretable_model=SkLearnRidge(alpha=1))
     else:
-        method = _captum().KernelShap(task.net)
+        method = _captum().KernelShap(task.asked)
     drawn = {"n_samples": positive(samples, "samples"), "perturbations_per_eval": task.chunk}
     return _over_parts(method, task, fill, mask, names, **drawn)
 
@@ -200,7 +209,7 @@ def _rise(
 ) -> Result:
     drawn = RandomMasks(positive(masks, "masks"), positive(cells, "cells"), keep, task.seed)
     hidden = task.baseline(fill)
-    return rise(task.net, task.picture, hidden, task.target, drawn, task.chunk), {}
+    return rise(task.net, task.picture, hidden, task.target, drawn, task.chunk, task.told), {}
 
 
 def _occlusion(
@@ -210,11 +219,13 @@ def _occlusion(
     stride: int | tuple[int, int] | None = None,
     fill: str | float = "black",
     engine: str = "auto",
+    force: bool = False,
 ) -> Result:
     square: dict[str, Any] = {"window": window_side(task.picture) if window is None else window}
     smallest = min(pair(square["window"], "window"))
     square["stride"] = max(1, smallest // 4) if stride is None else stride
-    omap = occlusion(task.net, task.picture, **square, fill=fill, seed=task.seed, engine=engine)
+    more: dict[str, Any] = {"seed": task.seed, "progress": task.progress, "force": force}
+    omap = occlusion(task.net, task.picture, **square, fill=fill, engine=engine, **more)
     return torch.from_numpy(omap.heat(task.target)), {**square, "engine": omap.engine}
 
 

@@ -21,6 +21,7 @@ Prior art:
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -29,7 +30,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils._arguments import check_array, check_names, shown
+from fer_utils._arguments import check_array, check_names, shown, spoken
+from fer_utils._progress import bar
 from fer_utils.errors import FerError
 from fer_utils.models.answers import (
     check_logits,
@@ -46,6 +48,9 @@ from fer_utils.saliency.windows import OcclusionProblem, Windows, baseline, high
 
 # Largest stride, in pixels, of the coarse maps with which `coarse_to_fine` begins.
 COARSEST = 8
+
+# Positions that a map is refused above: a net is asked for each, and no face needs as many.
+MOST_POSITIONS = 20_000
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -169,6 +174,7 @@ class OcclusionMap:
         return picture
 
 
+@spoken
 def occlusion(
     net: nn.Module,
     image: np.ndarray | Tensor,
@@ -179,7 +185,8 @@ def occlusion(
     seed: int = 0,
     engine: str = "auto",
     chunk: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress | bool | None = None,
+    force: bool = False,
 ) -> OcclusionMap:
     """Slide a square over a picture and keep the network's answer for every position.
 
@@ -198,19 +205,24 @@ def occlusion(
         engine: "batched" takes any net; "delta" and "fused" compute again only what the square
             can change, for nets whose structure allows it; "auto" takes the fastest that suits.
         chunk: pictures per forward pass of `batched` (which it asks for); None chooses.
-        progress: called with (windows done, windows in all); returning False cancels.
+        progress: called with (windows done, windows in all); returning False cancels. None shows
+            a bar after a second, False none.
+        force: do it with more than 20,000 positions, too.
 
     Raises:
-        FerError: a picture, window, stride, fill or engine that cannot be used; a net that
-            gives no finite logits (1, K).
+        FerError: a picture, window, stride, fill or engine that cannot be used; too many
+            positions; a net that gives no finite logits (1, K).
         Cancelled: progress returned False.
     """
     problem = _make_problem(net, image, pair(window, "window"), pair(stride, "stride"), fill, seed)
+    _check_count(problem, force)
     engine = "batched" if chunk is not None and engine == "auto" else engine
-    used, clean, covered = dispatch.run(net, problem, engine, progress=progress, chunk=chunk)
+    with _followed(progress, len(problem.windows)) as told:
+        used, clean, covered = dispatch.run(net, problem, engine, progress=told, chunk=chunk)
     return _make_map(net, problem, clean, covered, fill=fill, seed=seed, engine=used)
 
 
+@spoken
 def coarse_to_fine(
     net: nn.Module,
     image: np.ndarray | Tensor,
@@ -221,6 +233,7 @@ def coarse_to_fine(
     seed: int = 0,
     engine: str = "auto",
     progress: Progress | None = None,
+    force: bool = False,
 ) -> Iterator[OcclusionMap]:
     """Yield maps that get finer: at 8, 4 and 2 times the stride, and at the stride itself.
 
@@ -234,6 +247,7 @@ def coarse_to_fine(
     nested = [(times * steps[0], times * steps[1]) for times in (8, 4, 2)]
     strides = [(y, x) for y, x in nested if y <= most[0] and x <= most[1]]
     problems = [_make_problem(net, image, sides, step, fill, seed) for step in (*strides, steps)]
+    _check_count(problems[-1], force)
     corners = [list(product(p.windows.starts(0), p.windows.starts(1))) for p in problems]
     total, done = len(set().union(*corners)), 0
     known: dict[tuple[int, int], Tensor] = {}  # the scores with the square's corner at each pixel
@@ -252,6 +266,36 @@ def coarse_to_fine(
         done += len(new)
         covered = torch.stack([known[place] for place in places])
         yield _make_map(net, problem, clean, covered, fill=fill, seed=seed, engine=used)
+
+
+def _check_count(problem: OcclusionProblem, force: bool) -> None:
+    """Raise a FerError where the map would take minutes or hours, unless that is wanted."""
+    count = len(problem.windows)
+    if count > MOST_POSITIONS and not force:
+        height, width = problem.picture.shape[-2:]
+        raise FerError(
+            f"{count:,} positions of the square on {height} x {width} pixels would take long: cut "
+            "the face out (detect.face(FILE)), take a larger stride, or say force=True."
+        )
+
+
+@contextmanager
+def _followed(progress: Progress | bool | None, total: int) -> Iterator[Progress | None]:
+    """Yield what a run is to call: the caller's function, a bar that comes by itself, or none."""
+    if progress is False:
+        yield None
+    elif progress is not None and progress is not True:
+        yield progress
+    else:
+        with bar(total, "position", progress) as note:
+            seen = 0
+
+            def told(done: int, _: int) -> None:
+                nonlocal seen
+                note(done - seen)
+                seen = done
+
+            yield told
 
 
 def _part_of(progress: Progress | None, before: int, total: int) -> Progress | None:

@@ -1,6 +1,6 @@
 """Methods that cover a picture and ask again: part by part, or by random masks (RISE)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import ceil
 
@@ -139,7 +139,13 @@ class RandomMasks:
 
 
 def rise(
-    net: nn.Module, picture: Tensor, baseline: Tensor, target: int, masks: RandomMasks, chunk: int
+    net: nn.Module,
+    picture: Tensor,
+    baseline: Tensor,
+    target: int,
+    masks: RandomMasks,
+    chunk: int,
+    told: Callable[[int], object] = int,
 ) -> Tensor:
     """Return the map (H, W): the mean probability where a pixel is seen, less the mean of all.
 
@@ -155,6 +161,7 @@ def rise(
         target: index of the class.
         masks: what is shown of the picture.
         chunk: masks per forward pass.
+        told: called with the number of masks after each.
     """
     height, width = picture.shape[-2:]
     total = picture.new_zeros(height * width)
@@ -168,5 +175,6 @@ def rise(
             total += score @ mask.flatten(1)
             seen += mask.flatten(1).sum(0)
             scores += score.sum()
+            told(len(mask))
     mean = scores / masks.count
     return ((total - seen * mean) / (masks.count * masks.keep)).view(height, width)

@@ -31,7 +31,7 @@ RANGES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Augmentation:
     """How far a picture may be changed; zero switches a change off.
 
@@ -68,6 +68,10 @@ class Augmentation:
     def warps(self) -> bool:
         """Whether any change moves pixels."""
         return bool(self.rotation or self.shift or self.zoom or self.flip or self.skew)
+
+    def __repr__(self) -> str:
+        """Say in one sentence which changes are switched on, and how far they go."""
+        return f"Augmentation({self})"
 
     def __str__(self) -> str:
         """Name the changes that are switched on."""

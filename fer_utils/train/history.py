@@ -2,11 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fer_utils._arguments import check_path
+from fer_utils import _html
+from fer_utils._arguments import check_path, shown
 from fer_utils.errors import FerError
 from fer_utils.files import make_folder
+
+if TYPE_CHECKING:
+    import pandas
 
 #: Tags of TensorBoard's scalars: a slash groups their charts.
 TAGS = {
@@ -18,7 +24,7 @@ TAGS = {
 }
 
 
-@dataclass
+@dataclass(repr=False)
 class History:
     """The course of a training.
 
@@ -30,6 +36,17 @@ class History:
 
     epochs: list[dict] = field(default_factory=list)
     stopped: str = "not started"
+
+    def __post_init__(self) -> None:
+        """Check that the epochs are rows with what the best is chosen by."""
+        chosen_by = ("valid_accuracy", "valid_loss")
+        if not isinstance(self.epochs, list) or not all(
+            isinstance(row, dict) and all(isinstance(row.get(key), Real) for key in chosen_by)
+            for row in self.epochs
+        ):
+            raise FerError(
+                f"epochs={shown(self.epochs)}: expected a list of what fit notes of each."
+            )
 
     @property
     def best(self) -> dict:
@@ -47,6 +64,25 @@ class History:
     def best_epoch(self) -> int:
         """Number of the best epoch, from 1."""
         return self.best["epoch"]
+
+    def table(self) -> "pandas.DataFrame":
+        """Return the epochs, a row each."""
+        import pandas  # takes a second, so only who wants a table waits for it
+
+        numbers = pandas.RangeIndex(1, len(self.epochs) + 1, name="epoch")
+        return pandas.DataFrame(self.epochs, index=numbers).drop(columns="epoch", errors="ignore")
+
+    def __repr__(self) -> str:
+        """Say in one sentence how far the training came."""
+        if not self.epochs:
+            return f"History(no epoch: {self.stopped})"
+        count = "1 epoch" if len(self.epochs) == 1 else f"{len(self.epochs)} epochs"
+        best = f"best {self.epochs.index(self.best) + 1}"
+        accuracy = f"validation accuracy {self.best['valid_accuracy']:.3f}"
+        return f"History({count}, {best}: {accuracy}; {self.stopped})"
+
+    def _repr_html_(self) -> str:
+        return _html.sentence(self) + self.table().round(4)._repr_html_()
 
     def is_stale(self, patience: int) -> bool:
         """Whether the last `patience` epochs all failed to raise the validation accuracy."""

@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from fer_utils._arguments import check_path, check_truth, shown
+from fer_utils._arguments import check_path, check_truth, shown, spoken
 from fer_utils.data.faceset import FaceSet, Features
 from fer_utils.errors import FerError
 from fer_utils.evaluate import check_faces, labels_for, predict
@@ -128,6 +128,7 @@ def train_batch(run: "Run", rows: Tensor, number: int, augmented: bool) -> None:
         run.average.update()
 
 
+@spoken
 @float32_by_default()
 def fit(
     net: nn.Module,
@@ -414,7 +415,7 @@ class Run:
                 self.average.copy_buffers()
                 # averaged weights were never run in training: their batch statistics are measured
                 measure_batch_norm(net, self.train_images, self.recipe.batch)
-            logits = predict(net, self.valid_images)[: len(self.valid_labels)]
+            logits = predict(net, self.valid_images, progress=False)[: len(self.valid_labels)]
         loss = F.cross_entropy(logits, self.valid_labels)
         accuracy = (logits.argmax(1) == self.valid_labels).float().mean()
         return loss.item(), accuracy.item()

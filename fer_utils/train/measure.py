@@ -6,11 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from fer_utils._arguments import spoken
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError, shown
 from fer_utils.evaluate import Accuracy
@@ -19,8 +20,11 @@ from fer_utils.train.history import History
 from fer_utils.train.loop import fit
 from fer_utils.train.recipes import Recipe
 
+if TYPE_CHECKING:
+    import pandas
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, repr=False)
 class Measured:
     """A training in numbers.
 
@@ -38,6 +42,21 @@ class Measured:
     faces: int
     peak_mb: int | None
     device: str
+
+    def __post_init__(self) -> None:
+        """Check what the rest is computed from."""
+        if not isinstance(self.history, History) or not isinstance(self.accuracy, Accuracy):
+            raise FerError("history and accuracy are a History and an Accuracy, as fit gives them.")
+
+    def __repr__(self) -> str:
+        """Say in one sentence what it brought and cost."""
+        return (
+            f"Measured(validation accuracy {self.accuracy}, {len(self.history.epochs)} epochs "
+            f"of {self.faces} faces on {self.device})"
+        )
+
+    def _repr_html_(self) -> str:
+        return table({"": self})._repr_html_()
 
     @property
     def loss(self) -> float:
@@ -61,8 +80,9 @@ class Measured:
         return self.faces / self.later_seconds
 
 
+@spoken
 def measured(
-    net: nn.Module, train: FaceSet, valid: FaceSet, recipe: Recipe, **options: Any
+    net: nn.Module, train: FaceSet, valid: FaceSet, recipe: Recipe | str, **options: Any
 ) -> Measured:
     """Train as `fit` does, and return what it brought and cost.
 
@@ -101,20 +121,21 @@ def peak_mb(device: torch.device) -> int | None:
     return round(int(found[1]) * 1024 / 1e6) if found else None
 
 
-def table(rows: Mapping[str, Measured]) -> str:
-    """Return one line for each training, by name, as text."""
+def table(rows: Mapping[str, Measured]) -> "pandas.DataFrame":
+    """Return one row for each training, by name."""
+    import pandas  # takes a second, so only who wants a table waits for it
+
     if not isinstance(rows, Mapping) or not all(isinstance(v, Measured) for v in rows.values()):
         raise FerError(f"rows={shown(rows)}: expected what train.measured gave, by name.")
-    width = max([len(name) for name in rows] + [8])
-    lines = [
-        f"{'':{width}} {'loss':>6}  {'validation accuracy, 95 %':30} {'faces/s':>9} "
-        f"{'peak MB':>8} {'epoch 1':>8} {'later':>7}"
-    ]
-    for name, row in rows.items():
-        share = f"{row.accuracy.value:.1%} ({row.accuracy.low:.1%} to {row.accuracy.high:.1%})"
-        peak = "?" if row.peak_mb is None else f"{row.peak_mb:,}"
-        lines.append(
-            f"{name:{width}} {row.loss:6.3f}  {share:30} {row.pictures_per_second:9,.0f} "
-            f"{peak:>8} {row.first_seconds:6.1f} s {row.later_seconds:5.1f} s"
-        )
-    return "\n".join(lines)
+    columns = {
+        "loss": [round(row.loss, 3) for row in rows.values()],
+        "validation accuracy, 95 %": [
+            f"{row.accuracy:.1%} ({row.accuracy.low:.1%} to {row.accuracy.high:.1%})"
+            for row in rows.values()
+        ],
+        "faces/s": [f"{row.pictures_per_second:,.0f}" for row in rows.values()],
+        "peak MB": ["?" if row.peak_mb is None else f"{row.peak_mb:,}" for row in rows.values()],
+        "epoch 1, s": [round(row.first_seconds, 1) for row in rows.values()],
+        "later, s": [round(row.later_seconds, 1) for row in rows.values()],
+    }
+    return pandas.DataFrame(columns, index=list(rows))

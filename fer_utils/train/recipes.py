@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any
 
+from fer_utils import _html
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.ranges import (
@@ -50,7 +51,7 @@ RANGES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recipe:
     """One way to train a network, for `train.fit`.
 
@@ -198,6 +199,27 @@ class Recipe:
                 "balance='augment' needs an augmentation, or its copies would be the same face.",
             ),
         )
+
+    def chosen(self) -> dict[str, object]:
+        """Return by name what every recipe has to say, and what differs from the defaults."""
+        always = ("optimizer", "learning_rate", "batch", "epochs", "schedule")
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        default = {item.name: item.default for item in fields(self) if item.default is not MISSING}
+        default.update(source=self.source, augmentation=Augmentation(), notes=self.notes)
+        return {name: v for name, v in values.items() if name in always or v != default[name]}
+
+    def __repr__(self) -> str:
+        """Say in one sentence what it does, e.g. `Recipe(alessi2019: adam, ...)`."""
+        words = ", ".join(
+            str(value) if isinstance(value, str | Augmentation) else f"{name} {value!r}"
+            for name, value in self.chosen().items()
+        )
+        return f"Recipe({self.source}: {words.replace('_', ' ')})"
+
+    def _repr_html_(self) -> str:
+        rows = [(name.replace("_", " "), value) for name, value in self.chosen().items()]
+        notes = [("left open", note) for note in self.notes]
+        return _html.rows([("source", self.source), *rows, *notes])
 
     def as_dict(self) -> dict:
         """Return the recipe as plain values, for cards and run files."""

@@ -184,7 +184,7 @@ class Trainer(ui.VBox):
         try:
             self.rows[str(choice)] = found = choice.train(on_epoch)
             self._say("status", f"{choice}: {found.history.stopped}")
-            self.text.value = f"<pre>{escape(table(self.rows))}</pre>"
+            self.text.value = table(self.rows).to_html()
         except Exception as error:  # a widget has nowhere to put a traceback
             words = (
                 str(error) if isinstance(error, FerError) else f"{type(error).__name__}: {error}"

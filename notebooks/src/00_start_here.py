@@ -66,6 +66,16 @@ print("torch's softmax agrees:", np.allclose(probabilities, scores.softmax(0)))
 plots.show(plots.bars(net.classes, probabilities))
 
 # %% [markdown]
+# You have now seen every step. From here on one line does them all: `net.ask` makes a batch of
+# the face, divides by 255, asks, and takes the softmax. Its answer shows itself as bars, and knows
+# every probability by its name.
+
+# %%
+answer = net.ask(face)
+print(answer, "and sad", round(answer["sad"], 5))
+answer
+
+# %% [markdown]
 # **Interpret.** The longest bar is the prediction, and its length is how sure the network is *of
 # the word*, compared with the six other words it knows. A bar marked 0 % is only rounded to zero:
 # an exponential is never exactly zero, so the network never rules a word out. Nor can it say "none
@@ -85,12 +95,9 @@ plots.show(plots.bars(net.classes, probabilities))
 no_eyes, no_mouth = face.copy(), face.copy()
 no_eyes[:, :28] = 0
 no_mouth[:, 28:] = 0
-three = torch.tensor(np.stack([face, no_eyes, no_mouth])) / 255
-with torch.no_grad():
-    answers = net(three).softmax(1)
-happy = answers[:, net.classes.index("happy")]
-titles = [f"happy {100 * p:.0f} %" for p in happy]
-plots.show(plots.faces(three.numpy(), titles=titles, scale=1.8))
+three = [face, no_eyes, no_mouth]
+titles = [f"happy {100 * net.ask(one)['happy']:.0f} %" for one in three]
+plots.show(plots.faces(three, titles=titles, scale=1.8))
 
 # %% [markdown]
 # Now the same with a small black square that slides over the whole face, two pixels at a time. For
@@ -150,13 +157,13 @@ plots.show(plots.faces(smiles, titles=[f"{s:.1f}" for s in strengths], columns=1
 from matplotlib.figure import Figure
 
 reader = models.pretrained("mini_xception_facs3d")
-with torch.no_grad():
-    answers = reader(torch.tensor(smiles)[:, None] / 255).softmax(1).numpy()
+answers = [reader.ask(smile) for smile in smiles]
 figure = Figure(figsize=(7, 2.8), layout="constrained")
 axes = figure.subplots()
-axes.plot(strengths, answers, color="#c4c4c4")
+axes.plot(strengths, [answer.probabilities for answer in answers], color="#c4c4c4")
 for name, style in (("neutral", "s--"), ("happy", "o-")):
-    axes.plot(strengths, answers[:, FER7.index(name)], style, color="#20457c", label=name)
+    curve = [answer[name] for answer in answers]
+    axes.plot(strengths, curve, style, color="#20457c", label=name)
 axes.set(xlabel="strength of the smile", ylabel="probability", ylim=(0, 1.05))
 axes.legend()
 plots.show(figure, alt="The network's probabilities for a smile of growing strength.")

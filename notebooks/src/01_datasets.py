@@ -700,10 +700,10 @@ print("people:", *np.unique(kdef.subjects), "- angles:", *np.unique(kdef.columns
 
 # %%
 divided = data.split(kdef, by="subject")
-print(divided.table())
 for part in data.SPLITS:
     print(part, *np.unique(divided.where(split=part).subjects))
 room.cleanup()
+divided.table()
 
 # %% [markdown]
 # ## What a label is not

@@ -124,11 +124,11 @@ plots.show(figure, alt="Nine networks as dots, parameters against MACs, logarith
 # convolution uses each of its weights once per pixel of its output, a fully connected layer uses
 # each weight once. So "small network" may mean small on disk or small in work. Say which.
 #
-# `models.describe` prints the layers. Here is `custom_kdef`, the "custom CNN of five layers" of
+# `models.describe` is a table of the layers. Here is `custom_kdef`, the "custom CNN of five layers" of
 # borgalli2022:
 
 # %%
-print(models.describe("custom_kdef"))
+models.describe("custom_kdef")
 
 # %% [markdown]
 # One layer, `head.1`, holds 99.98 % of the weights, because the two convolutions before it end in a

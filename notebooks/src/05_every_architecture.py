@@ -160,7 +160,7 @@ for name, row in rows.items():
 # its losses are those of 14 faces that no network here has seen:
 
 # %% tags=["nbval-ignore-output"] reason="seconds, memory and the losses of so short a training differ between machines"
-print(train.table(rows))
+train.table(rows)
 
 # %% [markdown]
 # On those 14 faces nobody is good, and nobody should be: 14 faces known by heart are no knowledge.

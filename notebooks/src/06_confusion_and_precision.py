@@ -166,7 +166,7 @@ print(f"precision {precision:.3f}, recall {recall:.3f}, F1 {f1:.3f}")
 # The module does this for every class. Look for the row of fear.
 
 # %%
-print(result.table())
+result.table()
 
 # %% [markdown]
 # **Interpret.** The row of fear is what you computed. F1 is the *harmonic* mean of precision and

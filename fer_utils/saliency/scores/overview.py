@@ -1,8 +1,8 @@
-"""All scores of a map at once, and as text."""
+"""All scores of a map at once, as text and as a table."""
 
 from collections.abc import Iterable, Mapping
 from math import isnan, nan
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -11,6 +11,9 @@ from fer_utils.saliency.attributions import Attribution
 from fer_utils.saliency.scores import faithfulness, sanity
 from fer_utils.saliency.scores.truth import Truth, energy_inside, pointing_game, rank_correlation
 from fer_utils.saliency.scores.values import Score
+
+if TYPE_CHECKING:
+    import pandas
 
 NOT = "not applicable: "
 
@@ -132,15 +135,11 @@ def report(scores: Mapping[str, Score]) -> str:
     return "\n".join(lines)
 
 
-def table(rows: Mapping[str, Mapping[str, Score]]) -> str:
-    """Return the scores of several maps as plain text, a row for each map, a dash for nan."""
-    names = list(dict.fromkeys(name for scores in rows.values() for name in scores))
-    width = max(map(len, rows), default=0)
-    lines = [" " * width + "".join(f"  {name}" for name in names)]
-    for row, scores in rows.items():
-        cells = []
-        for name in names:
-            value = scores[name].value if name in scores else nan
-            cells.append(f"{'-' if isnan(value) else f'{value:.3f}':>{len(name) + 2}}")
-        lines.append(f"{row:{width}}" + "".join(cells))
-    return "\n".join(lines)
+def table(rows: Mapping[str, Mapping[str, Score]]) -> "pandas.DataFrame":
+    """Return the scores of several maps, a row for each map, a column for each score."""
+    import pandas  # takes a second, so only who wants a table waits for it
+
+    values = {
+        row: {name: one.value for name, one in scores.items()} for row, scores in rows.items()
+    }
+    return pandas.DataFrame.from_dict(values, orient="index").round(3)

@@ -9,7 +9,7 @@ from fer_utils._arguments import shown
 from fer_utils.errors import FerError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Score:
     """One number about a map.
 
@@ -29,6 +29,10 @@ class Score:
         """Return the value."""
         return self.value
 
+    def __repr__(self) -> str:
+        """Say the value in one sentence."""
+        return f"{type(self).__name__}({self})"
+
     def __str__(self) -> str:
         """Say the value, beside what chance gets."""
         if isnan(self.value):
@@ -41,7 +45,7 @@ def no_numbers() -> np.ndarray:
     return np.empty(0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Curve(Score):
     """A score that is the area under a curve.
 
