@@ -8,7 +8,7 @@ import torch
 
 from fer_lab.bench import architectures, cyclegan, plain_loop, training
 from fer_lab.bench.shared import Result
-from fer_utils import data, models, train
+from fer_utils import data, evaluate, models, train
 from fer_utils.__main__ import main
 from fer_utils.data import _load
 from fer_utils.train.augment import Augmentation
@@ -138,7 +138,9 @@ def test_every_architecture_is_measured_unless_some_are_named(no_fer2013, monkey
         """Stand in for hours of training."""
         assert len(faces) == 2048 and set(faces.labels) == set(range(7))
         asked.append(model)
-        row = train.Measured(train.History([{"seconds": 4.0}, {"seconds": 2.0}]), None, 8, 500, "")
+        epoch = {"valid_accuracy": 0.5, "valid_loss": 1.0, "seconds": 4.0}
+        course = train.History([epoch, epoch | {"seconds": 2.0}])
+        row = train.Measured(course, evaluate.Accuracy(4, 8), 8, 500, "")
         return [Result(case, model, [4.0], architectures.Costs(48, 8, [row], 16.0))]
 
     monkeypatch.setattr(architectures, "measure", measure)

@@ -153,9 +153,9 @@ def test_cudnn_searches_for_whole_batches_of_a_training_alone(monkeypatch):
         seen.append((len(rows), cudnn.benchmark))
         step(self, rows, *rest)
 
-    def validate(net, images):
+    def validate(net, images, **options):
         seen.append(("valid", cudnn.benchmark))
-        return predict(net, images)
+        return predict(net, images, **options)
 
     def measure(net, images, batch):
         seen.append(("average", cudnn.benchmark))

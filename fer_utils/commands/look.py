@@ -24,8 +24,6 @@ MODEL = "small_resnet_ferplus"
 SHOWN = 3
 MOST = 12  # photographs on a sheet
 SIDE = 48  # of a face for a net that takes any size
-#: Detectors that may need a file or a folder, and the option that takes it.
-FILES = {"yunet": "model", "ssd": "folder"}
 
 
 @dataclass(frozen=True)
@@ -91,9 +89,11 @@ def chosen_detector(args: argparse.Namespace) -> "Detector":
     name, place = choice("detector", args.detector, detect.DETECTORS), args.detector_file
     if place is None:
         return detect.detector(name)
-    if name not in FILES:
-        raise FerError(f"--detector-file is for {' and '.join(FILES)}: {name} takes none.")
-    return detect.detector(name, **{FILES[name]: place})
+    if name == "yunet":
+        return detect.detector(name, model=place)
+    if name == "ssd":
+        return detect.detector(name, folder=place)
+    raise FerError(f"--detector-file is for yunet and ssd: {name} takes none.")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -75,6 +75,7 @@ class Card:
         download: where a library can fetch it, or None.
         embedded: it comes with the kit.
         own: everybody has another one, so it is opened with a folder.
+        photographs: its pictures are photographs, not drawings.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Card:
     download: Download | None = None
     embedded: bool = False
     own: bool = False
+    photographs: bool = True
 
     def __repr__(self) -> str:
         """Say which data set it is of."""

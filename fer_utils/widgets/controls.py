@@ -57,8 +57,7 @@ def said(words: str, role: str = "status") -> str:
 
     What does not fit is seen where the pointer rests.
     """
-    words = escape(words)
-    start = (
-        f'<div role="{escape(role)}" title="{words}" style="font-size: 12px; line-height: 16px">'
-    )
-    return f"{start}{words}</div>" if words else ""
+    if not words:
+        return ""
+    start = f'<div role="{escape(role)}" title="{escape(words)}" style="font-size: 12px; '
+    return f'{start}line-height: 16px">{escape(words)}</div>'

@@ -15,7 +15,6 @@ from fer_utils.models.answers import check_net
 Models = Mapping[str, nn.Module] | Sequence[str] | None
 
 DRAWN, PHOTOGRAPHS = "drawn faces", "photographs"
-NEITHER = ("ferg",)  # cartoons, which no net of the kit has learned
 TITLES = {
     "bottleneck_065m": "bottleneck",
     "deep_emotion": "Deep-Emotion",
@@ -30,9 +29,9 @@ _took: dict[str, float] = {}
 def kind_of(dataset: str) -> str | None:
     """Return what the faces of a data set are, `DRAWN` or `PHOTOGRAPHS`; None for neither."""
     known = catalog.CARDS.get(dataset)
-    if known is None or dataset in NEITHER:
+    if known is None:
         return None
-    return DRAWN if known.embedded else PHOTOGRAPHS
+    return DRAWN if known.embedded else PHOTOGRAPHS if known.photographs else None
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def about(name: str) -> About:
     kind, score = kind_of(dataset), known["scores"]["valid"]
     extra = known["net"]["inputs"].partition("+")[2].capitalize()
     net = TITLES.get(known["net"]["name"], known["net"]["name"])
-    labels = "ferplus" if rule else dataset
+    labels = ", ".join([dataset, *rule])
     title = f"{net} + {extra}" if extra else net
     right = f"{100 * score['accuracy']:.1f} %"
     return About(

@@ -24,6 +24,7 @@ from fer_utils.ranges import SEED
 
 CARD = Card(
     name="facs3d",
+    photographs=False,
     title="Faces drawn by the kit itself: a 3-D head moved by facial action units",
     papers=(),
     citation="This kit; the head is from MakeHuman, the face units by Mika Suominen (CC0).",

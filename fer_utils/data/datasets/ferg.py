@@ -18,6 +18,7 @@ from fer_utils.emotions import FER7
 
 CARD = Card(
     name="ferg",
+    photographs=False,
     title="FERG-DB: six cartoon characters, seven expressions",
     papers=("minaee2019",),
     citation="Aneja, Colburn, Faigin, Shapiro and Mones, Modeling stylized character "
