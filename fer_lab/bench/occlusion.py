@@ -232,7 +232,9 @@ def make_contenders(
 
 def by_us(net: nn.Module, case: Case, engine: str, picture: Tensor) -> saliency.OcclusionMap:
     """Return our map, with all that it keeps."""
-    return saliency.occlusion(net, picture, window=case.window, stride=case.stride, engine=engine)
+    return saliency.occlusion(
+        net, picture, window=case.window, stride=case.stride, engine=engine, progress=False
+    )
 
 
 def clocked(make: Callable[[Tensor], Tensor], picture: Tensor) -> tuple[float, Tensor, int | None]:

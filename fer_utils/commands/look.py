@@ -187,7 +187,7 @@ def look(
     painted = []
     if maps:
         for face, box in zip(faces, boxes, strict=True):
-            heat = saliency.occlusion(net, face).heat()
+            heat = saliency.occlusion(net, face, progress=False).heat()
             painted.append((heat, square(box, image.shape[1:], margin)))
     return Looked(path, image, turned, boxes, probabilities, painted)
 
