@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from types import UnionType
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
 import matplotlib
 import numpy as np
@@ -118,18 +118,19 @@ def styled(draw: Callable[..., Drawn]) -> Callable[..., Drawn]:
 def _answer_savefig(figure: Figure) -> None:
     """Let `plt.savefig` refuse an empty figure; called with every new figure of pyplot.
 
-    Figures of `plots` are not pyplot's, which would save an empty one in their place.
+    Figures of `plots` are not pyplot's, which would save an empty one in their place. Before the
+    kit has drawn anything, pyplot's empty figures are nobody's mistake.
     """
     vars(figure)["savefig"] = functools.partial(_save_unless_empty, figure)
 
 
 def _save_unless_empty(figure: Figure, *place: Any, **options: Any) -> None:
-    if len(figure.get_children()) == 1:  # its paper
+    if Picture.drawn and len(figure.get_children()) == 1:  # its paper
         raise FerError(
             "pyplot has nothing to save; a figure of plots is saved by its own name: "
             "figure = plots.confusion(evaluation), then figure.savefig(FILE)."
         )
-    Figure.savefig(figure, *place, **options)
+    type(figure).savefig(figure, *place, **options)
 
 
 matplotlib.rcParams["figure.hooks"] = [
@@ -143,9 +144,11 @@ class Picture(Figure):
 
     Attributes:
         alt: what the picture shows, in words.
+        drawn: whether any has been begun.
     """
 
     alt: str = ""
+    drawn: ClassVar[bool] = False
 
     def __repr__(self) -> str:
         """Say what it shows."""
@@ -159,6 +162,7 @@ class Picture(Figure):
 
 def new(width: float, height: float) -> Picture:
     """Return an empty figure of so many inches, no wider than a notebook."""
+    Picture.drawn = True
     return Picture(figsize=(min(width, WIDEST), height), layout="constrained")
 
 
