@@ -75,6 +75,7 @@ var FER = window.FER ?? { modules: {}, explorers: {} }; // whichever script of t
     const select = document.createElement("select");
     for (const choice of choices) select.add(new Option(choice));
     label.append(select);
+    label.hidden = choices.length === 1;
     place.append(label);
     return select;
   };
