@@ -43,6 +43,7 @@ html_js_files = [
     (f"../explorers/{name}.js", {"defer": "defer"}) for name in ("mount", "pointer", "matrix")
 ]
 html_copy_source = False
+html_show_search_summary = False  # it would fetch pages, which a page from a folder may not
 html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
 pygments_style, pygments_dark_style = "friendly", "monokai"

@@ -4,9 +4,8 @@ import inspect
 from importlib import import_module
 from types import ModuleType
 
-ROOMS = ("inputs", "emotions", "data", "models", "train", "evaluate", "saliency", "translate")
-ROOMS += ("detect", "plots", "widgets", "papers")
-MODULES = ("fer_utils", *(f"fer_utils.{room}" for room in ROOMS), "faces3d")
+ROOMS = "inputs emotions data models train evaluate saliency translate detect plots widgets papers"
+MODULES = ("fer_utils", *(f"fer_utils.{room}" for room in ROOMS.split()), "faces3d")
 
 
 def pages() -> dict[str, str]:

@@ -15,7 +15,6 @@ import numpy as np
 from nbformat import NotebookNode
 
 from fer_utils import data, models, widgets
-from fer_utils.data.faceset import FaceSet
 from fer_utils.evaluate import Evaluation, evaluate
 from fer_utils.widgets.matrix import faces_data, matrix_data
 
@@ -60,7 +59,7 @@ def packed(traits: dict) -> dict:
 
 
 def stored(notebook: NotebookNode, output: NotebookNode) -> tuple[str, dict] | None:
-    """Return module and state of the explorer in an output of a notebook, where it is a live one."""
+    """Return module and state of the explorer in an output, where it is one of `LIVE`."""
     models_of = notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
     waiting = [output.data[VIEW]["model_id"]]
     while waiting:

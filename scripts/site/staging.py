@@ -19,7 +19,9 @@ from scripts.site import api, explorers, graph
 FOLDERS = ("docs", "figures", "findings")
 FILES = ("*.md", "LICENSE", "NOTICE", "CITATION.cff", "REFERENCES.bib")
 NEEDS_KERNEL = "Needs a running notebook: <code>make lab</code>, then this one."
-WORKS_HERE = "This works without Python. Other {others} need a running notebook: <code>make lab</code>."
+WORKS_HERE = (
+    "This works without Python. Other {others} need a running notebook: <code>make lab</code>."
+)
 OTHERS = {
     "pointer": "faces, nets and squares, and your own photograph,",
     "matrix": "numbers in the cells, further pages of faces, and nets of your own",
@@ -62,7 +64,9 @@ def landing() -> str:
         path.read_text(encoding="utf-8")
         for path in (ROOT / "docs" / "site" / "index.md", ROOT / "README.md")
     )
-    rows = re.findall(r"^\| (\d\d) \| \[(.+)\]\((notebooks/.+)\.ipynb\) \|.*$", readme, re.MULTILINE)
+    rows = re.findall(
+        r"^\| (\d\d) \| \[(.+)\]\((notebooks/.+)\.ipynb\) \|.*$", readme, re.MULTILINE
+    )
     table = re.search(r"^\| \| notebook .*?\n\n", readme, re.MULTILINE | re.DOTALL)
     entries = "\n".join(f"{number} {title} <{name}>" for number, title, name in rows)
     menu = f"```{{toctree}}\n:hidden:\n:caption: Notebooks\n\n{entries}\n```\n"
