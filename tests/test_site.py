@@ -171,13 +171,14 @@ def test_another_face_and_another_net(site, visit):
     page = visit("index")
     view = page.locator(".fer-view")
     before = view.locator(".fer-said").inner_text()
-    page.get_by_label("face").select_option(label="labelled happy")
+    face, net = page.locator(".explorer-list select").all()
+    face.select_option(label="labelled happy")
     number = packed["lists"]["face"].index("labelled happy")
     happy = faces.images[np.flatnonzero(faces.labels == faces.classes.index("happy"))[0]]
     pixels = np.array(view.locator(".fer-face canvas").first.evaluate(PIXELS)).reshape(48, 48, 4)
     np.testing.assert_array_equal(pixels[..., :3], to_pixels(happy))
     first = view.locator(".fer-said").inner_text()
-    page.get_by_label("net").select_option(index=2)
+    net.select_option(index=2)
     clean = array(packed["table"][f"{number},2"], "clean", np.float32)
     names = packed["table"][f"{number},2"]["state"]["frame"]["classes"]
     assert f"the net says {names[clean.argmax()]}" in view.locator(".fer-said").inner_text()
@@ -204,7 +205,7 @@ def test_a_cell_of_the_matrix_opens(visit):
     matrix.locator('td[aria-selected="true"][aria-label^="labelled surprise"]').wait_for()
     second = page.locator(".fer-cells").nth(1)
     before = second.locator("tbody td").all_inner_texts()
-    page.get_by_label("answers of").nth(1).select_option("net")
+    page.locator(".explorer-list select").nth(1).select_option("net")
     assert second.locator("tbody td").all_inner_texts() != before
     page.close()
 
