@@ -13,9 +13,12 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from scripts import slides
 from scripts.notebooks import NOTEBOOKS, ROOT, SOLUTION
 from scripts.site import api, explorers, graph
 
+# In the guide a lecture's source is named; on the site it is the lecture.
+LECTURE = re.compile(r"\[([^\]]+)\]\(slides/(\w+)\.md\)")
 FOLDERS = ("docs", "figures", "findings")
 FILES = ("*.md", "LICENSE", "NOTICE", "CITATION.cff", "REFERENCES.bib")
 NEEDS_KERNEL = "Needs a running notebook: <code>make lab</code>, then this one."
@@ -55,7 +58,10 @@ def stage(folder: Path) -> None:
         names = {page.stem[:2]: page.stem for page in NOTEBOOKS.glob("*.ipynb")}
         addresses = {number: f"{up}notebooks/{name}.html" for number, name in names.items()}
         text = path.read_text(encoding="utf-8")
+        text = LECTURE.sub(rf'<a href="{up}slides/\2.html">\1</a>', text)
         path.write_text(graph.drawn(text, addresses), encoding="utf-8")
+    for path in sorted(slides.LECTURES.glob("*.md")):
+        explorers.write(folder / "whole" / "slides", f"{path.stem}.html", slides.lecture(path))
 
 
 def landing() -> str:
