@@ -1,5 +1,7 @@
 """Sphinx's settings for the site; scripts/site lays out what it reads."""
 
+import re
+
 from docutils import nodes
 from latex2mathml.converter import convert
 
@@ -62,9 +64,14 @@ def math_block(translator, node):
     raise nodes.SkipNode
 
 
+def escaped_star(found):
+    """Leave code as it is; a star that is by itself gets a backslash."""
+    return r"\*" if found[0] == "*" else found[0]
+
+
 def plain_stars(app, what, name, thing, options, lines):
     """Keep the stars of docstrings, such as those of (*shape): none of them means emphasis."""
-    lines[:] = [line.replace("*", r"\*") for line in lines]
+    lines[:] = [re.sub(r"`[^`]*`|\*", escaped_star, line) for line in lines]
 
 
 def setup(app):

@@ -16,7 +16,8 @@ def pages() -> dict[str, str]:
         "What the notebooks use, room by room, as the docstrings say it.",
         "Arrows point one way: data, inputs, models, then train, evaluate and saliency, then plots",
         "and widgets.\n",
-        ".. toctree::\n   :maxdepth: 1\n",
+        *(f"- :doc:`{name}`: {_first_line(name)}" for name in MODULES),
+        "\n.. toctree::\n   :hidden:\n",
         *(f"   {name}" for name in MODULES),
     ]
     return {"index.rst": "\n".join(lines) + "\n", **written}
@@ -27,11 +28,16 @@ def page(name: str) -> str:
     module = import_module(name)
     parts = [_heading(name), f".. automodule:: {name}\n", f".. currentmodule:: {name}\n"]
     found = {public: getattr(module, public) for public in sorted(module.__all__, key=str.lower)}
+    found = dict(sorted(found.items(), key=lambda pair: isinstance(pair[1], ModuleType)))
     rooms = {public for public in found if f"{name}.{public}" in MODULES}
     for public, thing in found.items():
         if public not in rooms and not public.startswith("__"):
             parts.append(_directive(name, public, thing))
     return "\n".join(parts)
+
+
+def _first_line(name: str) -> str:
+    return (import_module(name).__doc__ or "").partition("\n")[0]
 
 
 def _directive(module: str, public: str, thing: object) -> str:
