@@ -37,7 +37,12 @@ def put_in_place(made: Path, out: Path) -> None:
     old = made.with_name("old")
     if out.exists():
         out.rename(old)
-    made.rename(out)
+    try:
+        made.rename(out)
+    except OSError:
+        if old.exists():
+            old.rename(out)
+        raise
 
 
 def size_of(folder: Path) -> int:

@@ -8,6 +8,7 @@ Python (the faces of a cell, another face) is asked here, once, and shipped.
 import base64
 import json
 import re
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 from nbformat import NotebookNode
 
 from fer_utils import data, models, widgets
+from fer_utils.data.faceset import FaceSet
 from fer_utils.evaluate import Evaluation, evaluate
 from fer_utils.widgets.matrix import faces_data, matrix_data
 
@@ -75,38 +77,41 @@ def stored(notebook: NotebookNode, output: NotebookNode) -> tuple[str, dict] | N
 
 
 def script(key: str, spec: dict) -> str:
-    """Return the script that hands an explorer's data to mount.js."""
-    return f"{HOME}FER.explorers[{json.dumps(key)}] = {json.dumps(spec, ensure_ascii=False)};\n"
+    """Return the script that hands an explorer's data to mount.js; it may stand inside a page."""
+    written = json.dumps(spec, ensure_ascii=False).replace("</", "<\\/")
+    return f"{HOME}FER.explorers[{json.dumps(key)}] = {written};\n"
 
 
-def matrices(number: int, model: dict) -> dict:
-    """Return what notebook 06's first (0) or second (1) matrix shows: `lists` and `table`.
-
-    Raises:
-        ValueError: the matrix in the notebook is another one: its cells would open other faces.
-    """
+@cache
+def _answered() -> list[tuple[FaceSet, dict[str, Evaluation]]]:
+    """Return what notebook 06 shows as matrices: the net alone, and the taggers beside it."""
     faces = data.load("facs3d", split="test", progress=False)
-    by = {"net": evaluate(models.pretrained("mini_xception_facs3d"), faces)}
-    if number:
-        votes = faces.vote_distribution()[:, : len(faces.classes)]  # contempt comes last
-        usable = np.flatnonzero(votes.sum(1))
-        faces, net = faces.take(usable), by["net"]
-        shares = votes[usable] / votes[usable].sum(1, keepdims=True)
-        labels = net.labels[usable]
-        people = Evaluation(shares, labels, net.classes)
-        by = {"taggers": people, "net": Evaluation(net.probabilities[usable], labels, net.classes)}
-    if matrix_data(next(iter(by.values())))["count"] != model["state"]["matrix"]["count"]:
-        raise ValueError(f"matrix {number} of notebook 06 is not the one that is counted here.")
-    table = {}
-    for k, (name, evaluation) in enumerate(by.items()):
-        every = product(range(len(evaluation.classes)), repeat=2)
-        opened = {
-            f"{i},{j}": packed({"shown": faces_data(evaluation, faces, (i, j), 1, name)})
-            for i, j in every
-        }
-        shown = packed({"matrix": matrix_data(evaluation)})
-        table[str(k)] = {**shown, "answers": {"cell": opened}}
-    return {"lists": {"answers of": list(by)}, "table": table}
+    net = evaluate(models.pretrained("mini_xception_facs3d"), faces)
+    votes = faces.vote_distribution()[:, : len(faces.classes)]  # contempt comes last
+    usable = np.flatnonzero(votes.sum(1))
+    shares = votes[usable] / votes[usable].sum(1, keepdims=True)
+    labels = net.labels[usable]
+    people = Evaluation(shares, labels, net.classes)
+    beside = Evaluation(net.probabilities[usable], labels, net.classes)
+    return [(faces, {"net": net}), (faces.take(usable), {"taggers": people, "net": beside})]
+
+
+def matrices(model: dict) -> dict | None:
+    """Return `lists` and `table` of a matrix: all its cells, opened. None where it is not known."""
+    for faces, by in _answered():
+        if matrix_data(next(iter(by.values())))["count"] != model["state"]["matrix"]["count"]:
+            continue
+        table = {}
+        for k, (name, evaluation) in enumerate(by.items()):
+            every = product(range(len(evaluation.classes)), repeat=2)
+            opened = {
+                f"{i},{j}": packed({"shown": faces_data(evaluation, faces, (i, j), 1, name)})
+                for i, j in every
+            }
+            shown = packed({"matrix": matrix_data(evaluation)})
+            table[str(k)] = {**shown, "answers": {"cell": opened}}
+        return {"lists": {"answers of": list(by)}, "table": table}
+    return None
 
 
 def gallery() -> dict:

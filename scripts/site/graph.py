@@ -54,7 +54,8 @@ def svg(text: str, addresses: dict[str, str]) -> str:
         )
         target = addresses.get(name)
         parts.append(f'<a href="{escape(target)}">{box}</a>' if target else box)
-    head = f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{words}">'
+    size = f'viewBox="0 0 {width} {height}" width="{width}"'
+    head = f'<svg {size} role="img" aria-label="{escape(words)}">'
     point = (
         '<defs><marker id="point" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
         'markerHeight="7" orient="auto"><path d="M0 0L8 4L0 8z"/></marker></defs>'

@@ -96,14 +96,13 @@ class Staged:
             shown: for the data of its explorers.
         """
         self.notebook, self._folder, self._shown = copy.deepcopy(notebook), folder, shown
-        self._number, self._matrices = name[:2], 0
         for index, cell in enumerate(self.notebook.cells):
             if cell.cell_type != "code":
                 continue
             if SOLUTION in cell.metadata.get("tags", []):
                 cell.metadata.tags = [*cell.metadata.tags, "hide-cell"]
             for k, output in enumerate(cell.outputs):
-                self._fit(output, f"{self._number}-{index:03d}-{k}")
+                self._fit(output, f"{name[:2]}-{index:03d}-{k}")
         self.notebook.metadata.pop("widgets", None)
 
     def _fit(self, output: NotebookNode, key: str) -> None:
@@ -128,13 +127,11 @@ class Staged:
     def _widget(self, output: NotebookNode, key: str, still: str) -> str:
         """Return a place for an explorer that works; of another widget the still figure, if any."""
         found = explorers.stored(self.notebook, output)
-        if found is None:
+        module, model = found or ("", {})
+        more = explorers.matrices(model) if module == "matrix" else {}
+        if not module or more is None:
             return f'{still}\n\n<p class="needs-kernel">{NEEDS_KERNEL}</p>\n'
-        module, model = found
-        spec = {"module": module, "model": model}
-        if module == "matrix":
-            spec |= explorers.matrices(self._matrices, model)
-            self._matrices += 1
+        spec = {"module": module, "model": model, **more}
         explorers.write(self._shown, f"{key}.js", explorers.script(key, spec))
         return place(key, still, module, "../")
 
