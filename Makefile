@@ -31,7 +31,7 @@ export FUZZ_MINUTES ?= 10
 # mypy uses one core: it runs beside the tests, and what it says is printed last.
 PYTEST = $(PY) -m pytest -n 2 --dist loadscope --nbval --nbval-current-env tests notebooks $(ARGS)
 
-.PHONY: help lab student tour develop test test-real fuzz notebooks figures clean
+.PHONY: help lab student tour site slides develop test test-real fuzz notebooks figures clean
 .DEFAULT_GOAL := help
 
 help:
@@ -39,6 +39,8 @@ help:
 	@echo "                EDITION=teacher for the notebooks with outputs and solutions)"
 	@echo "make student    write the notebooks without outputs and solutions to student/; your work is kept"
 	@echo "make tour       install if needed, run notebook 00 without a screen: a web page in tour/"
+	@echo "make site       install if needed, write the web site to site/: it opens without network and server"
+	@echo "make slides     install if needed, write three lectures to slides/, each one page for the browser"
 	@echo "make develop    install all that tests need, and run nothing"
 	@echo "make test       install if needed, check style and types, run unit tests and every notebook, compared"
 	@echo "make test-real  every notebook on FER2013 and FERPlus, where you have them (NB=05 for one, UPDATE=1 to store)"
@@ -56,6 +58,12 @@ student: $(VENV)/lab.stamp
 
 tour: $(VENV)/lab.stamp
 	$(PY) -m scripts.notebooks --execute-only --out tour $(ARGS) 00
+
+site: $(VENV)/site.stamp
+	$(PY) -m scripts.site $(ARGS)
+
+slides: $(VENV)/site.stamp
+	$(PY) -m scripts.slides $(ARGS)
 
 develop: $(VENV)/test.stamp
 
@@ -80,7 +88,7 @@ figures: $(VENV)/test.stamp
 	$(PY) scripts/figures.py $(ARGS)
 
 clean:
-	rm -rf $(VENV) tour build dist *.egg-info
+	rm -rf $(VENV) tour site slides build dist *.egg-info
 
 # The first Python that answers and is new enough; PYTHON=... chooses one.
 $(PY):
@@ -103,8 +111,13 @@ $(VENV)/lab.stamp: pyproject.toml constraints.txt | $(PY)
 	$(NO_NEWS)
 	@touch $@
 
+$(VENV)/site.stamp: pyproject.toml constraints.txt | $(PY)
+	@echo "Installing into $(VENV): some minutes the first time (about 2 GB; more where torch brings CUDA)"
+	$(PIP) -e ".[site]"
+	@touch $@
+
 $(VENV)/test.stamp: pyproject.toml constraints.txt | $(PY)
 	@echo "Installing into $(VENV): some minutes the first time (about 2 GB; more where torch brings CUDA)"
 	$(PIP) -e ".[lab,test]"
 	$(NO_NEWS)
-	@touch $(VENV)/lab.stamp $@
+	@touch $(VENV)/lab.stamp $(VENV)/site.stamp $@

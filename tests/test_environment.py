@@ -85,7 +85,7 @@ def make_drift(texts):
         if "pip install" in line and "-c constraints.txt" not in line:
             found.append(f"the Makefile installs without the pins: {line}")
     extras = set(re.findall(r'-e "\.\[([\w,]+)\]"', texts["Makefile"]))
-    if extras != {"lab", all_extras(project)}:
+    if extras != {"lab", "site", all_extras(project)}:
         found.append(f"the Makefile installs the extras {extras}")
     least = ", ".join(re.findall(r"\d+", project["requires-python"]))
     if f"sys.version_info < ({least})" not in texts["Makefile"]:
