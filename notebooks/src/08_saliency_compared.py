@@ -511,7 +511,7 @@ plots.show(plots.intervals(hits, "share of the energy in the corner", chance=cor
 # And now the energy inside the carriers of the expression, as before, for the honest net and for
 # the cheat: same happy faces, same method (occlusion with blur), both with the logo on.
 
-# %%
+# %% tags=["tolerance:0.1"] reason="means of many float32 maps; last digits differ elsewhere"
 smiles = panel.where(label="happy")
 marked_smiles = with_logo(smiles, slice(None))
 truth = [scores.truth(smiles, i).mask for i in range(len(smiles))] if known else []
@@ -519,7 +519,7 @@ for title, one in (("honest net", net), ("cheating net", cheat)) if known else (
     maps = [explain(one, i, "occlusion, blur", "happy").map for i in marked_smiles.images]
     inside = np.mean([float(scores.energy_inside(*p)) for p in zip(maps, truth, strict=True)])
     area = np.mean(truth)
-    print(f"{title}: energy inside the carriers above their area: {bool(inside > area)}")
+    print(f"{title}: {inside:.2f} of the energy inside the carriers, {area:.2f} of the area")
 
 # %% [markdown]
 # **Interpret.** Here the truth about the net is known, and the order of the methods is another one
