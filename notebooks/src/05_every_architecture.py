@@ -525,14 +525,7 @@ check.ex5_2(forgets)
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# ```python
-# for rate in (0.03, 0.0001):
-#     tuned = from_ferplus("mini_xception")
-#     train_head(tuned)
-#     faster = replace(plain, learning_rate=rate)
-#     fine = train.fit(models.unfreeze(tuned), learn, valid, faster, epochs=4, **options)
-#     print(rate, best(fine))
-# ```
+# Below, one epoch of each, to be quick; four show the recovery too.
 #
 # At 0.03 the first epoch throws the net back to where a start from nothing stands: the base has
 # forgotten. At 0.0001 it stays near the frozen net's accuracy and rises slowly. A rate for
@@ -540,8 +533,16 @@ check.ex5_2(forgets)
 #
 # </details>
 
-# %% tags=["solution"]
-forgets = 0.03
+# %% tags=["solution", "tolerance:0.25"] reason="losses after a short training differ a little between processors"
+from copy import deepcopy
+
+tuned, after = from_ferplus("mini_xception"), {}
+train_head(tuned)
+for rate in (0.03, 0.0001):
+    net, other = models.unfreeze(deepcopy(tuned)), replace(plain, learning_rate=rate)
+    after[rate] = best(train.fit(net, learn, valid, other, epochs=1, **options))
+    print(f"{rate:.4f}: {after[rate]:.2f}")
+forgets = min(after, key=after.get)
 check.ex5_2(forgets)
 
 # %% [markdown]
@@ -570,13 +571,21 @@ check.ex5_3(costs_more)
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# `parallel`: it has two whole networks, so twice the work. Concatenated, only the
+# Speed and memory are measured, and differ from machine to machine; the cell below counts the multiplications for a face,
+# which decide. `parallel`: it has two whole networks, so twice the work. Concatenated, only the
 # first layer sees more channels, and all others work as before.
 #
 # </details>
 
 # %% tags=["solution"]
-costs_more = "parallel"
+from fer_utils.models import summary
+
+work = {}
+for fusion in ("concat", "parallel"):
+    net = models.create("mini_xception", inputs="gray+sobel", fusion=fusion)
+    work[fusion] = sum(row["MACs"] for row in summary.layers(net))
+print(work)
+costs_more = max(work, key=work.get)
 check.ex5_3(costs_more)
 
 # %% [markdown]
