@@ -40,7 +40,7 @@ def redraw(row: int, **changes: Any) -> np.ndarray:
     """Draw one face of the data set again, with other traits where some are given.
 
     Expression, pose, light, background and occluder stay. The camera exposes for the face, as in
-    the data set, so another skin also changes the exposure a little.
+    the data set, so beside darker skin hair and eyes come out brighter.
 
     Args:
         row: place in the data set with contempt, `faces.rows` of `data.load("facs3d")`.

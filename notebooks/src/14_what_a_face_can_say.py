@@ -94,7 +94,7 @@ for felt in (0.05, 0.2, 0.5):
 # A network may be good on average and worse for some. To see it one must know who is in which group. Of drawn
 # people the traits are numbers in the program that drew them: `melanin` from 0 (light) to 1 (dark), `age` from 0 to
 # 0.9, spectacles or none. They sort drawings; they are no categories of people. Here are five ways to divide
-# the 72 people of the test part, the two numbers at their medians, all chosen before we looked at any answer.
+# the 72 people of the test part, the two numbers at their medians: a cut that nobody has to choose.
 
 # %%
 from faces3d.identity import traits
@@ -225,8 +225,8 @@ for name, *columns in zip(NETS, 100 * real, alone, together, strict=True):
 #
 # Photographs cannot be asked the better question: this very face, this expression, this light, but with glasses?
 # Somebody who takes hers off has been photographed a second time. Drawn faces can. `redraw` draws a face of
-# the data set again with one trait changed; two such pictures are a counterfactual pair. (The exposure follows the skin a little, as the data set's camera
-# does, and as cameras do.) Three faces of each of the 72 people:
+# the data set again with one trait changed; two such pictures are a counterfactual pair. (The exposure follows the skin, as the data
+# set's camera does, and as cameras do: beside dark skin hair and eyes come out brighter.) Three faces of each of the 72 people:
 
 # %%
 from faces3d.dataset import redraw
@@ -282,6 +282,7 @@ for name, b in ((name, b) for name in NETS for b in PAIRS):
     words = f"{won}    of {(said != said_b).sum()} changed; coins x 6: {p:.2f}"
     axes.bar_label(axes.barh(f"{name}, {b}", -lost, color="#20457c"), [lost], padding=3)
     axes.bar_label(axes.barh(f"{name}, {b}", won, color="#e3c44b"), [words], padding=3)
+axes.spines[["top", "right"]].set_visible(False)
 axes.set(xlabel="faces lost, faces won", xlim=(-26, 60), ylim=(5.6, -0.6))
 plots.show(figure, alt="Bars for six pairs: faces that each change loses and wins, with coins.")
 
@@ -322,10 +323,8 @@ for group, ends in {"learned from": melanin, "tested on": skin}.items():
 # Why did the groups show nothing? Because halves around a median differ little, and only two of the 72 people are darker than
 # 0.8. A comparison of groups tells about those who are there; an intervention asks about those who may come. And why dark skin? Not
 # for mean and contrast of the picture: matched to the light version, the answers are as wrong. People as dark are rare among those
-# learned from, at the light end there are more. That fits, and does not prove it: shadows and wrinkles are also fainter on dark
-# skin. To tell the two apart one would train again, with more such people.
-#
-# "Only the skin" means the skin and what the camera makes of it. And all of this is about these drawings and these trainings. It is no
+# learned from, at the light end there are more. That fits, and does not prove it, for the camera's exposure changed hair and eyes too: "only the
+# skin" means the skin and what the camera makes of it. To tell the two apart one would train again, with more such people. And all of this is about these drawings and these trainings. It is no
 # claim about people.
 #
 # ### What did the glasses hide?
