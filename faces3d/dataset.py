@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from faces3d import PARTS, identity, render, scene, taggers
 from fer_utils.emotions import FER8
+from fer_utils.errors import FerError
 from fer_utils.files import write
 
 SIZE = 48
@@ -35,7 +36,31 @@ def _intensity(random: np.random.Generator) -> float:
     return float(0.20 + 0.95 * random.beta(2.3, 1.5))
 
 
-def _face(subject: int, number: int, seed: int, twin: bool) -> dict[str, Any]:
+def redraw(row: int, **changes: Any) -> np.ndarray:
+    """Draw one face of the data set again, with other traits where some are given.
+
+    Expression, pose, light, background and occluder stay. The camera exposes for the face, as in
+    the data set, so beside darker skin hair and eyes come out brighter.
+
+    Args:
+        row: place in the data set with contempt, `faces.rows` of `data.load("facs3d")`.
+        changes: of the person, e.g. `glasses="thick"`; see `identity.CHANGES`.
+
+    Returns:
+        uint8 (48, 48); without changes the stored picture (another processor may round a pixel
+        differently).
+
+    Raises:
+        FerError: no such row, trait or value.
+    """
+    rows = sum(SUBJECTS.values()) * PER_SUBJECT
+    if not isinstance(row, int | np.integer) or not 0 <= row < rows:
+        raise FerError(f"row={row!r}: give a whole number from 0 to {rows - 1:,}.")
+    subject, number = divmod(int(row), PER_SUBJECT)
+    return _face(subject, number, 0, twin=False, **changes)["images"]
+
+
+def _face(subject: int, number: int, seed: int, twin: bool, **changes: Any) -> dict[str, Any]:
     """One face of a subject, with its label, votes and (where asked for) twin and regions."""
     random = np.random.default_rng([seed, subject, number])
     label = int(random.choice(len(FER8), p=SHARES / SHARES.sum()))
@@ -44,7 +69,7 @@ def _face(subject: int, number: int, seed: int, twin: bool) -> dict[str, Any]:
         other = FER8[int(random.integers(len(FER8)))]
         units = np.maximum(units, scene.sample_units(other, random.uniform(0.2, 0.5), random))
     place = scene.sample_scene(random, SIZE, FER8[label])
-    person = identity.person(subject)
+    person = identity.person(subject, **changes)
     bright = scene.exposure(person, place.view)
     color, cover, labels = render.render(person, units, place.view, SIZE, OVERSAMPLE)
     row = {

@@ -1,12 +1,15 @@
 """People: a seed becomes a plausible adult (shape of the head, colours, brows, hair, glasses)."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from faces3d import glasses, hair, skin
 from faces3d.head import EYE, PEOPLES, SEXES, TEETH, TONGUE, Head, load_head
+from fer_utils.emotions import nearest
+from fer_utils.errors import FerError
 
 SPREAD = 0.20  # standard deviation of a local target's weight: kept low, no caricatures
 LARGEST = 0.45
@@ -128,12 +131,60 @@ def build_shape(head: Head, traits: Traits, random: np.random.Generator) -> np.n
     return vertices.astype(np.float32)
 
 
+def traits(who: int) -> Traits:
+    """The traits of the person of a number, without building the head: quick for a whole data set.
+
+    In facs3d the number is that of the subject.
+    """
+    return draw_traits(_luck(who))
+
+
+def _luck(who: int) -> np.random.Generator:
+    """What the person of a number is drawn from."""
+    return np.random.default_rng([who, 20130713])
+
+
+# What may be changed of a person: numbers with their limits, or words.
+CHANGES: dict[str, tuple[float, float] | tuple[str, ...]] = {
+    "age": (0.0, 0.9),
+    "melanin": (0.0, 1.0),
+    "haircut": tuple(hair.CUTS),
+    "glasses": ("none", *glasses.WIDTH),
+}
+
+
+def _check_changes(changes: dict[str, Any]) -> None:
+    """Raise a FerError for a trait that cannot be changed, or a value that it cannot have."""
+    for name, value in changes.items():
+        if name not in CHANGES:
+            raise FerError(f"{name}={value!r}: no such trait to change.{nearest(name, CHANGES)}")
+        allowed = CHANGES[name]
+        if isinstance(allowed[0], str):
+            if value not in allowed:
+                raise FerError(f"{name}={value!r}: choose one of {', '.join(map(str, allowed))}.")
+        elif not isinstance(value, int | float) or not allowed[0] <= value <= allowed[1]:
+            raise FerError(f"{name}={value!r}: give a number, {allowed[0]} to {allowed[1]}.")
+
+
 @functools.lru_cache(maxsize=64)
-def person(number: int) -> Person:
-    """The person of a number; the same number is the same person on every machine."""
-    random = np.random.default_rng([number, 20130713])
+def person(who: int, **changes: Any) -> Person:
+    """The person of a number; the same number is the same person on every machine.
+
+    Args:
+        who: the number, any whole one from 0.
+        changes: other values for some of `CHANGES`; all that does not follow from these stays.
+
+    Raises:
+        FerError: another trait, or a value out of its limits.
+    """
+    _check_changes(changes)
+    if changes.keys() == {"glasses"}:  # spectacles are a frame of their own: no new head
+        same = person(who)
+        frame = glasses.frame(same.eye_centers, changes["glasses"])
+        return replace(same, traits=replace(same.traits, **changes), frame=frame)
+    random = _luck(who)
     head = load_head()
-    traits = draw_traits(random)
+    traits = replace(draw_traits(random), **changes)
     vertices = build_shape(head, traits, random)
     eyeball = head.vertex_part == EYE
     right = eyeball & (head.reference[:, 0] < 0)
@@ -153,7 +204,7 @@ def person(number: int) -> Person:
     )
     hair_vertices, hair_map = hair.grow(vertices, traits, random)
     return Person(
-        number=number,
+        number=who,
         traits=traits,
         vertices=vertices,
         eye_centers=eye_centers,

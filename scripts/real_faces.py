@@ -97,8 +97,15 @@ def differences(reference: str, cells: list[Written]) -> list[str]:
 
 
 def problems(notebook: NotebookNode) -> list[str]:
-    """Say which cells wrote on stderr without being tagged for it."""
-    return [
+    """Say which cells wrote on stderr without being tagged for it, and which solutions fail."""
+    refused = [
+        f"{OPENS}{cell.source.splitlines()[0]}\na solution that fails on this data set: {text}"
+        for cell in notebook.cells
+        if notebooks.SOLUTION in cell.metadata.get("tags", [])
+        for output in cell.get("outputs", [])
+        if (text := nbcompare.texts(output).get("text/plain", "")).startswith("Not yet: ")
+    ]
+    return refused + [
         f"{OPENS}{cell.source.splitlines()[0]}\nwrote on stderr: {output.text}"
         for cell in notebook.cells
         for output in cell.get("outputs", [])

@@ -47,12 +47,12 @@ class Work:
 
     @property
     def link(self) -> str | None:
-        """The address of the work, by its DOI or its number at arXiv."""
+        """The address of the work, by its DOI, its number at arXiv, or one of its own."""
         if "doi" in self.fields:
             return f"https://doi.org/{self.fields['doi']}"
         if "eprint" in self.fields:
             return f"https://arxiv.org/abs/{self.fields['eprint']}"
-        return None
+        return self.fields.get("url")
 
     def as_markdown(self) -> str:
         """Return the entry of the page."""

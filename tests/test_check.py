@@ -1,12 +1,14 @@
 """The checks of the exercises: right, or one sentence about what is off, and never a traceback."""
 
 from inspect import Parameter, signature
+from types import SimpleNamespace
 
 import nbformat
 import numpy as np
 import pytest
 
 from fer_lab import check
+from fer_utils.saliency import scores
 from scripts import notebooks, student
 from tests import nbtemplate
 
@@ -76,6 +78,7 @@ def both(one, other):
     return lambda history: (one(history), other(history))
 
 
+AGES = np.linspace(0, 0.9, 72)
 HONEST = (
     "Learned from the training part; tested on 3,589 validation faces by their labels; the epoch "
     "chosen on others; one look at each face; one run."
@@ -105,9 +108,12 @@ CASES = {
     "ex6_4": (False, {True: "intervals", "no": "True or False"}, []),
     "ex7_5": ([0.1] * 6, {(0.1,): "shape", (-0.1,) * 6: "0 or below", (9,) * 6: "1"}, []),
     "ex8_2": ("IG, black", {"RISE": "not 0", "occlusion, black": "larger"}, []),
-    "ex8_3": ("occlusion, blur", {"IG, black": "fill"}, []),
     "ex10_3": ("981 pictures", {"593 sequences": "prints", "all": "choose"}, []),
     "ex10_4": (HONEST, {"83 % on the test faces": "learned", HONEST[:-9]: "trainings"}, []),
+    "ex14_1": (0.2205, {22.05: "unit", 0.56: "large", 0.1: "small"}, []),
+    "ex14_2": (4.878, {9: "large", 0.04878: "unit", 3: "small"}, []),
+    "ex14_3": (0.7, {0.2: "p is", 0.99: "at least ten"}, [AGES, AGES > 0.8]),
+    "ex14_5": ("lecture", {"shop": "customers", "own": "drawn", "all": "choose"}, []),
     "ex11_1": ([1] * 5, {(0,) * 5: "off"}, [FACES]),
     "ex12_2": ("blazeface", {"haar": "widths"}, []),
     "ex12_4": (majority, {lambda answers, n: answers.argmax(1): "n = 3"}, []),
@@ -124,6 +130,21 @@ def test_right_answers_pass_and_wrong_ones_hear_what_is_off(name):
         assert not verdict and word in repr(verdict)
         if isinstance(right, float | int) and "choose one of" not in repr(verdict):
             assert f"{right:g}" not in repr(verdict)  # never the solution
+
+
+def test_what_deletion_prefers_is_worked_out_on_the_faces_at_hand(monkeypatch):
+    monkeypatch.setattr(scores, "deletion", lambda net, image, heat, **options: heat)
+    maps = {"IG, black": [0.2, 9, 9, 0.3], "occlusion, blur": [0.1, 9, 9, 0.1]}
+    assert check.ex8_3("occlusion, blur", None, [0, 0], maps)
+    assert "fill" in repr(check.ex8_3("IG, black", None, [0, 0], maps))
+    maps["IG, black"] = [0, 9, 9, 0]
+    assert check.ex8_3("IG, black", None, [0, 0], maps)
+
+
+def test_an_exercise_about_drawn_faces_says_so_on_photographs():
+    panel = SimpleNamespace(truth=None)
+    assert repr(check.ex8_1([0, 0, 0], FACES, panel)).startswith("This one is about drawn faces: ")
+    assert repr(check.ex8_1(None, FACES, panel)).startswith("Not yet: ")
 
 
 def test_several_answers_are_named_apart():

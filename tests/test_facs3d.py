@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from faces3d import dataset
+from faces3d import dataset, identity
 from fer_utils import data
 from fer_utils.data.datasets import facs3d
 from fer_utils.emotions import FER7, FER8, FERPLUS_VOTES
@@ -126,3 +126,34 @@ def test_a_packed_face_can_be_drawn_again(faces):
         for found, stored in ((row["images"], test.images), (row["twins"], test.twins)):
             assert np.abs(found.astype(int) - stored[i, 0]).mean() < 0.5
         assert (row["regions"] == test.regions[i]).mean() > 0.99
+
+
+def test_a_face_is_drawn_with_another_trait_and_nothing_else(faces):
+    row = int(faces.where(split="test").rows[0])
+    same = dataset.redraw(row).astype(int)
+    assert np.abs(same - faces.where(split="test").images[0, 0]).mean() < 0.5
+    changed = {
+        "thick": dataset.redraw(row, glasses="thick"),
+        "dark": dataset.redraw(row, melanin=0.95),
+        "old": dataset.redraw(row, age=0.9),
+    }
+    away = {name: np.abs(picture.astype(int) - same) for name, picture in changed.items()}
+    assert identity.traits(row // dataset.PER_SUBJECT).glasses == "none"
+    by_row = away["thick"].sum(axis=1)
+    assert away["thick"].max() > 30 and by_row[12:32].sum() > 0.95 * by_row.sum()
+    assert changed["dark"].mean() < same.mean() - 5
+    assert 0 < (away["old"] > 8).mean() < 0.6
+    assert np.array_equal(dataset.redraw(row), same)  # the person itself is not changed
+
+
+def test_traits_are_those_of_the_person_and_changes_are_checked():
+    assert identity.traits(7).age == identity.person(7).traits.age
+    for changes, word in [
+        ({"aeg": 0.5}, "Did you mean 'age'"),
+        ({"melanin": 2}, "melanin=2"),
+        ({"glasses": "round"}, "choose one of none, thin, thick"),
+    ]:
+        with pytest.raises(FerError, match=word):
+            dataset.redraw(0, **changes)
+    with pytest.raises(FerError, match="row=7176"):
+        dataset.redraw(7176)

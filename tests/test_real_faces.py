@@ -88,6 +88,16 @@ def test_damage_is_named(cells, said):
     assert len(found) == 1 and said in found[0]
 
 
+def test_a_solution_that_fails_on_photographs_is_named():
+    wrong, right = (
+        cell("check.ex1_1(1)", result(f"{word} x"), tags=["solution"])
+        for word in ("Not yet:", "Right.")
+    )
+    starter = cell("check.ex1_1(None)", result("Not yet: x"), tags=["starter"])
+    (said,) = real_faces.problems(notebook(starter, wrong, right))
+    assert "a solution that fails on this data set: Not yet: x" in said
+
+
 def test_a_notebook_that_never_asks_for_its_data_set_is_passed_over():
     assert "names DATASET" in real_faces.passed_over(notebook(cell("print(1)")))
     assert real_faces.passed_over(notebook(cell("data.load(DATASET)"))) is None

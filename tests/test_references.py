@@ -27,6 +27,7 @@ def test_the_page_shows_every_address():
     text = references.page()
     assert "Zhu, Park, Isola and Efros, *Unpaired image-to-image translation" in text
     assert "Goodfellow et al., *Challenges" in text
+    assert "<https://eur-lex.europa.eu/eli/reg/2024/1689/oj>" in text
     assert "<https://doi.org/10.1109/ICCV.2017.244>" in text and "arxiv.org/abs/1902.01019" in text
 
 

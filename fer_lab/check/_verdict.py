@@ -28,6 +28,10 @@ class Verdict:
         return self.text
 
 
+class DrawnOnly(Exception):
+    """The data set does not hold what the exercise needs; says what one can do there instead."""
+
+
 def judged(why: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
     """Make a check of a function that returns what is off with an answer ("" where nothing is).
 
@@ -47,6 +51,8 @@ def judged(why: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
                 return Verdict(False, "Not yet: put your answer in place of None.")
             try:
                 off = check(*arguments, **more)
+            except DrawnOnly as reason:
+                return Verdict(False, f"This one is about drawn faces: {reason}.")
             except Exception as error:  # whatever a student's own function raises
                 first_line = f"{type(error).__name__}: {error}".split("\n")[0]
                 off = f"this cannot be read as the answer ({first_line[:200]})"

@@ -1,10 +1,11 @@
 """The checks of notebooks 05 to 08."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from fer_lab.check._verdict import choice, first_off, judged, number, same
+from fer_lab.check._verdict import DrawnOnly, choice, first_off, judged, number, same
 
 
 @judged("So depth is not needed for the trouble: with 30 % of the units it guesses.")
@@ -138,7 +139,7 @@ def ex8_1(values: Any, /, nobody: np.ndarray, panel: Any) -> str:
     from fer_utils.saliency import scores
 
     if panel.truth is None:
-        return "on photographs nobody knows the truth; this one needs facs3d"
+        raise DrawnOnly("on photographs nobody knows the truth; compare scores.deletion there")
     rows = []
     for truth in (scores.truth(panel, i) for i in range(len(panel))):
         rows.append(
@@ -171,10 +172,18 @@ def ex8_2(blind: str, /) -> str:
 
 
 @judged("The paint decides: no fill is neutral. State it, and show the order under two of them.")
-def ex8_3(first: str, /) -> str:
-    """Which of two maps deletion prefers where pixels are blurred away."""
-    return choice(
-        first,
-        "occlusion, blur",
-        {"ig, black": "was fill='blur' given? The lower value is the better one"},
-    )
+def ex8_3(first: str, /, net: Any, images: np.ndarray, maps: Mapping[str, Any]) -> str:
+    """Which of two maps deletion prefers where pixels are blurred away.
+
+    Every third of the maps belongs to one of the images.
+    """
+    from fer_utils.saliency import scores
+
+    options: dict[str, Any] = {"steps": 24, "chance": 0, "fill": "blur"}
+    lost = {}
+    for name in ("IG, black", "occlusion, blur"):
+        pairs = zip(images, maps[name][::3], strict=True)
+        lost[name] = np.mean([float(scores.deletion(net, *pair, **options)) for pair in pairs])
+    right, other = (name.lower() for name in sorted(lost, key=lambda name: lost[name]))
+    why = "was fill='blur' given? The lower value is the better one"
+    return choice(first, right, {other: why})

@@ -46,7 +46,7 @@ plots.show(plots.faces([face], scale=2.8))
 #
 # **Run** the next two cells.
 
-# %%
+# %% tags=["tolerance:0.25"] reason="a tiny probability of a float32 net; its digits differ between processors"
 import numpy as np
 import torch
 
@@ -55,8 +55,7 @@ with torch.no_grad():
     scores = net(torch.tensor(face)[None] / 255)[0]
 powers = np.exp(scores.numpy())
 probabilities = powers / powers.sum()
-print("add up to one:", np.isclose(probabilities.sum(), 1))
-print("all larger than zero:", (probabilities > 0).all())
+print(f"add up to {probabilities.sum():.3f}; the smallest is {probabilities.min():.2g}")
 print("torch's softmax agrees:", np.allclose(probabilities, scores.softmax(0)))
 
 # %% [markdown]
@@ -209,6 +208,7 @@ widgets.occlusion_explorer(everyone, list(dict.fromkeys(ours + photographic)))
 # | [10 Claims and protocols](10_claims_and_protocols.ipynb) | What is a published percentage worth, and what was really measured? |
 # | [11 Cleaning and balancing](11_cleaning_and_balancing.ipynb) | What is gained when labels are changed and faces drawn: a better network, or an easier exam? |
 # | [12 Photographs and live](12_photographs_and_live.ipynb) | Where in a picture is a face, and how fast, how late and how right is an answer in a film? |
+# | [14 What a face can say](14_what_a_face_can_say.ipynb) | What is an expression worth as evidence of a feeling, for whom does a network err, and what does the law forbid? |
 #
 # Take them in this order; each ends with exercises. One sentence goes with all of them: **an
 # expression is not an emotion.** The network learned which word people choose for a picture. It

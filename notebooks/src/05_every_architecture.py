@@ -178,7 +178,7 @@ train.table(rows)
 #
 # **Run** the cell.
 
-# %%
+# %% tags=["tolerance:0.25"] reason="losses after a short training differ a little between processors"
 trials = {
     "vgg13 with dropout": by_heart("vgg13", late=0),
     "vgg13 without": rows["vgg13"],
@@ -186,7 +186,8 @@ trials = {
     "vgg_face, rate 0.0001": by_heart("vgg_face", learning_rate=1e-4),
 }
 for name, row in trials.items():
-    print(f"{name:22} leaves ln 7:", leaves(row))
+    lowest = min(epoch["train_loss"] for epoch in row.history.epochs)
+    print(f"{name:22} lowest loss {lowest:.2f}; ln 7 = {chance:.2f}")
 
 # %% [markdown]
 # **Interpret.** The same weights, the same faces, the same rate: with dropout `vgg13` stays. So a
@@ -264,13 +265,13 @@ for name, accuracy in scores.items():
 # the edge that the number of steps or of digits decides is a bad start. A few epochs at the smaller
 # rate:
 
-# %%
+# %% tags=["tolerance:0.25"] reason="losses after a short training differ a little between processors"
 many, judges = spread(everyone.where(split="train"), 2000), everyone.where(split="valid")
 slower = replace(train.recipe("minaee2019"), learning_rate=1e-3)
 net = models.create("deep_emotion", classes=many.classes, seed=0)
 row = train.measured(net, many, judges, slower, epochs=6, device=DEVICE, progress=False)
 flat = evaluate.Accuracy(max(judges.counts().values()), len(judges))
-print("above the class frequencies after six epochs:", row.accuracy.low > flat.high)
+print(f"the most frequent class {flat.value:.1%}; after six epochs {row.accuracy.value:.1%}")
 
 # %% [markdown]
 # VGG16's two wanted another start. One epoch from Keras's first weights, or one from He's (which make
@@ -359,7 +360,6 @@ for name in ("small_resnet", "mini_xception"):
     ratios[name] = (perf_counter() - start) * 20 / 3 / once
     losses = [[row["train_loss"] for row in run.epochs[:3]] for run in (history, slowly)]
     print(f"{name}: the losses are the same: {np.allclose(*losses, atol=1e-3)}")
-print("small_resnet's features: more than 3 times as fast:", ratios["small_resnet"] > 3)
 
 # %% [markdown]
 # The ratios themselves depend on the machine:
@@ -384,14 +384,14 @@ print({name: f"{ratio:.1f} times" for name, ratio in ratios.items()})
 #
 # **Run** the cell.
 
-# %%
+# %% tags=["tolerance:0.25"] reason="losses after a short training differ a little between processors"
 tuned = from_ferplus("mini_xception")
 frozen = best(train_head(tuned))
 fine = train.fit(models.unfreeze(tuned), learn, valid, plain, epochs=4, **options)
 fresh = models.create("mini_xception", classes=learn.classes, seed=0)
 nothing = train.fit(fresh, learn, valid, plain, epochs=4, **options)
-print("frozen beats a start from nothing by 20 points:", frozen > best(nothing) + 0.2)
-print("fine-tuning is at least as good as frozen, to a point:", best(fine) > frozen - 0.01)
+for name, share in {"frozen": frozen, "fine": best(fine), "from nothing": best(nothing)}.items():
+    print(f"{name:13}{share:.2f}")
 
 # %% [markdown]
 # Their curves, the fine-tuned one first:
@@ -440,13 +440,13 @@ plots.show(plots.faces([*learn.images[:5], *(face.numpy() for face in warped)], 
 #
 # **Run** the cell.
 
-# %%
+# %% tags=["tolerance:0.25"] reason="losses after a short training differ a little between processors"
 torch.manual_seed(0)
 resnet = vision.models.resnet18(num_classes=len(learn.classes))
 net = models.wrap(resnet, learn.classes, size=48)
 history = train.fit(net, learn, others, plain, epochs=2, **options)
 print(f"{models.count(net):,} parameters")
-print("leaves ln 7:", history.epochs[-1]["train_loss"] < chance - 0.1)
+print(f"training loss after two epochs {history.epochs[-1]['train_loss']:.2f}; ln 7 = {chance:.2f}")
 
 # %% [markdown]
 # **Interpret.** At once: batch norm again. On 300 faces so large a network soon knows them by heart,
@@ -480,8 +480,9 @@ from fer_lab import check
 #
 # </details>
 
-# %% tags=["starter"]
-print("without dropout, lower than ln 7 by 0.2:", leaves(rows["light_vgg"], by=0.2))
+# %% tags=["starter", "tolerance:0.25"] reason="losses after a short training differ a little between processors"
+without = min(epoch["train_loss"] for epoch in rows["light_vgg"].history.epochs)
+print(f"without dropout, lowest loss: {without:.2f}")
 lowest = None  # training loss
 check.ex5_1(lowest)
 
@@ -524,14 +525,7 @@ check.ex5_2(forgets)
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# ```python
-# for rate in (0.03, 0.0001):
-#     tuned = from_ferplus("mini_xception")
-#     train_head(tuned)
-#     faster = replace(plain, learning_rate=rate)
-#     fine = train.fit(models.unfreeze(tuned), learn, valid, faster, epochs=4, **options)
-#     print(rate, best(fine))
-# ```
+# Below, one epoch of each, to be quick; four show the recovery too.
 #
 # At 0.03 the first epoch throws the net back to where a start from nothing stands: the base has
 # forgotten. At 0.0001 it stays near the frozen net's accuracy and rises slowly. A rate for
@@ -539,8 +533,16 @@ check.ex5_2(forgets)
 #
 # </details>
 
-# %% tags=["solution"]
-forgets = 0.03
+# %% tags=["solution", "tolerance:0.25"] reason="losses after a short training differ a little between processors"
+from copy import deepcopy
+
+tuned, after = from_ferplus("mini_xception"), {}
+train_head(tuned)
+for rate in (0.03, 0.0001):
+    net, other = models.unfreeze(deepcopy(tuned)), replace(plain, learning_rate=rate)
+    after[rate] = best(train.fit(net, learn, valid, other, epochs=1, **options))
+    print(f"{rate:.4f}: {after[rate]:.2f}")
+forgets = min(after, key=after.get)
 check.ex5_2(forgets)
 
 # %% [markdown]
@@ -569,13 +571,21 @@ check.ex5_3(costs_more)
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# `parallel`: it has two whole networks, so twice the work. Concatenated, only the
+# Speed and memory are measured, and differ from machine to machine; the cell below counts the multiplications for a face,
+# which decide. `parallel`: it has two whole networks, so twice the work. Concatenated, only the
 # first layer sees more channels, and all others work as before.
 #
 # </details>
 
 # %% tags=["solution"]
-costs_more = "parallel"
+from fer_utils.models import summary
+
+work = {}
+for fusion in ("concat", "parallel"):
+    net = models.create("mini_xception", inputs="gray+sobel", fusion=fusion)
+    work[fusion] = sum(row["MACs"] for row in summary.layers(net))
+print(work)
+costs_more = max(work, key=work.get)
 check.ex5_3(costs_more)
 
 # %% [markdown]

@@ -672,8 +672,9 @@ check.ex6_2(of_recalls, of_precisions, matrix)
 
 # %% tags=["solution"]
 of_recalls, of_precisions = matrix.sum(axis=1), matrix.sum(axis=0)
-print(np.isclose(np.average(np.diag(by_row), weights=of_recalls), right.mean()))
-print(np.isclose(np.average(np.diag(by_column), weights=of_precisions), right.mean()))
+print(f"accuracy {right.mean():.4f}; weighted recalls", end=" ")
+print(f"{np.average(np.diag(by_row), weights=of_recalls):.4f}, weighted precisions", end=" ")
+print(f"{np.average(np.diag(by_column), weights=of_precisions):.4f}")
 check.ex6_2(of_recalls, of_precisions, matrix)
 
 # %% [markdown]

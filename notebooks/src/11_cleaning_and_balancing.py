@@ -272,11 +272,10 @@ plots.show(figure, alt=words)
 # %% [markdown]
 # And in numbers:
 
-# %%
+# %% tags=["tolerance:0.1"] reason="a short game of two networks ends a little differently elsewhere"
 with torch.no_grad():
     mean, opinion = nets[0](noise).mean().item(), nets[1](torch.tensor([3.0])).item()
-print("mean of the drawn numbers within 0.3 of 3:", abs(mean - 3) < 0.3)
-print("opinion of the number 3 between 0.3 and 0.7:", 0.3 < opinion < 0.7)
+print(f"mean of the drawn numbers {mean:.2f}, of the real ones 3; opinion of a 3: {opinion:.2f}")
 
 # %% [markdown]
 # **Interpret.** Near one half: where real and drawn numbers are equally frequent, 0.5 is the best
@@ -312,7 +311,7 @@ for one in (judge, *generators):
 #
 # **Run.** For a fair start the second judge's last layer is mirrored: it says 1 minus what the first says.
 
-# %%
+# %% tags=["tolerance:0.1"] reason="a short game of two networks ends a little differently elsewhere"
 ends = []
 for real, drawn in ((1.0, 0.0), (0.0, 1.0)):
     nets, optimizers = players(0)
@@ -322,7 +321,7 @@ for real, drawn in ((1.0, 0.0), (0.0, 1.0)):
             nets[1][2].bias.copy_(1 - nets[1][2].bias)
     play(nets, optimizers, 300, real=real, drawn=drawn)
     ends.append(nets[0].bias.item())
-print(f"b after 300 rounds: differs by less than a thousandth: {abs(ends[0] - ends[1]) < 1e-3}")
+print(f"b after 300 rounds: {ends[0]:.3f} and, with swapped targets, {ends[1]:.3f}")
 
 # %% [markdown]
 # **Interpret.** Nothing. Under a squared loss, 1 and 0 are names: the mirrored judge is one minus the
