@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.fx.experimental.proxy_tensor import make_fx
 
-from fer_utils import models
-from fer_utils.saliency._engines import Unsupported, batched, delta
+from fer_utils import data, models, saliency
+from fer_utils.saliency._engines import Unsupported, batched, delta, gpu
 from fer_utils.saliency._engines.delta.geometry import Box
 from fer_utils.saliency._engines.delta.maps import Map
 from fer_utils.saliency._engines.delta.ops import Slide
 from fer_utils.saliency.windows import OcclusionProblem, Windows
+from tests.test_training import on_gpu
 
 
 def test_outputs_that_a_box_touches():
@@ -141,3 +143,116 @@ def test_moving_the_square_keeps_the_clean_maps():
     assert prepared._clean is kept
     prepared.outputs(OcclusionProblem(picture + 0.1, torch.ones(1), windows), np.array([5]))
     assert prepared._clean is not kept
+
+
+class Replay:
+    """A CUDA graph's stand-in: torch's operations, written down once, and carried out on others.
+
+    What Python did meanwhile is not repeated, nor can what was written down ask for a value.
+    """
+
+    made = 0
+
+    def __init__(self, work, *inputs):
+        type(self).made += 1
+        with torch.inference_mode(False), torch.no_grad():
+            self.inputs = [value.clone() for value in inputs]
+            work(*self.inputs)
+            self.graph = make_fx(work)(*self.inputs)
+
+    def replay(self, *inputs):
+        with torch.inference_mode(False), torch.no_grad():
+            for place, value in zip(self.inputs, inputs, strict=True):
+                place.copy_(value)
+            return self.graph(*self.inputs).clone()
+
+
+@pytest.fixture
+def as_on_gpu(monkeypatch):
+    """What is otherwise done on a GPU, on the CPU; returns the class that counts recordings."""
+    monkeypatch.setattr(gpu, "records", lambda device: True)
+    monkeypatch.setattr(gpu, "free_memory", lambda device: 2**32)
+    monkeypatch.setattr(gpu, "record", Replay)
+    monkeypatch.setattr(Replay, "made", 0)
+    return Replay
+
+
+def maps_agree(net, engine, pictures, window=8, stride=4, times=1e-5):
+    """Compare two engines' maps of pictures, to `times` the largest value of a map."""
+    for picture in pictures:
+        found, expected = (
+            saliency.occlusion(net, picture, window=window, stride=stride, engine=name)
+            for name in (engine, "batched")
+        )
+        assert found.engine == engine
+        apart = np.abs(found.drop() - expected.drop()).max()
+        assert apart <= times * np.abs(expected.drop()).max()
+
+
+@pytest.fixture(scope="module")
+def face_pictures():
+    """Three grey pictures, (48, 48) in [0, 1]."""
+    return data.load("facs3d", split="test", progress=False).pictures()[:3]
+
+
+NETS = ("mini_xception_facs3d", "small_resnet_ferplus", "bottleneck_065m_facs3d")
+
+
+@pytest.mark.parametrize("name", [*NETS, "vgg13"])
+def test_recorded_launches_give_the_map_of_every_picture(name, as_on_gpu, face_pictures):
+    trained = name in models.pretrained_names()
+    net = models.load(name) if trained else models.create(name, seed=0, input_size=32).eval()
+    # (of a net with random weights a map is nearly flat)
+    maps_agree(net, "delta", face_pictures, stride=8, times=1e-5 if trained else 1e-3)
+    assert as_on_gpu.made == 1  # the second time, and replayed the third
+
+
+def test_other_windows_are_recorded_anew_and_large_ones_never(as_on_gpu, monkeypatch):
+    net = models.create("mini_xception", seed=0, input_size=16).eval()
+    pictures = torch.rand(3, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    for stride, made in ((4, 1), (8, 2)):
+        maps_agree(net, "delta", pictures, 8, stride, 1e-3)
+        assert as_on_gpu.made == made
+    monkeypatch.setattr(gpu, "free_memory", lambda device: 1000)
+    maps_agree(net, "delta", pictures, 8, 2, 1e-3)
+    assert as_on_gpu.made == 2
+
+
+def test_a_map_that_cannot_be_recorded_is_computed_all_the_same(as_on_gpu, monkeypatch):
+    monkeypatch.setattr(gpu, "record", lambda work, *inputs: False)
+    net = models.create("mini_xception", seed=0, input_size=16).eval()
+    pictures = torch.rand(3, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    maps_agree(net, "delta", pictures, 8, 4, 1e-3)
+
+
+def test_windows_per_part_follow_the_free_memory(as_on_gpu, monkeypatch):
+    from fer_utils.saliency._engines.delta.route import LARGEST_ON_GPU, LIVE, windows_per_part
+
+    assert windows_per_part(2**20, torch.device("cpu")) == LARGEST_ON_GPU // 2**20
+    monkeypatch.setattr(gpu, "free_memory", lambda device: 12 * LIVE * 4 * 2**20)
+    assert windows_per_part(2**20, torch.device("cpu")) == 12 * gpu.SHARE
+    monkeypatch.setattr(gpu, "free_memory", lambda device: 5)
+    assert windows_per_part(2**20, torch.device("cpu")) == 1
+
+
+@on_gpu
+@pytest.mark.parametrize("tf32", [False, True])
+@pytest.mark.parametrize("name", NETS)
+def test_maps_on_a_gpu(name, tf32, face_pictures, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", tf32)
+    net = models.load(name)
+    there = models.load(name).to("cuda")
+    for picture in face_pictures:  # the third one by recorded launches
+        expected = saliency.occlusion(net, picture, engine="batched").drop()
+        found = saliency.occlusion(there, picture, engine="delta")
+        assert found.engine == "delta"
+        assert np.abs(found.drop() - expected).max() <= 1e-5 * np.abs(expected).max()
+    prepared = delta.prepare(there, (1, *face_pictures[0].shape[-2:]))
+    assert isinstance(prepared._recorded[1], gpu.Recorded)
+    with torch.no_grad():
+        next(there.parameters()).mul_(1.5)
+        next(net.parameters()).mul_(1.5)
+    found = saliency.occlusion(there, face_pictures[0], engine="delta").drop()
+    expected = saliency.occlusion(net, face_pictures[0], engine="batched").drop()
+    assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
+    assert torch.backends.cudnn.allow_tf32 == tf32
