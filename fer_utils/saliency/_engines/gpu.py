@@ -144,7 +144,7 @@ def record(work: Callable[..., Tensor], *inputs: Tensor) -> Recorded | Literal[F
     """
     device = inputs[0].device
     # no inference mode: the random generator, too, keeps tensors that are made here
-    with torch.inference_mode(False), torch.no_grad():
+    with torch.inference_mode(False), torch.no_grad(), torch.cuda.device(device):
         places = tuple(value.clone(memory_format=torch.preserve_format) for value in inputs)
         side = torch.cuda.Stream(device)
         side.wait_stream(torch.cuda.current_stream(device))
