@@ -88,19 +88,17 @@ class Recorded:
     """A graph of launches, with the memory that it reads from and writes to.
 
     Attributes:
-        graph: the launches.
-        work: what they do; it holds what they read beside the inputs.
+        graph: the launches. What they read beside the inputs must be kept by whoever keeps this.
         inputs: where they read them.
         outputs: where they write them.
     """
 
     graph: torch.cuda.CUDAGraph
-    work: Callable[..., Tensor]
     inputs: tuple[Tensor, ...]
     outputs: Tensor
 
     def replay(self, *inputs: Tensor) -> Tensor:
-        """Return what `work` makes of these inputs."""
+        """Return what the recorded work makes of these inputs."""
         with torch.inference_mode(False), torch.no_grad():
             for place, value in zip(self.inputs, inputs, strict=True):
                 place.copy_(value)
@@ -158,4 +156,4 @@ def record(work: Callable[..., Tensor], *inputs: Tensor) -> Recorded | Literal[F
                 outputs = work(*places)
         except RuntimeError:
             return False
-    return Recorded(graph, work, places, outputs)
+    return Recorded(graph, places, outputs)

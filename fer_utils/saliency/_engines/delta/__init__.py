@@ -97,8 +97,11 @@ class DeltaNet:
         self.tolerance = BatchedNet.tolerance if gpu.records(self.net.device) else TOLERANCE
         self._route: tuple[Windows, Route] | None = None
         self._clean: tuple[Tensor, Route, Recorder, Tensor] | None = None
-        # the last windows, and the launches recorded for them (False: they cannot be)
-        self._recorded: tuple[tuple[Group, ...], gpu.Recorded | Literal[False] | None] | None = None
+        # The last windows, the launches recorded for them (False: they cannot be), and their route,
+        # of whose tensors these launches read.
+        self._recorded: (
+            tuple[tuple[Group, ...], gpu.Recorded | Literal[False] | None, Route] | None
+        ) = None
 
     def is_cheaper(self, windows: Windows, wanted: int) -> bool:
         """Estimate whether so many windows take less time here than in whole pictures."""
@@ -130,7 +133,7 @@ class DeltaNet:
             def changed(numbers: Tensor) -> Tensor:
                 return self.net.before(problem.covered(numbers)) - start
 
-            if self._comes_again(groups, problem.picture):
+            if self._comes_again(groups, route, problem.picture):
                 every = changed(torch.cat([group.windows for group in groups]))
                 scores = self._replay(partial(self._whole, route, groups), start, every)
                 report(progress, len(wanted), len(wanted))
@@ -140,7 +143,7 @@ class DeltaNet:
             told = _Reports(progress, len(wanted))
             return clean, self._scores(route, groups, recorder, changes, told)
 
-    def _comes_again(self, groups: tuple[Group, ...], picture: Tensor) -> bool:
+    def _comes_again(self, groups: tuple[Group, ...], route: Route, picture: Tensor) -> bool:
         """Return whether these windows come again on a GPU, where that gets recorded."""
         if not gpu.records(self.net.device):
             return False
@@ -149,17 +152,17 @@ class DeltaNet:
             each = (picture.numel() + prod(self.net.shapes[self.net.entry])) * picture.itemsize
             room = gpu.fitting(gpu.free_memory(self.net.device), LIVE * each)
             fits = 0 < sum(len(group.windows) for group in groups) <= room
-            self._recorded = (groups, None if fits else False)
+            self._recorded = (groups, None if fits else False, route)
             return False
         return self._recorded[1] is not False
 
     def _replay(self, work: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """Return `work(*inputs)` for the groups that come again."""
         assert self._recorded is not None
-        groups, recorded = self._recorded
+        groups, recorded, route = self._recorded
         if recorded is None:
             recorded = gpu.record(work, *inputs)
-            self._recorded = (groups, recorded)
+            self._recorded = (groups, recorded, route)
         return recorded.replay(*inputs) if recorded else work(*inputs)
 
     def _whole(
