@@ -99,9 +99,9 @@ class DeltaNet:
         self._clean: tuple[Tensor, Route, Recorder, Tensor] | None = None
         # The last windows, the launches recorded for them (False: they cannot be), and their route,
         # of whose tensors these launches read.
-        self._recorded: (
-            tuple[tuple[Group, ...], gpu.Recorded | Literal[False] | None, Route] | None
-        ) = None
+        self._recorded: tuple[
+            tuple[Group, ...], gpu.Recorded | Literal[False] | None, Route | None
+        ] = ((), False, None)
 
     def is_cheaper(self, windows: Windows, wanted: int) -> bool:
         """Estimate whether so many windows take less time here than in whole pictures."""
@@ -147,7 +147,7 @@ class DeltaNet:
         """Return whether these windows come again on a GPU, where that gets recorded."""
         if not gpu.records(self.net.device):
             return False
-        if self._recorded is None or self._recorded[0] is not groups:
+        if self._recorded[0] is not groups:
             # what enters the net for all windows will be in memory at once
             each = (picture.numel() + prod(self.net.shapes[self.net.entry])) * picture.itemsize
             room = gpu.fitting(gpu.free_memory(self.net.device), LIVE * each)
@@ -158,7 +158,6 @@ class DeltaNet:
 
     def _replay(self, work: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
         """Return `work(*inputs)` for the groups that come again."""
-        assert self._recorded is not None
         groups, recorded, route = self._recorded
         if recorded is None:
             recorded = gpu.record(work, *inputs)
