@@ -94,12 +94,22 @@ def test_bench_occlusion(capsys, tmp_path):
     assert "made by: python -m fer_utils bench occlusion --model mini_xception --size 48" in written
     assert str(tmp_path) not in written
     rows = [line for line in written.splitlines() if not line.startswith("#")]
-    assert len(rows) == 1 + 4 + len(occlusion.ENGINES)
+    assert len(rows) == 1 + 4 + len(occlusion.ENGINES["cpu"])
     assert rows[1].startswith(f'mini_xception,48,10,8,"{occlusion.DEFAULT}"')
     assert '"ours, batched"' in rows[5] and "(auto)" in rows[6]
     assert all(float(row.split(",")[-1]) < 1e-4 for row in rows[1:])
     assert "mini_xception, picture 48 x 48, window 10 x 10, stride 8" in said
     assert re.search(r"captum \d.*torch \d.*\d threads", said)
+
+
+def test_on_a_gpu_both_engines_are_measured(monkeypatch):
+    monkeypatch.setattr(occlusion, "ENGINES", {"cpu": occlusion.ENGINES["cuda"]})
+    case = occlusion.Case("mini_xception", 16, 8)
+    taken = models.create("mini_xception", seed=0, input_size=16).eval()
+    refused = models.create("mini_xception", seed=0, input_size=16, stl=True).eval()
+    assert occlusion.engines_for(taken, case) == ["batched", "delta"]
+    assert occlusion.engines_for(refused, case) == ["batched"]
+    assert list(occlusion.make_contenders(taken, case))[-2:] == ["batched", "delta"]
 
 
 @pytest.fixture

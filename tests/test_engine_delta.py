@@ -4,13 +4,15 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.fx.experimental.proxy_tensor import make_fx
 
-from fer_utils import models
-from fer_utils.saliency._engines import Unsupported, batched, delta
+from fer_utils import data, models, saliency
+from fer_utils.saliency._engines import Unsupported, batched, delta, gpu
 from fer_utils.saliency._engines.delta.geometry import Box
 from fer_utils.saliency._engines.delta.maps import Map
 from fer_utils.saliency._engines.delta.ops import Slide
 from fer_utils.saliency.windows import OcclusionProblem, Windows
+from tests.test_training import on_gpu
 
 
 def test_outputs_that_a_box_touches():
@@ -141,3 +143,124 @@ def test_moving_the_square_keeps_the_clean_maps():
     assert prepared._clean is kept
     prepared.outputs(OcclusionProblem(picture + 0.1, torch.ones(1), windows), np.array([5]))
     assert prepared._clean is not kept
+
+
+class Replay:
+    """A CUDA graph's stand-in: torch's operations, written down once, and carried out on others.
+
+    What Python did meanwhile is not repeated, nor can what was written down ask for a value.
+    """
+
+    made = 0
+
+    def __init__(self, work, *inputs):
+        type(self).made += 1
+        with torch.inference_mode(False), torch.no_grad():
+            self.inputs = [value.clone() for value in inputs]
+            self.graph = make_fx(work)(*self.inputs)
+
+    def replay(self, *inputs):
+        with torch.inference_mode(False), torch.no_grad():
+            for place, value in zip(self.inputs, inputs, strict=True):
+                place.copy_(value)
+            return self.graph(*self.inputs).clone()
+
+
+@pytest.fixture
+def as_on_gpu(monkeypatch):
+    """What is otherwise done on a GPU, on the CPU; returns the class that counts recordings."""
+    monkeypatch.setattr(gpu, "records", lambda device: True)
+    monkeypatch.setattr(gpu, "free_memory", lambda device: 2**32)
+    monkeypatch.setattr(gpu, "record", Replay)
+    monkeypatch.setattr(Replay, "made", 0)
+    return Replay
+
+
+def maps_agree(net, picture, window=8, stride=8, times=1e-5):
+    """Compare the map of a picture with that of engine `batched`, to `times` its largest value."""
+    options = {"window": window, "stride": stride}
+    found = saliency.occlusion(net, picture, engine="delta", **options)
+    expected = saliency.occlusion(net, picture, engine="batched", **options).drop()
+    assert found.engine == "delta"
+    assert np.abs(found.drop() - expected).max() <= times * np.abs(expected).max()
+
+
+@pytest.fixture(scope="module")
+def face_pictures():
+    """Three grey pictures, (48, 48) in [0, 1]."""
+    return data.load("facs3d", split="test", progress=False).pictures()[:3]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("mini_xception_facs3d", None),
+        ("small_resnet_ferplus", None),
+        ("vgg13", {"input_size": 32}),
+        ("bottleneck_065m", {"input_size": 32, "width": 0.25}),
+    ],
+)
+def test_recorded_launches_give_the_map_of_another_picture(name, options, as_on_gpu, face_pictures):
+    net = models.load(name) if options is None else models.create(name, seed=0, **options).eval()
+    pictures = face_pictures if options is None else face_pictures[:, :32, :32]
+    for picture in pictures[:2]:  # the second time they are recorded
+        saliency.occlusion(net, picture, engine="delta", stride=8)
+    assert as_on_gpu.made == 1
+    # (with random weights a map is nearly flat)
+    maps_agree(net, pictures[2], times=1e-5 if options is None else 1e-3)
+    assert as_on_gpu.made == 1
+
+
+def test_other_windows_are_recorded_anew_and_too_many_never(as_on_gpu, monkeypatch):
+    net = models.create("mini_xception", seed=0, input_size=16).eval()
+    pictures = torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0))
+    for stride, free, made in ((8, 2**32, 1), (7, 2**32, 2), (5, 1000, 2)):
+        monkeypatch.setattr(gpu, "free_memory", lambda device, free=free: free)
+        for picture in pictures:
+            maps_agree(net, picture, stride=stride, times=1e-3)
+        assert as_on_gpu.made == made
+
+
+def test_a_map_that_cannot_be_recorded_is_computed_all_the_same(as_on_gpu, monkeypatch):
+    monkeypatch.setattr(gpu, "record", lambda work, *inputs: False)
+    net = models.create("mini_xception", seed=0, input_size=16).eval()
+    for picture in torch.rand(2, 1, 16, 16, generator=torch.Generator().manual_seed(0)):
+        maps_agree(net, picture, times=1e-3)
+
+
+def test_windows_per_part_follow_the_free_memory(as_on_gpu, monkeypatch):
+    from fer_utils.saliency._engines.delta.route import LARGEST_ON_GPU, LIVE, windows_per_part
+
+    assert windows_per_part(2**20, torch.device("cpu")) == LARGEST_ON_GPU // 2**20
+    monkeypatch.setattr(gpu, "free_memory", lambda device: 12 * LIVE * 4 * 2**20)
+    assert windows_per_part(2**20, torch.device("cpu")) == 12 * gpu.SHARE
+    monkeypatch.setattr(gpu, "free_memory", lambda device: 5)
+    assert windows_per_part(2**20, torch.device("cpu")) == 1
+
+
+@on_gpu
+@pytest.mark.parametrize("tf32", [False, True])
+@pytest.mark.parametrize(
+    "name", ["mini_xception_facs3d", "small_resnet_ferplus", "bottleneck_065m_facs3d"]
+)
+def test_maps_on_a_gpu(name, tf32, face_pictures, monkeypatch):
+    conv = torch.backends.cudnn.conv
+    monkeypatch.setattr(conv, "fp32_precision", "tf32" if tf32 else "ieee")
+    before = conv.fp32_precision
+    net, there = models.load(name), models.load(name).to("cuda")
+
+    def compare(picture):
+        expected = saliency.occlusion(net, picture, engine="batched").drop()
+        found = saliency.occlusion(there, picture, engine="delta")
+        assert found.engine == "delta"
+        assert np.abs(found.drop() - expected).max() <= 1e-5 * np.abs(expected).max()
+
+    for picture in face_pictures:  # the third one's by recorded launches
+        compare(picture)
+    prepared = delta.prepare(there, (1, *face_pictures[0].shape[-2:]))
+    assert isinstance(prepared._recorded[1], gpu.Recorded)
+    with torch.no_grad():
+        for each in (net, there):
+            next(each.trunk.parameters()).mul_(1.5)
+    compare(face_pictures[0])
+    assert conv.fp32_precision == before

@@ -279,7 +279,9 @@ def test_changed_net_gets_a_new_copy(change):
         lambda weight: torch.where(torch.arange(999) == 998, weight.nextafter(weight + 1), weight),
     ],
 )
-def test_fingerprint_of_a_large_layer_sees_small_changes(change):
+@pytest.mark.parametrize("far", [False, True])  # as if it were in a GPU's memory
+def test_fingerprint_of_a_large_layer_sees_small_changes(change, far, monkeypatch):
+    monkeypatch.setattr(kept, "_is_far", lambda tensor: far)
     net = nn.Linear(999, 300)
     before = kept.fingerprint(net)
     assert kept.fingerprint(net) == before

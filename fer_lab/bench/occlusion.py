@@ -24,7 +24,8 @@ from fer_utils.train.measure import forget_peak, peak_mb
 
 PER_PASS = (16, 64, 256)
 DEFAULT = "captum, 1 per pass (default)"
-ENGINES = ("batched", "auto")
+# Of ours: what every net can have, and the quickest; on a GPU, "auto" takes the first.
+ENGINES = {"cpu": ("batched", "auto"), "cuda": ("batched", "delta")}
 
 
 @dataclass(frozen=True)
@@ -188,7 +189,7 @@ def measure(case: Case, repeats: int, device: torch.device) -> list[Result]:
     for name, ((_, attribution, _), *rounds) in given.items():  # the first is not counted
         difference = ((attribution - expected).abs().max() / expected.abs().max()).item()
         peaks = [peak for *_, peak in rounds if peak is not None]
-        if name in ENGINES:
+        if not name.startswith("captum"):
             used = by_us(net, case, name, pictures[0]).engine
             name = f"ours, {used}" + (" (auto)" if name == "auto" else "")
         found = Found(difference, bound, max(peaks, default=None))
@@ -225,9 +226,20 @@ def make_contenders(
     makers = {
         DEFAULT: partial(by_captum, 1),
         **{f"captum, {n} per pass": partial(by_captum, n) for n in per_pass},
-        **{engine: partial(heat, engine) for engine in ENGINES},
+        **{engine: partial(heat, engine) for engine in engines_for(net, case)},
     }
     return {name: partial(clocked, make) for name, make in makers.items()}
+
+
+def engines_for(net: nn.Module, case: Case) -> list[str]:
+    """Return which of our engines are measured: `ENGINES`, without one that cannot take the net."""
+    engines = list(ENGINES.get(device_of(net).type, ENGINES["cpu"]))
+    if "delta" in engines:
+        try:
+            by_us(net, case, "delta", torch.zeros(1, 1, case.size, case.size))
+        except FerError:
+            engines.remove("delta")
+    return engines
 
 
 def by_us(net: nn.Module, case: Case, engine: str, picture: Tensor) -> saliency.OcclusionMap:

@@ -203,7 +203,8 @@ def occlusion(
             (uniform), or a grey value in [0, 1].
         seed: of the noise.
         engine: "batched" takes any net; "delta" and "fused" compute again only what the square
-            can change, for nets whose structure allows it; "auto" takes the fastest that suits.
+            can change, for nets whose structure allows it; "auto" takes the fastest that suits
+            (on a GPU "batched": "delta" works there, too, but which is faster is not measured).
         chunk: pictures per forward pass of `batched` (which it asks for); None chooses.
         progress: called with (windows done, windows in all); returning False cancels. None shows
             a bar after a second, False none.

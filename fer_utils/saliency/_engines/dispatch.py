@@ -103,6 +103,9 @@ def _prepare(
     for name, module in (("fused", fused), ("delta", delta)):
         if engine not in ("auto", name) or not wanted:
             continue
+        # on a GPU `delta` has not been timed yet, so there it must be asked for
+        if engine == "auto" and problem.picture.device.type != "cpu":
+            continue
         try:
             prepared = module.prepare(net, shape)
         except Unsupported as reason:

@@ -17,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from fer_utils.models.answers import call, check_net, evaluating
+from fer_utils.saliency._engines.gpu import full_precision
 from fer_utils.saliency._engines.kept import forget, kept
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -79,7 +80,8 @@ def _make_copy(net: nn.Module, sample: Tensor) -> nn.Module | None:
 
 
 def _agree(net: nn.Module, copied: nn.Module, sample: Tensor) -> bool:
-    with evaluating(net), torch.no_grad():
+    # (TF32 alone would make them differ by more)
+    with evaluating(net), torch.no_grad(), full_precision(sample.device):
         expected = call(net, sample)
         dense = isinstance(expected, Tensor) and expected.layout is torch.strided
         if not dense or not expected.is_floating_point():

@@ -1,11 +1,12 @@
-"""What `batched` does otherwise on a GPU: full precision, large batches, recorded launches.
+"""What engines do otherwise on a GPU: full precision, large batches, recorded launches.
 
 A GPU is fast when it gets much work at a time and never waits for Python. So a batch is as large
-as memory allows, and the second time a batch of one shape comes, the launches of all of the
-net's kernels are recorded as a CUDA graph, which from then on is launched as one.
+as memory allows, and the second time the same work comes (a batch of one shape through `batched`,
+a map of the same windows through `delta`), the launches of all of its kernels are recorded as a
+CUDA graph, which from then on is launched as one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -64,7 +65,7 @@ def batch_size(net: nn.Module, inputs: Tensor) -> int:
     before = torch.cuda.memory_allocated(device)
     net(inputs[:1])
     each = torch.cuda.max_memory_allocated(device) - before + inputs[:1].nbytes
-    return fitting(torch.cuda.mem_get_info(device)[0], each)
+    return fitting(free_memory(device), each)
 
 
 def fitting(free: int, each: int) -> int:
@@ -72,17 +73,41 @@ def fitting(free: int, each: int) -> int:
     return max(1, min(MOST, int(SHARE * free) // max(1, each)))
 
 
+def records(device: torch.device) -> bool:
+    """Return whether launches can be recorded on a device."""
+    return device.type == "cuda"
+
+
+def free_memory(device: torch.device) -> int:
+    """Return how many bytes of a GPU's memory nobody holds."""
+    return torch.cuda.mem_get_info(device)[0]
+
+
 @dataclass
-class _Recorded:
-    """A graph of launches, with the memory that it reads from and writes to."""
+class Recorded:
+    """A graph of launches, with the memory that it reads from and writes to.
+
+    Attributes:
+        graph: the launches. What they read beside the inputs must be kept by whoever keeps this.
+        inputs: where they read them.
+        outputs: where they write them.
+    """
 
     graph: torch.cuda.CUDAGraph
-    inputs: Tensor
+    inputs: tuple[Tensor, ...]
     outputs: Tensor
+
+    def replay(self, *inputs: Tensor) -> Tensor:
+        """Return what the recorded work makes of these inputs."""
+        with torch.inference_mode(False), torch.no_grad():
+            for place, value in zip(self.inputs, inputs, strict=True):
+                place.copy_(value)
+            self.graph.replay()
+            return self.outputs.clone()
 
 
 # per net: the shape of its last batch, and the launches recorded for it (False: it cannot be)
-_recorded: WeakKeyDictionary[nn.Module, tuple[torch.Size, _Recorded | Literal[False] | None]]
+_recorded: WeakKeyDictionary[nn.Module, tuple[torch.Size, Recorded | Literal[False] | None]]
 _recorded = WeakKeyDictionary()
 
 
@@ -103,27 +128,32 @@ def replay(net: nn.Module, batch: Tensor) -> Tensor:
         _recorded[net] = (batch.shape, None)
         return body(batch)
     if recorded is None:
-        recorded = _record(body, batch)
+        recorded = record(body, batch)
         _recorded[net] = (shape, recorded)
-    if recorded is False:
-        return body(batch)
-    recorded.inputs.copy_(batch)
-    recorded.graph.replay()
-    return recorded.outputs.clone()
+    return recorded.replay(batch) if recorded else body(batch)
 
 
-def _record(body: nn.Module, batch: Tensor) -> _Recorded | Literal[False]:
-    inputs = batch.clone(memory_format=torch.preserve_format)
-    side = torch.cuda.Stream(batch.device)
-    side.wait_stream(torch.cuda.current_stream(batch.device))
-    with torch.cuda.stream(side):
-        for _ in range(WARM_UPS):  # libraries choose their kernels and take their memory
-            body(inputs)
-    torch.cuda.current_stream(batch.device).wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    try:
-        with torch.cuda.graph(graph):
-            outputs = body(inputs)
-    except RuntimeError:  # the net waits for the GPU, or copies from the CPU
-        return False
-    return _Recorded(graph, inputs, outputs)
+def record(work: Callable[..., Tensor], *inputs: Tensor) -> Recorded | Literal[False]:
+    """Record the launches of `work`; False where it waits for the GPU or copies from the CPU.
+
+    Args:
+        work: gives one tensor; of what changes from call to call, it reads its inputs only.
+        inputs: on the GPU, to try it on.
+    """
+    device = inputs[0].device
+    # no inference mode: the random generator, too, keeps tensors that are made here
+    with torch.inference_mode(False), torch.no_grad(), torch.cuda.device(device):
+        places = tuple(value.clone(memory_format=torch.preserve_format) for value in inputs)
+        side = torch.cuda.Stream(device)
+        side.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(side):
+            for _ in range(WARM_UPS):  # libraries choose their kernels and take their memory
+                work(*places)
+        torch.cuda.current_stream(device).wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph):
+                outputs = work(*places)
+        except RuntimeError:
+            return False
+    return Recorded(graph, places, outputs)

@@ -11,7 +11,7 @@ import dis
 import sys
 import zlib
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import is_dataclass
 from enum import Enum
 from functools import lru_cache, partial
@@ -62,7 +62,8 @@ def forget(net: nn.Module) -> None:
 def fingerprint(net: nn.Module) -> tuple | None:
     """Return what tells a changed net: all that its forward pass reads, tensors by a checksum.
 
-    Torch's own version counters miss changes through `.data` or numpy, so every byte is read.
+    Torch's own version counters miss changes through `.data` or numpy, so every byte is read: of a
+    GPU's tensors there, beside a copy of them.
 
     Returns:
         None for a net that may change unseen: it has hooks, a `forward` of its own beside its
@@ -82,7 +83,7 @@ def fingerprint(net: nn.Module) -> tuple | None:
         classes = tuple(map(reader.kind, dict.fromkeys(map(type, modules))))
         held = [held for m in modules for held in (m._parameters, m._buffers)]
         tensors = {id(t): t for some in held for t in some.values() if t is not None}
-        numbers = tuple(map(_checksum, tensors.values()))
+        numbers = _numbers(tensors.values())
     except (_Unknown, RecursionError):
         return None
     return torch.get_default_dtype(), settings, classes, numbers
@@ -213,18 +214,57 @@ def _names(code: CodeType) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(names), tuple(attributes)
 
 
-def _checksum(tensor: Tensor) -> tuple:
-    """Return a tensor's kind and the CRC of its bytes.
+class _Copied:
+    """Tensors of one GPU, copied there: to fetch them for a checksum would take longer than a map.
+
+    Two are equal where all the bytes are.
+    """
+
+    def __init__(self, tensors: Iterable[Tensor]):
+        self.bytes = torch.cat([_as_bytes(tensor) for tensor in tensors])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Copied) and torch.equal(self.bytes, other.bytes)
+
+    __hash__ = None  # type: ignore[assignment]  # nor can it be a key
+
+
+def _numbers(tensors: Iterable[Tensor]) -> tuple:
+    """Return what tensors are compared by."""
+    here: list[Tensor] = []
+    elsewhere: dict[torch.device, list[Tensor]] = {}
+    for tensor in tensors:
+        _kind(tensor)
+        (elsewhere.setdefault(tensor.device, []) if _is_far(tensor) else here).append(tensor)
+    far = [(tuple(map(_kind, some)), _Copied(some)) for some in elsewhere.values()]
+    return (*map(_checksum, here), *far)
+
+
+def _is_far(tensor: Tensor) -> bool:
+    return tensor.device.type == "cuda"
+
+
+def _kind(tensor: Tensor) -> tuple:
+    """Return what a tensor is but for its numbers.
 
     Raises:
         _Unknown: it is of a kind whose bytes do not say all.
     """
     if tensor.layout is not torch.strided or tensor.is_meta or tensor.is_quantized:
         raise _Unknown
-    kind = str(tensor.device), tensor.dtype, tuple(tensor.shape)
+    return str(tensor.device), tensor.dtype, tuple(tensor.shape)
+
+
+def _as_bytes(tensor: Tensor) -> Tensor:
+    data = tensor.detach().resolve_conj().resolve_neg().contiguous()
+    return data.reshape(-1).view(torch.uint8)
+
+
+def _checksum(tensor: Tensor) -> tuple:
+    """Return a tensor's kind and the CRC of its bytes; may raise `_Unknown`."""
+    kind = _kind(tensor)
     try:
         return *kind, zlib.crc32(tensor.detach().numpy().data)
     except (TypeError, ValueError, BufferError, RuntimeError):
         # elsewhere than in this memory, not side by side, or of a type that numpy does not have
-        data = tensor.detach().resolve_conj().resolve_neg().cpu().contiguous()
-        return *kind, zlib.crc32(data.reshape(-1).view(torch.uint8).numpy().data)
+        return *kind, zlib.crc32(_as_bytes(tensor.detach().cpu()).numpy().data)

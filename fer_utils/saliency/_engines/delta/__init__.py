@@ -8,6 +8,10 @@ at a ReLU and a max pooling only, where they are read from the clean maps, compu
 as the box (almost) fills its map, the rest of the net runs on whole maps as usual. The numbers
 are those of the plain net, up to rounding; nothing is approximated.
 
+Boxes of one size are one batch, on a GPU too. There the launches of a whole map are recorded
+(`_engines.gpu`) the second time the same windows are asked for, with any picture. This has not
+been timed on a GPU yet: `python -m fer_utils bench occlusion --device cuda` does.
+
 What comes before a FaceNet's trunk (grey, resize, derivatives, scaling) is computed on whole
 pictures; how far a window reaches through it is measured, on noise.
 
@@ -16,18 +20,22 @@ faster occlusion-based deep CNN explanations" (SIGMOD 2019), who re-compute valu
 a rim of clean ones; US patent 12,346,812 (see `saliency.occlusion`).
 """
 
+from collections.abc import Callable, Iterable
+from functools import partial
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, fx, nn
 
-from fer_utils.saliency._engines import TOLERANCE, Progress, Unsupported, report
+from fer_utils.models.answers import device_of
+from fer_utils.saliency._engines import TOLERANCE, Progress, Unsupported, gpu, report
+from fer_utils.saliency._engines.batched import BatchedNet
 from fer_utils.saliency._engines.delta.boxes import Boxes
 from fer_utils.saliency._engines.delta.maps import Recorder
 from fer_utils.saliency._engines.delta.network import Network
-from fer_utils.saliency._engines.delta.route import Route
+from fer_utils.saliency._engines.delta.route import LIVE, Group, Route
 from fer_utils.saliency._engines.fold import folded_copy
 from fer_utils.saliency._engines.kept import kept
 from fer_utils.saliency.windows import OcclusionProblem, Windows
@@ -53,17 +61,18 @@ def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "DeltaNet":
 
     Raises:
         Unsupported: the net cannot be traced, is no net from pictures to rows of scores, or is
-            not on the CPU in float32; the message says which.
+            not in float32 on the CPU or one GPU; the message says which.
     """
-    tensors = [*net.parameters(), *net.buffers()]
-    if any(t.device.type != "cpu" for t in tensors):
-        raise Unsupported("the net is not on the CPU")
+    tensors, device = [*net.parameters(), *net.buffers()], device_of(net)
+    if device.type not in ("cpu", "cuda") or any(t.device != device for t in tensors):
+        raise Unsupported("the net is not on the CPU, nor on one CUDA GPU")
     if any(t.is_floating_point() and t.dtype != torch.float32 for t in tensors):
         raise Unsupported("the net does not compute in float32")
     made = kept(net)
     if made is None:
         raise Unsupported("hooks are attached to the net, or it may change unseen in another way")
-    copied = folded_copy(net, torch.full((1, *shape), 0.5, dtype=torch.float32), made)
+    sample = torch.full((1, *shape), 0.5, dtype=torch.float32, device=device)
+    copied = folded_copy(net, sample, made)
     if copied is None:
         raise Unsupported("the net cannot be copied")
     name = ("delta", shape)
@@ -80,12 +89,19 @@ def prepare(net: nn.Module, shape: tuple[int, int, int]) -> "DeltaNet":
 class DeltaNet:
     """A net made ready; keeps the route of the last windows and the maps of the last picture."""
 
-    by_copy, tolerance = True, TOLERANCE
+    by_copy = True
 
     def __init__(self, net: nn.Module, shape: tuple[int, int, int]):
         self.net = Network(net, shape)
+        # a GPU takes other kernels for boxes than for the check's few pictures
+        self.tolerance = BatchedNet.tolerance if gpu.records(self.net.device) else TOLERANCE
         self._route: tuple[Windows, Route] | None = None
         self._clean: tuple[Tensor, Route, Recorder, Tensor] | None = None
+        # The last windows, the launches recorded for them (False: they cannot be), and their route,
+        # of whose tensors these launches read.
+        self._recorded: tuple[
+            tuple[Group, ...], gpu.Recorded | Literal[False] | None, Route | None
+        ] = ((), False, None)
 
     def is_cheaper(self, windows: Windows, wanted: int) -> bool:
         """Estimate whether so many windows take less time here than in whole pictures."""
@@ -109,27 +125,97 @@ class DeltaNet:
         windows = problem.windows
         wanted = np.arange(len(windows)) if positions is None else positions
         report(progress, 0, len(wanted))
-        with torch.inference_mode():
+        with torch.inference_mode(), gpu.full_precision(self.net.device):
             route = self._route_for(windows)
-            recorder, clean = self._clean_for(problem.picture, route)
+            groups = route.groups(wanted)
             start = self.net.before(problem.picture)
-            kept = {node: torch.empty(len(wanted), *self.net.shapes[node]) for node in route.kept}
-            done = reported = 0
-            for part in route.parts(wanted):
-                flat = np.ravel_multi_index(part.windows, windows.counts)
-                pictures = problem.covered(torch.from_numpy(flat))
+
+            def changed(numbers: Tensor) -> Tensor:
+                return self.net.before(problem.covered(numbers)) - start
+
+            if self._comes_again(groups, route, problem.picture):
+                every = changed(torch.cat([group.windows for group in groups]))
+                scores = self._replay(partial(self._whole, route, groups), start, every)
+                report(progress, len(wanted), len(wanted))
+                return scores[:1], scores[1:]
+            recorder, clean = self._clean_for(problem.picture, route)
+            changes = (changed(group.windows) for group in groups)
+            told = _Reports(progress, len(wanted))
+            return clean, self._scores(route, groups, recorder, changes, told)
+
+    def _comes_again(self, groups: tuple[Group, ...], route: Route, picture: Tensor) -> bool:
+        """Return whether these windows come again on a GPU, where that gets recorded."""
+        if not gpu.records(self.net.device):
+            return False
+        if self._recorded[0] is not groups:
+            # what enters the net for all windows will be in memory at once
+            each = (picture.numel() + prod(self.net.shapes[self.net.entry])) * picture.itemsize
+            room = gpu.fitting(gpu.free_memory(self.net.device), LIVE * each)
+            fits = 0 < sum(len(group.windows) for group in groups) <= room
+            self._recorded = (groups, None if fits else False, route)
+            return False
+        return self._recorded[1] is not False
+
+    def _replay(self, work: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        """Return `work(*inputs)` for the groups that come again."""
+        groups, recorded, route = self._recorded
+        if recorded is None:
+            recorded = gpu.record(work, *inputs)
+            self._recorded = (groups, recorded, route)
+        return recorded.replay(*inputs) if recorded else work(*inputs)
+
+    def _whole(
+        self, route: Route, groups: tuple[Group, ...], start: Tensor, changed: Tensor
+    ) -> Tensor:
+        """Return the scores (1 + positions, K), clean ones first.
+
+        Args:
+            route: of the windows.
+            groups: of them.
+            start: what enters the net for the clean picture, (1, C, H, W).
+            changed: the difference that each window makes to it, (positions, C, H, W), by groups.
+        """
+        recorder = self._recorder(route)
+        clean = recorder.run(start)
+        changes = changed.split([len(group.windows) for group in groups])
+        return torch.cat((clean, self._scores(route, groups, recorder, changes)))
+
+    def _scores(
+        self,
+        route: Route,
+        groups: tuple[Group, ...],
+        recorder: Recorder,
+        changes: Iterable[Tensor],
+        told: Callable[[int], None] = lambda windows: None,
+    ) -> Tensor:
+        """Return the scores (positions, K).
+
+        Args:
+            route: of the windows.
+            groups: of them.
+            recorder: what the net makes of the clean picture.
+            changes: for every group, what its windows change of the net's input.
+            told: is told how many windows are done.
+        """
+        count, device = sum(len(group.answers) for group in groups), self.net.device
+        kept = {n: torch.empty(count, *self.net.shapes[n], device=device) for n in route.kept}
+        for group, changed in zip(groups, changes, strict=True):
+            made: dict[fx.Node, list[Tensor]] = {node: [] for node in route.borders}
+            sizes = [len(part.answers) for part in group.parts]
+            for part, own in zip(group.parts, changed.split(sizes), strict=True):
                 boxes = Boxes(route, part, recorder)
-                boxes.enter(self.net.before(pictures) - start)
+                boxes.enter(own)
                 boxes.run()
-                values: dict[fx.Node, Any] = {node: boxes.whole(node) for node in route.borders}
-                self._run(route.dense, values)
-                for node in route.kept:
-                    kept[node][torch.from_numpy(part.answers)] = values[node]
-                done += len(flat)
-                if done - reported >= len(wanted) / REPORTS or done == len(wanted):
-                    report(progress, done, len(wanted))
-                    reported = done
-            return clean, self._finish(route, kept)
+                for node in route.borders:
+                    made[node].append(boxes.whole(node))
+            values: dict[fx.Node, Any] = {
+                node: torch.cat(maps) if len(maps) > 1 else maps[0] for node, maps in made.items()
+            }
+            self._run(route.dense, values)
+            for node in route.kept:
+                kept[node][group.answers] = values[node]
+            told(len(group.answers))
+        return self._finish(route, kept)
 
     def _finish(self, route: Route, kept: dict[fx.Node, Tensor]) -> Tensor:
         """Run what is left of the net, from rows to rows, for many windows at a time."""
@@ -138,7 +224,9 @@ class DeltaNet:
             values: dict[fx.Node, Any] = dict(zip(route.kept, rows, strict=True))
             self._run(route.head, values)
             parts.append(values[self.net.last])
-        return torch.cat(parts) if parts else torch.empty(0, *self.net.shapes[self.net.last])
+        if not parts:
+            return torch.empty(0, *self.net.shapes[self.net.last], device=self.net.device)
+        return torch.cat(parts)
 
     def _run(self, nodes: list[fx.Node], values: dict[fx.Node, Any]) -> None:
         """Run nodes on whole maps, as torch.fx would."""
@@ -156,8 +244,25 @@ class DeltaNet:
     def _clean_for(self, picture: Tensor, route: Route) -> tuple[Recorder, Tensor]:
         kept = self._clean
         if kept is None or kept[1] is not route or not torch.equal(kept[0], picture):
-            boxes = route.geometry
-            recorder = Recorder(self.net.traced, boxes.ops, self.net.entry, boxes.margin)
+            recorder = self._recorder(route)
             clean = recorder.run(self.net.before(picture))
             kept = self._clean = (picture.clone(), route, recorder, clean)
         return kept[2:]
+
+    def _recorder(self, route: Route) -> Recorder:
+        return Recorder(self.net.traced, route.geometry.ops, self.net.entry, route.edges)
+
+
+class _Reports:
+    """Reports of progress, not more than `REPORTS`."""
+
+    def __init__(self, progress: Progress | None, total: int):
+        self.progress, self.total = progress, total
+        self.done = self.reported = 0
+
+    def __call__(self, windows: int) -> None:
+        """Note that so many more windows are done."""
+        self.done += windows
+        if self.done - self.reported >= self.total / REPORTS or self.done == self.total:
+            report(self.progress, self.done, self.total)
+            self.reported = self.done

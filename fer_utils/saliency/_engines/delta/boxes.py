@@ -1,14 +1,12 @@
 """One part of the windows on its way through the net: in boxes first, then on whole maps."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx
 
-from fer_utils.saliency._engines.delta.geometry import Box, Part, region
+from fer_utils.saliency._engines.delta.geometry import Box, Part
 from fer_utils.saliency._engines.delta.maps import Recorder
 from fer_utils.saliency._engines.delta.ops import Margins
 from fer_utils.saliency._engines.delta.route import Route
@@ -53,12 +51,14 @@ class Boxes:
 
     def enter(self, changed: Tensor) -> None:
         """Put in what the windows change of the net's input, as whole maps (n, C, H, W)."""
-        box = self.part.box(self.geometry.entry)
-        shape = (len(changed), changed.shape[1], box.height, box.width)
-        pixels = changed.new_zeros(shape).contiguous(memory_format=torch.channels_last)
-        for i, (map_slices, box_slices) in enumerate(overlaps(box, changed)):
-            pixels[i][box_slices] = changed[i][map_slices]
-        self.patches[self.geometry.entry] = Patch(pixels, box)
+        entry = self.geometry.entry
+        box = self.part.box(entry)
+        height, width = changed.shape[-2:]
+        down, right, rows, columns = box.inside((height, width), changed.device)
+        pixels = changed.unflatten(0, box.counts)[down, right, :, rows, columns]
+        if box.outside((height, width)):
+            pixels *= self.inside[entry].read(box)
+        self.patches[entry] = Patch(pixels.flatten(0, 1).permute(0, 3, 1, 2), box)
 
     def run(self) -> None:
         """Compute all maps that are computed in boxes."""
@@ -68,27 +68,27 @@ class Boxes:
                 self.patches[node] = self._linear(node, box)
                 continue
             (source,) = op.sources
-            value = self._value(source, region(op, box))
+            value = self._value(source, self.part.region(node, op))
             spilt = value.spilt or op.spatial
             self.patches[node] = Patch(op.apply(value.pixels), box, False, spilt)
 
     def whole(self, node: fx.Node) -> Tensor:
         """Return the whole maps (n, C, H, W): what is in the boxes, the clean map elsewhere."""
         patch = self._take(node)
-        clean = self.clean[node].whole
-        full = clean.expand(len(patch.pixels), -1, -1, -1)
-        full = full.clone(memory_format=torch.channels_last)
-        for i, (map_slices, box_slices) in enumerate(overlaps(patch.box, full)):
-            if patch.difference:
-                full[i][map_slices] += patch.pixels[i][box_slices]
-            else:
-                full[i][map_slices] = patch.pixels[i][box_slices]
-        return full
+        box, clean = patch.box, self.clean[node].whole[0].permute(1, 2, 0)
+        height, width = clean.shape[:2]
+        *index, beside = box.within((height, width), clean.device)
+        changed = patch.view()[tuple(index)]
+        if patch.difference:
+            changed += clean
+        torch.where(beside[..., None], clean, changed, out=changed)
+        return changed.flatten(0, 1).permute(0, 3, 1, 2)
 
     def _linear(self, node: fx.Node, box: Box) -> Patch:
         # f(covered) - f(clean) = f(covered - clean): what was zero outside the box stays zero, so
         # margins of zeros stand for the rest of the map, and no clean value is read.
-        op, needed = self.geometry.ops[node], region(self.geometry.ops[node], box)
+        op = self.geometry.ops[node]
+        needed = self.part.region(node, op)
         patches = [self._difference(source, op.spatial) for source in op.sources]
         margins = [needed.margins(patch.box) for patch in patches]
         pixels = op.apply(*(patch.pixels for patch in patches), *margins)
@@ -165,17 +165,3 @@ def _common(margins: Margins, inner: Tensor, outer: Tensor) -> tuple[Tensor, Ten
         max(0, top) : outer.shape[-2] - max(0, bottom),
         max(0, left) : outer.shape[-1] - max(0, right),
     ]
-
-
-def overlaps(box: Box, maps: Tensor) -> Iterator[tuple[tuple, tuple]]:
-    """Yield, box by box, the part of a map (C, H, W) in the box, and of the box in the map."""
-    height, width = maps.shape[-2:]
-    rows = [_overlap(top, box.height, height) for top in box.tops.tolist()]
-    columns = [_overlap(left, box.width, width) for left in box.lefts.tolist()]
-    for (of_map, of_box), (and_map, and_box) in product(rows, columns):
-        yield (slice(None), of_map, and_map), (slice(None), of_box, and_box)
-
-
-def _overlap(first: int, length: int, side: int) -> tuple[slice, slice]:
-    low, high = max(0, first), max(0, min(first + length, side))
-    return slice(low, high), slice(low - first, max(low, high) - first)

@@ -11,7 +11,8 @@ from functools import cached_property
 from math import lcm
 
 import numpy as np
-from torch import fx
+import torch
+from torch import Tensor, fx
 
 from fer_utils.saliency._engines.delta.ops import Op
 
@@ -34,6 +35,7 @@ class Box:
     lefts: np.ndarray
     height: int
     width: int
+    _kept: dict[torch.device | tuple, tuple[Tensor, ...]] = field(default_factory=dict)
 
     @property
     def counts(self) -> tuple[int, int]:
@@ -44,6 +46,44 @@ class Box:
         """Return by how many pixels the boxes stick out of a map, at most."""
         ends = (self.tops.max() + self.height - size[0], self.lefts.max() + self.width - size[1])
         return max(0, -int(self.tops.min()), -int(self.lefts.min()), *map(int, ends))
+
+    # Indices are kept where they are used: what is recorded on a GPU can copy nothing from the CPU.
+
+    def spans(self, device: torch.device) -> tuple[Tensor, ...]:
+        """Return the rows (boxes, 1, height, 1) and columns (1, boxes, 1, width) of all boxes."""
+        if device not in self._kept:
+            rows = torch.from_numpy(self.tops[:, None] + np.arange(self.height))
+            columns = torch.from_numpy(self.lefts[:, None] + np.arange(self.width))
+            on_it = rows[:, None, :, None].to(device), columns[None, :, None, :].to(device)
+            self._kept[device] = on_it
+        return self._kept[device]
+
+    def inside(self, size: tuple[int, int], device: torch.device) -> tuple[Tensor, ...]:
+        """Return which box (two numbers) and which pixel of a map each pixel of a box is."""
+        if (size, device) not in self._kept:
+            pairs = zip(self.spans(device), size, strict=True)
+            places = [span.clamp(0, side - 1) for span, side in pairs]
+            self._kept[size, device] = (*self._numbers(device), *places)
+        return self._kept[size, device]
+
+    def within(self, size: tuple[int, int], device: torch.device) -> tuple[Tensor, ...]:
+        """Return which box and which of its pixels each pixel of a map is; and whether it is none.
+
+        Indices are four, each (rows or 1, columns or 1, H or 1, W or 1); the fifth tensor is bool
+        (rows, columns, H, W).
+        """
+        if (device, size) not in self._kept:
+            rows, columns = self.spans(device)
+            down, right = (torch.arange(side, device=device) for side in size)
+            down, right = down.view(1, 1, -1, 1) - rows[:, :, :1], right - columns[..., :1]
+            beside = (down < 0) | (down >= self.height) | (right < 0) | (right >= self.width)
+            places = down.clamp(0, self.height - 1), right.clamp(0, self.width - 1)
+            self._kept[device, size] = (*self._numbers(device), *places, beside)
+        return self._kept[device, size]
+
+    def _numbers(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        down, right = (torch.arange(count, device=device) for count in self.counts)
+        return down.view(-1, 1, 1, 1), right.view(1, -1, 1, 1)
 
     def margins(self, inner: "Box") -> tuple[int, int, int, int]:
         """Return what to add around boxes `inner`: left, right, top, bottom."""
@@ -105,6 +145,7 @@ class Part:
     chosen: tuple[np.ndarray, np.ndarray]
     answers: np.ndarray
     _boxes: dict[fx.Node, Box] = field(default_factory=dict)
+    _regions: dict[fx.Node, Box] = field(default_factory=dict)
 
     def box(self, node: fx.Node) -> Box:
         """Return the boxes of the part's windows in one map."""
@@ -114,6 +155,12 @@ class Part:
             height, width = (family.lengths[node] for family in self.families)
             self._boxes[node] = Box(tops, lefts, height, width)
         return self._boxes[node]
+
+    def region(self, node: fx.Node, op: Op) -> Box:
+        """Return the boxes that a map's operation must read."""
+        if node not in self._regions:
+            self._regions[node] = region(op, self.box(node))
+        return self._regions[node]
 
     @property
     def windows(self) -> tuple[np.ndarray, np.ndarray]:

@@ -23,7 +23,7 @@ class Map:
     def __init__(self, value: Tensor, margin: int, outside: float):
         padded = F.pad(value, (margin,) * 4, value=outside)
         self.pixels = padded[0].permute(1, 2, 0).contiguous()
-        self.margin, self.outside = margin, outside
+        self.margin = margin
 
     @property
     def whole(self) -> Tensor:
@@ -45,9 +45,8 @@ class Map:
                 (down * row, right * pixel, row, pixel, channel),
                 int(tops[0]) * row + int(lefts[0]) * pixel,
             )
-        rows = torch.from_numpy(tops[:, None] + np.arange(box.height))
-        columns = torch.from_numpy(lefts[:, None] + np.arange(box.width))
-        return self.pixels[rows[:, None, :, None], columns[None, :, None, :]]
+        rows, columns = box.spans(self.pixels.device)
+        return self.pixels[rows + self.margin, columns + self.margin]
 
 
 def _step(starts: np.ndarray) -> int | None:
@@ -64,7 +63,7 @@ class Recorder(fx.Interpreter):
         traced: the graph.
         ops: the nodes that are computed in boxes, in order.
         entry: the node that stands for the net's input.
-        margin: of each kept map.
+        edges: the margin of each kept map, and what stands in it.
     """
 
     def __init__(
@@ -72,10 +71,10 @@ class Recorder(fx.Interpreter):
         traced: fx.GraphModule,
         ops: dict[fx.Node, Op],
         entry: fx.Node,
-        margin: dict[fx.Node, int],
+        edges: dict[fx.Node, tuple[int, float]],
     ):
         super().__init__(traced)
-        self.ops, self.entry, self.margin = ops, entry, margin
+        self.ops, self.entry, self.edges = ops, entry, edges
         self.maps: dict[fx.Node, Map] = {}
         self.factors: dict[fx.Node, Map] = {}
 
@@ -83,21 +82,31 @@ class Recorder(fx.Interpreter):
         """Run a node, and copy its value at once: a later node may overwrite it."""
         value = super().run_node(node)
         if node is self.entry or node in self.ops:
-            self.maps[node] = Map(value, self.margin[node], self._outside(node))
+            self.maps[node] = Map(value, *self.edges[node])
             op = self.ops.get(node)
             if op is not None and op.weights is not None:
                 source = self.env[op.sources[0]]
-                self.factors[node] = Map(op.weights(source), self.margin[node], 0.0)
+                self.factors[node] = Map(op.weights(source), self.edges[node][0], 0.0)
         return value
 
-    def _outside(self, node: fx.Node) -> float:
-        op = self.ops.get(node)
-        if op is None or op.linear:
-            return OUTSIDE
-        outside = self.maps[op.sources[0]].outside
-        return outside if op.spatial else op.apply(torch.full((1, 1, 1, 1), outside)).item()
+
+def outsides(entry: fx.Node, ops: dict[fx.Node, Op]) -> dict[fx.Node, float]:
+    """Return what counts as standing outside each map."""
+    values = {entry: OUTSIDE}
+    for node, op in ops.items():
+        source = values[op.sources[0]]
+        if op.linear:
+            values[node] = OUTSIDE
+        elif op.spatial:
+            values[node] = source
+        else:
+            values[node] = op.apply(torch.full((1, 1, 1, 1), source)).item()
+    return values
 
 
-def insides(nodes: Iterable[fx.Node], sizes: dict, margin: dict) -> dict[fx.Node, Map]:
+def insides(
+    nodes: Iterable[fx.Node], sizes: dict, margin: dict, device: torch.device
+) -> dict[fx.Node, Map]:
     """Return for each map one of ones, with zeros around it."""
-    return {node: Map(torch.ones(1, 1, *sizes[node]), margin[node], 0.0) for node in nodes}
+    ones = {node: torch.ones(1, 1, *sizes[node], device=device) for node in nodes}
+    return {node: Map(one, margin[node], 0.0) for node, one in ones.items()}

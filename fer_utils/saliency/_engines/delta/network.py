@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
+from fer_utils.models.answers import device_of
 from fer_utils.models.facenet import FaceNet
 from fer_utils.saliency._engines import Unsupported
 from fer_utils.saliency._engines.delta.ops import operations
@@ -56,6 +57,7 @@ class Network:
 
     Attributes:
         shape: of a picture, (C, H, W).
+        device: where it is.
         before: what turns pictures into the input of the graph.
         traced: the graph.
         entry: the node that stands for its input.
@@ -73,11 +75,12 @@ class Network:
         self.before: Callable[[Tensor], Tensor] = nn.Identity()
         if type(net) is FaceNet:
             self.before, net = net.prepare, net.trunk
-        self.shape, self.traced = shape, trace(net)
+        self.shape, self.traced, self.device = shape, trace(net), device_of(net)
         entries = [node for node in self.traced.graph.nodes if node.op == "placeholder"]
         self.entry, self.last = entries[0], _output(self.traced)
+        sample = torch.full((1, *shape), 0.5, device=self.device)
         with torch.inference_mode():
-            known = _values(self.traced, self.before(torch.full((1, *shape), 0.5)))
+            known = _values(self.traced, self.before(sample))
             if len(entries) != 1 or not _is_row(known.get(self.last)):
                 raise Unsupported("the net does not turn one picture into one row of scores")
             self.ops = operations(self.traced, known)

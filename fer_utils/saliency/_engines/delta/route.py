@@ -1,19 +1,38 @@
 """The way of all windows through a net: what is computed in boxes, in whole maps, in rows."""
 
 from collections import Counter
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 import torch
-from torch import fx
+from torch import Tensor, fx
 
+from fer_utils.saliency._engines import gpu
 from fer_utils.saliency._engines.delta.geometry import Geometry, Part, Reach
-from fer_utils.saliency._engines.delta.maps import insides
+from fer_utils.saliency._engines.delta.maps import insides, outsides
 from fer_utils.saliency._engines.delta.network import Network
 from fer_utils.saliency.windows import OcclusionProblem, Windows
 
-# Numbers in the largest map of one part: 4 MB, what a core's cache holds.
-LARGEST = 2**20
+# Numbers in the largest map of one part: 4 MB, what a core's cache holds; 256 MB keep any GPU busy.
+LARGEST, LARGEST_ON_GPU = 2**20, 2**26
+# Maps as large as the largest that are in a GPU's memory at once, at most: sums have two sources.
+LIVE = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Parts that go their way in boxes one by one, and from there, in whole maps, together.
+
+    Attributes:
+        parts: of the windows.
+        windows: the numbers of all their windows, part by part, on the net's device.
+        answers: where these stand in the answer, there too.
+    """
+
+    parts: tuple[Part, ...]
+    windows: Tensor
+    answers: Tensor
 
 
 class Route:
@@ -27,12 +46,13 @@ class Route:
         head: nodes to run on those, for many windows at once.
         uses: how often each map in boxes is read.
         inside: for each of those maps, ones, with zeros around.
+        edges: for each of them, by how many pixels what is read sticks out, and what stands there.
     """
 
     def __init__(self, net: Network, windows: Windows):
         sizes = net.sizes
         self.geometry = Geometry(net.entry, net.ops, sizes, _reach(net, windows))
-        self.windows = windows
+        self.windows, self.device = windows, net.device
         in_boxes = {net.entry, *self.geometry.ops}
         # Walk back from the scores to the maps in boxes: on the way lies what is left to run. What
         # is neither (it leads to nothing, or only to boxes) is never run for a window.
@@ -62,20 +82,49 @@ class Route:
         self.kept = [node for node in self.dense if node in after]
         self.uses = Counter(source for op in self.geometry.ops.values() for source in op.sources)
         self.uses.update(self.borders)
-        self.inside = insides(in_boxes, sizes, self.geometry.margin)
+        self.inside = insides(in_boxes, sizes, self.geometry.margin, net.device)
+        outside = outsides(net.entry, self.geometry.ops)
+        self.edges = {node: (self.geometry.margin[node], outside[node]) for node in in_boxes}
         boxes = [net.shapes[node][0] * self.geometry.largest(node) for node in in_boxes]
         maps = [prod(net.shapes[node]) for node in self.dense if node in net.shapes]
-        self.most = max(1, LARGEST // max(boxes + maps))
-        self._parts: tuple[np.ndarray, list[Part]] = (np.empty(0), [])
+        self.most = windows_per_part(max(boxes + maps), net.device)
+        self._groups: tuple[np.ndarray, tuple[Group, ...]] | None = None
 
-    def parts(self, positions: np.ndarray) -> list[Part]:
-        """Return the windows in parts that are computed together."""
-        last, parts = self._parts
-        if not np.array_equal(last, positions):
+    def groups(self, positions: np.ndarray) -> tuple[Group, ...]:
+        """Return the windows in groups of at most `most`; the very same for the same positions."""
+        if self._groups is None or not np.array_equal(self._groups[0], positions):
             rows, columns = np.unravel_index(positions, self.windows.counts)
-            parts = list(self.geometry.parts(rows, columns, self.most))
-            self._parts = (positions.copy(), parts)
-        return parts
+            together: list[list[Part]] = []
+            count = self.most
+            for part in self.geometry.parts(rows, columns, self.most):
+                count += len(part.answers)
+                if count > self.most:
+                    together.append([])
+                    count = len(part.answers)
+                together[-1].append(part)
+            self._groups = (positions.copy(), tuple(map(self._group, together)))
+        return self._groups[1]
+
+    def _group(self, parts: list[Part]) -> Group:
+        flat = [np.ravel_multi_index(part.windows, self.windows.counts) for part in parts]
+        answers = [part.answers for part in parts]
+        windows, places = (
+            torch.from_numpy(np.concatenate(each)).to(self.device) for each in (flat, answers)
+        )
+        return Group(tuple(parts), windows, places)
+
+
+def windows_per_part(largest: int, device: torch.device) -> int:
+    """Return how many windows to compute together.
+
+    Args:
+        largest: numbers in the largest map, of one window.
+        device: where; what memory is free is asked of a GPU.
+    """
+    if not gpu.records(device):
+        return max(1, LARGEST // largest)
+    each = largest * torch.float32.itemsize
+    return min(max(1, LARGEST_ON_GPU // largest), gpu.fitting(gpu.free_memory(device), LIVE * each))
 
 
 def _reach(net: Network, windows: Windows) -> tuple[Reach, Reach]:
@@ -85,9 +134,9 @@ def _reach(net: Network, windows: Windows) -> tuple[Reach, Reach]:
     pixel, and so does what is computed of them: where a window makes no difference, it has none.
     """
     noise = torch.Generator().manual_seed(0)
-    picture, other = (torch.rand(1, *net.shape, generator=noise) for _ in range(2))
+    noises = (torch.rand(1, *net.shape, generator=noise) for _ in range(2))
+    picture, other = (one.to(net.device) for one in noises)
     problem = OcclusionProblem(picture, other, windows)
-    start = net.before(picture)
     reaches = []
     for axis in (0, 1):
         # rows and columns do not interfere: one column of windows tells the reach of every row
@@ -95,8 +144,10 @@ def _reach(net: Network, windows: Windows) -> tuple[Reach, Reach]:
         places = [np.full(windows.counts[axis], m) for m in middle]
         places[axis] = np.arange(windows.counts[axis])
         flat = torch.from_numpy(np.ravel_multi_index(places, windows.counts))
-        changed = net.before(problem.covered(flat)) != start
-        lines = changed.any(1).any(2 - axis).numpy()
+        covered = problem.covered(flat.to(net.device))
+        # (in one batch, for in two of different sizes the same pixels may be rounded otherwise)
+        start, made = net.before(torch.cat((picture, covered))).split((1, len(flat)))
+        lines = (made != start).any(1).any(2 - axis).cpu().numpy()
         scale = lines.shape[1] / windows.size[axis]
         nominal = np.floor(np.array(windows.starts(axis)) * scale).astype(np.int64)
         empty = ~lines.any(1)
