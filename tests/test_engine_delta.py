@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from numba import njit
 from torch import nn
 
 from fer_utils import models
 from fer_utils.saliency._engines import Unsupported, batched, delta
+from fer_utils.saliency._engines.delta import loops, winograd
 from fer_utils.saliency._engines.delta.geometry import Box
 from fer_utils.saliency._engines.delta.maps import Map
 from fer_utils.saliency._engines.delta.ops import Slide
@@ -49,6 +52,58 @@ def test_families_share_their_place_in_every_stride():
     # window 0-7 or 2-9; convolution -1-8 or 1-10, likewise ReLU; pooling -1-4 or 0-5;
     # strided convolution, whose output i sees 2i to 2i + 2: -1-2 for both, likewise ReLU
     assert lengths == [[8, 10, 10, 6, 4, 4], [8, 10, 10, 6, 4, 4]]
+
+
+@pytest.mark.parametrize(
+    ("stride", "shape", "margins", "filters"),
+    [
+        (1, (5, 48, 5, 8), (2, 2, 2, 2), 32),
+        (1, (3, 32, 7, 6), (-1, 1, 2, -2), 72),
+        (1, (9, 256, 4, 4), (1, 1, 1, 1), 64),
+        (1, (2, 32, 1, 75), (1, 2, 1, 1), 32),  # in three pieces
+        (2, (5, 48, 10, 9), (2, 1, 1, 2), 48),
+        (2, (2, 56, 7, 80), (-1, 1, 0, 0), 48),
+        (2, (3, 48, 1, 2), (1, 1, 1, 1), 64),
+    ],
+)
+def test_fewer_products_give_a_convolution(stride, shape, margins, filters):
+    torch.manual_seed(0)
+    boxes, conv = torch.randn(shape), nn.Conv2d(shape[1], filters, 3, stride)
+    assert winograd.suits(conv)
+    with torch.no_grad():
+        found = winograd.Winograd(conv).boxes(boxes, margins)
+        expected = F.conv2d(F.pad(boxes, margins).double(), conv.weight.double(), None, stride)
+        # how far the plain convolution may be off, whatever it takes for its sums
+        reach = F.conv2d(F.pad(boxes, margins).abs(), conv.weight.abs(), None, stride).max()
+    assert (found - expected).abs().max() <= 1e-6 * reach
+
+
+def test_fewer_products_where_channels_are_many(monkeypatch):
+    monkeypatch.setattr(winograd, "SIDE", 5)
+    layers = [nn.Conv2d(1, 32, 3, bias=False), nn.ReLU(), nn.Conv2d(32, 64, 3, padding=(1, 0))]
+    layers += [nn.ReLU(), nn.Conv2d(64, 64, 3, 2, 1, bias=False), nn.ReLU()]
+    layers += [nn.Conv2d(64, 48, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)]
+    net = nn.Sequential(*layers, nn.Flatten(), nn.Linear(48, 3)).eval()
+    torch.manual_seed(0)
+    compare(net, torch.rand(1, 1, 24, 24), 3, 3)
+    assert len(delta.prepare(net, (1, 24, 24)).net.shares) == 3
+
+
+@pytest.mark.parametrize("widths", [(8,), (16, 8)])
+def test_sums_of_rows_with_either_vector_width(widths, monkeypatch):
+    monkeypatch.setattr(loops, "WIDTHS", widths)
+    combine = loops.combine
+
+    @njit
+    def add(columns, factors, x, y):
+        places = columns.ctypes.data, factors.ctypes.data, len(columns), x.ctypes.data
+        combine(*places, x.shape[1], y.ctypes.data, x.shape[1])
+
+    x, factors = np.random.default_rng(0).standard_normal((5, 152), np.float32), np.float32([2, -3])
+    for floats in (8, 24, 64, 152):
+        y, rows = np.full(floats, np.nan, np.float32), x[:, :floats].copy()
+        add(np.array([4, 1]), factors, rows, y)
+        np.testing.assert_allclose(y, factors @ rows[[4, 1]], atol=1e-5)
 
 
 def compare(net, picture, window, stride):

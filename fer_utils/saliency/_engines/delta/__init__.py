@@ -94,8 +94,10 @@ class DeltaNet:
         if whole < calls:  # not even for one part
             return False
         boxes = self._route_for(windows).geometry
-        share = {node: boxes.share(node) if node in boxes.ops else 1.0 for node in self.net.costs}
-        left = sum(cost * share[node] for node, cost in self.net.costs.items()) * wanted
+        left = 0.0
+        for node, cost in self.net.costs.items():
+            share = boxes.share(node) if node in boxes.ops else 1.0
+            left += wanted * cost * share * self.net.shares.get(node, 1.0)
         parts = prod(min(len(families), wanted) for families in boxes.families)
         return left + parts * calls < whole
 
