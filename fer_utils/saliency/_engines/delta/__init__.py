@@ -25,11 +25,13 @@ from torch import Tensor, fx, nn
 
 from fer_utils.saliency._engines import TOLERANCE, Progress, Unsupported, report
 from fer_utils.saliency._engines.delta.boxes import Boxes
+from fer_utils.saliency._engines.delta.geometry import Part
 from fer_utils.saliency._engines.delta.maps import Recorder
 from fer_utils.saliency._engines.delta.network import Network
 from fer_utils.saliency._engines.delta.route import Route
 from fer_utils.saliency._engines.fold import folded_copy
 from fer_utils.saliency._engines.kept import kept
+from fer_utils.saliency._engines.threads import share_out, torch_threads
 from fer_utils.saliency.windows import OcclusionProblem, Windows
 
 __all__ = ["DeltaNet", "prepare"]
@@ -116,22 +118,46 @@ class DeltaNet:
             recorder, clean = self._clean_for(problem.picture, route)
             start = self.net.before(problem.picture)
             kept = {node: torch.empty(len(wanted), *self.net.shapes[node]) for node in route.kept}
-            done = reported = 0
-            for part in route.parts(wanted):
-                flat = np.ravel_multi_index(part.windows, windows.counts)
-                pictures = problem.covered(torch.from_numpy(flat))
-                boxes = Boxes(route, part, recorder)
-                boxes.enter(self.net.before(pictures) - start)
-                boxes.run()
-                values: dict[fx.Node, Any] = {node: boxes.whole(node) for node in route.borders}
-                self._run(route.dense, values)
-                for node in route.kept:
-                    kept[node][torch.from_numpy(part.answers)] = values[node]
-                done += len(flat)
-                if done - reported >= len(wanted) / REPORTS or done == len(wanted):
-                    report(progress, done, len(wanted))
+
+            def compute(part: Part) -> int:
+                with torch.inference_mode():  # holds for a thread
+                    return self._compute(part, problem, route, recorder, start, kept)
+
+            reported = 0
+
+            def told(done: int) -> None:
+                nonlocal reported
+                if done - reported >= len(wanted) / REPORTS or done == len(wanted) > reported:
                     reported = done
+                    report(progress, done, len(wanted))
+
+            threads = torch.get_num_threads()
+            parts = route.parts(wanted, threads)
+            workers = [compute] * max(1, min(threads, len(parts)))
+            with torch_threads(max(1, threads // len(workers))):
+                share_out(parts, workers, told)
             return clean, self._finish(route, kept)
+
+    def _compute(
+        self,
+        part: Part,
+        problem: OcclusionProblem,
+        route: Route,
+        recorder: Recorder,
+        start: Tensor,
+        kept: dict[fx.Node, Tensor],
+    ) -> int:
+        """Compute the rows of a part's windows, put them in their place; return how many."""
+        flat = np.ravel_multi_index(part.windows, problem.windows.counts)
+        pictures = problem.covered(torch.from_numpy(flat))
+        boxes = Boxes(route, part, recorder)
+        boxes.enter(self.net.before(pictures) - start)
+        boxes.run()
+        values: dict[fx.Node, Any] = {node: boxes.whole(node) for node in route.borders}
+        self._run(route.dense, values)
+        for node in route.kept:
+            kept[node][torch.from_numpy(part.answers)] = values[node]
+        return len(flat)
 
     def _finish(self, route: Route, kept: dict[fx.Node, Tensor]) -> Tensor:
         """Run what is left of the net, from rows to rows, for many windows at a time."""

@@ -146,8 +146,9 @@ def _convolve(source, target, shape, group, values, kinds, sums, weights, scratc
     boxes, source_box, source_row, target_box, target_row, width, wide = shape
     inputs, outputs = weights.shape[2:]
     down, right = len(values[0][0]) - 1, len(values[1][0]) - 1
-    scratch[:outputs] = 0
-    zeros, line = scratch.ctypes.data, scratch[outputs:].ctypes.data
+    for i in range(outputs):
+        scratch[i] = 0
+    zeros, line = scratch.ctypes.data, scratch.ctypes.data + 4 * outputs
     given = line + 4 * down * max(width * inputs, wide * outputs)
     made = given + 4 * group * down * right * inputs
     for begin in range(0, boxes, group):
@@ -169,8 +170,11 @@ def _convolve(source, target, shape, group, values, kinds, sums, weights, scratc
                             addresses[0, count] = given + 4 * place * inputs
                             addresses[1, count] = made + 4 * place * outputs
                             count += 1
+                # a tile of `mix` that sticks out repeats the last
+                for spare in range(SPARE_PIXELS if count else 0):
+                    addresses[0, count + spare] = addresses[0, count - 1]
+                    addresses[1, count + spare] = addresses[1, count - 1]
                 if count:
-                    addresses[:, count : count + SPARE_PIXELS] = addresses[:, count - 1 : count]
                     mix(
                         addresses[0].ctypes.data,
                         addresses[1].ctypes.data,

@@ -15,6 +15,9 @@ from fer_utils.saliency.windows import OcclusionProblem, Windows
 # Numbers in the largest map of one part: 4 MB, what a core's cache holds.
 LARGEST = 2**20
 
+# parts for each thread, at least, where there is more than one
+PARTS = 2
+
 
 class Route:
     """How all windows go through the net: which nodes in boxes, in whole maps, in rows.
@@ -66,15 +69,23 @@ class Route:
         boxes = [net.shapes[node][0] * self.geometry.largest(node) for node in in_boxes]
         maps = [prod(net.shapes[node]) for node in self.dense if node in net.shapes]
         self.most = max(1, LARGEST // max(boxes + maps))
-        self._parts: tuple[np.ndarray, list[Part]] = (np.empty(0), [])
+        self._parts: tuple[np.ndarray, int, list[Part]] = (np.empty(0), 0, [])
 
-    def parts(self, positions: np.ndarray) -> list[Part]:
-        """Return the windows in parts that are computed together."""
-        last, parts = self._parts
-        if not np.array_equal(last, positions):
+    def parts(self, positions: np.ndarray, threads: int) -> list[Part]:
+        """Return the windows in parts that are computed together.
+
+        Args:
+            positions: the windows (flat indices).
+            threads: that share the parts out: two or more for each, where there are enough windows.
+        """
+        last, most, parts = self._parts
+        limit = (
+            min(self.most, -(-len(positions) // (PARTS * threads))) if threads > 1 else self.most
+        )
+        if most != limit or not np.array_equal(last, positions):
             rows, columns = np.unravel_index(positions, self.windows.counts)
-            parts = list(self.geometry.parts(rows, columns, self.most))
-            self._parts = (positions.copy(), parts)
+            parts = list(self.geometry.parts(rows, columns, limit))
+            self._parts = (positions.copy(), limit, parts)
         return parts
 
 
