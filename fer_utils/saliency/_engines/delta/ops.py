@@ -25,8 +25,8 @@ RISING_MODULES = (
     *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.Sigmoid, nn.Tanh, nn.Softplus),
     *(nn.Hardtanh, nn.Hardsigmoid),
 )
-RISING_FUNCTIONS = (F.relu, F.relu6, F.leaky_relu, F.elu, torch.relu, torch.sigmoid, torch.tanh)
-RISING_METHODS = ("relu", "relu_", "sigmoid", "tanh")
+RISING_FUNCTIONS = (F.relu6, F.leaky_relu, F.elu, torch.sigmoid, torch.tanh)
+RISING_METHODS = ("sigmoid", "tanh")
 SUMS = (operator.add, operator.iadd, torch.add)
 
 
@@ -153,6 +153,8 @@ def _from_call(node: fx.Node, known: Mapping[fx.Node, Any]) -> Op | None:
     target: Any
     source, *rest = node.args
     target = node.target
+    if target in (F.relu, torch.relu, "relu", "relu_"):
+        return Op((source,), False, torch.relu_)
     if node.op == "call_method":
         if target in RISING_METHODS:
             return Op((source,), False, getattr(torch, target.rstrip("_")))
@@ -252,7 +254,15 @@ def _sum(*sources: Any, **options: object) -> Op | None:
         return None
 
     def apply(first: Tensor, second: Tensor, *margins: Margins) -> Tensor:
-        return padded(first, margins[0]) + padded(second, margins[1])
+        if any(margins[0]):
+            first, second, margins = second, first, margins[::-1]
+        if any(margins[0]) or min(margins[1]) < 0:
+            return padded(first, margins[0]) + padded(second, margins[1])
+        # the second lies inside of the first
+        left, _, top, _ = margins[1]
+        total = first.clone()
+        total[..., top:, left:][..., : second.shape[2], : second.shape[3]] += second
+        return total
 
     return Op(sources, True, apply)
 
