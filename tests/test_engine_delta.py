@@ -8,7 +8,7 @@ from numba import njit
 from torch import nn
 
 from fer_utils import models
-from fer_utils.saliency._engines import Unsupported, batched, delta
+from fer_utils.saliency._engines import Cancelled, Unsupported, batched, delta
 from fer_utils.saliency._engines.delta import loops, winograd
 from fer_utils.saliency._engines.delta.geometry import Box
 from fer_utils.saliency._engines.delta.maps import Map
@@ -166,6 +166,59 @@ class Unusual(nn.Module):
 def test_a_net_with_unusual_operations():
     torch.manual_seed(0)
     compare(Unusual().eval(), torch.rand(1, 2, 20, 16), 5, 3)
+
+
+class Students(nn.Module):
+    """What `between` makes of maps, then a pooling with padding, and a head."""
+
+    def __init__(self, between):
+        super().__init__()
+        self.conv, self.weigh = nn.Conv2d(1, 6, 3, padding=1), nn.Linear(6, 6)
+        self.head, self.between = nn.Linear(6, 3), between
+
+    def forward(self, x):
+        y = self.between(self, self.conv(x))
+        return self.head(F.max_pool2d(y, 3, 2, 1).mean((2, 3)))
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        # rows go back into maps
+        lambda net, y: y * torch.sigmoid(net.weigh(y.mean((2, 3))))[:, :, None, None],
+        # functions that fall: what lies outside of the map would win the pooling
+        lambda net, y: F.elu(y, alpha=-1.5),
+        lambda net, y: F.leaky_relu(y, negative_slope=-0.5),
+        lambda net, y: F.leaky_relu(y, 0.5).relu(),
+        lambda net, y: F.pad(y, (1, 0, 2, 1)).clamp(min=0.1),
+    ],
+)
+def test_nets_that_students_write(between):
+    torch.manual_seed(0)
+    compare(Students(between).eval(), torch.rand(1, 1, 20, 16), 5, 3)
+
+
+def test_threads_share_the_windows_and_are_given_back():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 32, 3), nn.ReLU())
+    net = nn.Sequential(net, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 3)).eval()
+    windows, told = Windows((24, 24), (4, 4), (2, 2)), []
+    problem = OcclusionProblem(torch.rand(1, 1, 24, 24), torch.zeros(1), windows)
+    prepared = delta.prepare(net, (1, 24, 24))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = prepared.outputs(problem)[1]
+        torch.set_num_threads(3)
+        together = prepared.outputs(problem, None, lambda done, total: told.append(done))[1]
+        with pytest.raises(Cancelled):
+            prepared.outputs(problem, None, lambda done, total: done == 0)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-6)
+    assert told == sorted(set(told))
+    assert told[-1] == len(windows)
 
 
 @pytest.mark.parametrize(

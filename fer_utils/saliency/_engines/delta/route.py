@@ -51,16 +51,17 @@ class Route:
         self.borders = [node for node in in_boxes if node in read]
         # From the first row (N, features) on, a window is numbers, not maps: what reads rows only
         # is the head, run once for many windows, while whole maps are run part by part.
-        self.dense: list[fx.Node] = []
-        self.head: list[fx.Node] = []
-        rows: set[fx.Node] = set()
+        # (a row that whole maps are multiplied with, as squeeze-and-excitation does, is not of it)
+        rows, head = set(net.rows), set()
         for node in nodes:
             if node.all_input_nodes and rows.issuperset(node.all_input_nodes):
-                self.head.append(node)
                 rows.add(node)
-            else:
-                self.dense.append(node)
-                rows |= {node} & net.rows
+                head.add(node)
+        for node in reversed(nodes):
+            if any(user in needed and user not in head for user in node.users):
+                head.discard(node)
+        self.dense = [node for node in nodes if node not in head]
+        self.head = [node for node in nodes if node in head]
         after = {source for node in self.head for source in node.all_input_nodes} | {net.last}
         self.kept = [node for node in self.dense if node in after]
         self.uses = Counter(source for op in self.geometry.ops.values() for source in op.sources)
