@@ -168,6 +168,13 @@ def test_a_net_with_unusual_operations():
     compare(Unusual().eval(), torch.rand(1, 2, 20, 16), 5, 3)
 
 
+class Writing(nn.Sequential):
+    """Writes into the pictures it is given."""
+
+    def forward(self, x):
+        return super().forward(x.sub_(0.5))
+
+
 class Students(nn.Module):
     """What `between` makes of maps, then a pooling with padding, and a head."""
 
@@ -195,7 +202,11 @@ class Students(nn.Module):
 )
 def test_nets_that_students_write(between):
     torch.manual_seed(0)
-    compare(Students(between).eval(), torch.rand(1, 1, 20, 16), 5, 3)
+    net, picture = Students(between).eval(), torch.rand(1, 1, 20, 16)
+    compare(net, picture, 5, 3)
+    before = picture.clone()
+    compare(Writing(net), picture, 5, 3)
+    assert torch.equal(picture, before)
 
 
 def test_threads_share_the_windows_and_are_given_back():
@@ -227,6 +238,9 @@ def test_threads_share_the_windows_and_are_given_back():
         (nn.Conv2d(1, 2, 3), "row of scores"),
         (nn.Sequential(nn.Flatten(), nn.Linear(64, 2)).double(), "float32"),
         (models.create("mini_xception", seed=0, stl=True), "torch.fx cannot trace"),
+        (Students(lambda net, y: y + F.relu_(y)).eval(), "has written"),
+        (Students(lambda net, y: (y, y.relu_())[0]).eval(), "has written"),
+        (Students(lambda net, y: (y, y + 1)[0]).eval(), "has written"),
     ],
 )
 def test_nets_that_it_cannot_take(net, reason):

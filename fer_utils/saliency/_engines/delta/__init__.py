@@ -186,6 +186,6 @@ class DeltaNet:
         if kept is None or kept[1] is not route or not torch.equal(kept[0], picture):
             boxes = route.geometry
             recorder = Recorder(self.net.traced, boxes.ops, self.net.entry, boxes.margin)
-            clean = recorder.run(self.net.before(picture))
+            clean = recorder.run(self.net.before(picture.clone()))
             kept = self._clean = (picture.clone(), route, recorder, clean)
         return kept[2:]

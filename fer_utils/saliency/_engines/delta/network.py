@@ -1,5 +1,6 @@
 """A net taken apart: the graph of its forward pass, and what is known of every node."""
 
+import operator
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from math import prod
@@ -16,6 +17,9 @@ from fer_utils.saliency._engines.fold import module_of
 
 NOTHING_MODULES = (nn.Dropout, nn.Dropout2d, nn.Identity)
 NOTHING_METHODS = ("contiguous", "clone")
+
+# what torch.fx takes `y += 1` and its kin for
+AUGMENTED = (operator.add, operator.sub, operator.mul, operator.truediv)
 
 # Reading and writing a number counts like so many multiplications.
 TOUCH = 30
@@ -49,8 +53,32 @@ def trace(net: nn.Module) -> fx.GraphModule:
         if idle:
             node.replace_all_uses_with(node.args[0])
             traced.graph.erase_node(node)
+    _check_writing(traced)
     traced.graph.eliminate_dead_code()
     return traced
+
+
+def _check_writing(traced: fx.GraphModule) -> None:
+    """Refuse a net that reads a map again into which it has written: here maps are not changed.
+
+    Raises:
+        Unsupported: it does.
+    """
+    order = {node: i for i, node in enumerate(traced.graph.nodes)}
+    for node in order:
+        source = node.args[0] if node.args else None
+        if not isinstance(source, fx.Node):
+            continue
+        if node.op == "call_module":
+            writes = getattr(traced.get_submodule(str(node.target)), "inplace", False)
+        else:
+            name = getattr(node.target, "__name__", str(node.target))
+            writes = node.kwargs.get("inplace") or (name.endswith("_") and name[0] != "_")
+        later = any(order[user] > order[node] for user in source.users)
+        # (what nobody reads was written for the readers of the map itself: so are `y += 1`s)
+        unread = not node.users and (writes or node.target in AUGMENTED)
+        if unread or (writes and later):
+            raise Unsupported("the net reads a map again into which it has written")
 
 
 class Network:
