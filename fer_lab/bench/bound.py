@@ -22,7 +22,7 @@ def multiply_adds(net: nn.Module, problem: OcclusionProblem) -> float:
 
     Of a convolution's outputs, and of a linear layer's inputs, those count that a window has
     changed. What other layers do is left out, so this is a lower bound for who computes the layers
-    as they are written; a 3x3 convolution can be had for fewer products (`_engines.delta.winograd`).
+    as they are written; `_engines.delta.winograd` makes fewer products of 3x3 convolutions.
 
     Args:
         net: in evaluation mode.

@@ -74,7 +74,7 @@ def combine(typing, columns, factors, count, source, step, target, floats):
 
 @compiled
 def multiply(matrix, source, step, target, target_step, floats):
-    """Multiply a matrix, see `winograd.listed`, with rows of floats."""
+    """Multiply a matrix, see `winograd.sparse`, with rows of floats."""
     first, columns, factors = matrix
     for row in range(len(first) - 1):
         begin, count = first[row], first[row + 1] - first[row]
@@ -107,9 +107,10 @@ def convolve(boxes: Tensor, result: Tensor, rows: Line, columns: Line, weights: 
     floats = outputs + longest + group * products * (inputs + outputs)
     if not hasattr(_kept, "floats") or len(_kept.floats) < floats:
         _kept.floats = empty(floats)
-    steps = [
-        *(boxes[0].numel(), boxes.shape[3] * inputs, result[0].numel(), result.shape[3] * outputs)
-    ]
+    steps = []
+    for maps in (boxes, result):
+        _, channels, height, width = maps.shape
+        steps += [height * width * channels, width * channels]
     source = boxes.data_ptr() + 4 * (rows.start * steps[1] + columns.start * inputs)
     target = result.data_ptr() + 4 * (rows.first * steps[3] + columns.first * outputs)
     _convolve(
@@ -136,7 +137,7 @@ def _convolve(source, target, shape, group, values, kinds, sums, weights, scratc
         shape: (boxes, floats from box to box of the source and from row to row, the same of the
             target, columns that are read, outputs in a row).
         group: how many boxes are computed together.
-        values: of the lines down and to the right, as of `winograd.listed`.
+        values: of the lines down and to the right, as of `winograd.sparse`.
         kinds: (where each kind begins, which products are of it), likewise.
         sums: likewise.
         weights: float32 (kinds, kinds, inputs, outputs).

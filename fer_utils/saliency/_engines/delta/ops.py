@@ -1,8 +1,7 @@
 """Operations that can be computed in boxes, found in the graph that `torch.fx` draws of a net.
 
-Operations of which every output depends on
-a few neighbouring inputs (convolution, pooling, ReLU, sum) become an `Op`. The rest (flatten,
-linear layers, whatever else) needs whole maps and is left as it is.
+Operations of which every output depends on a few neighbouring inputs (convolution, pooling, ReLU,
+sum) become an `Op`. The rest (flatten, linear layers, whatever else) needs whole maps.
 """
 
 import operator
@@ -261,15 +260,7 @@ def _sum(*sources: Any, **options: object) -> Op | None:
         return None
 
     def apply(first: Tensor, second: Tensor, *margins: Margins) -> Tensor:
-        if any(margins[0]):
-            first, second, margins = second, first, margins[::-1]
-        if any(margins[0]) or min(margins[1]) < 0:
-            return padded(first, margins[0]) + padded(second, margins[1])
-        # the second lies inside of the first
-        left, _, top, _ = margins[1]
-        total = first.clone()
-        total[..., top:, left:][..., : second.shape[2], : second.shape[3]] += second
-        return total
+        return padded(first, margins[0]) + padded(second, margins[1])
 
     return Op(sources, True, apply)
 
