@@ -123,7 +123,7 @@ def front(draw):
     """Return random layers from a picture of one channel to maps, and their channels."""
     layers, width = [], 1
     for _ in range(draw.randint(1, 2)):
-        wide = draw.choice((2, 4))
+        wide = draw.choice((2, 4, 32))  # of so many, convolutions take fewer products
         layers.append(nn.Conv2d(width, wide, 3, draw.choice((1, 1, 2)), draw.choice((0, 1))))
         if draw.random() < 0.7:
             layers.append(nn.BatchNorm2d(wide))

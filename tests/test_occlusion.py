@@ -317,12 +317,19 @@ class Remembering(Small):
         return super().forward(x)
 
 
-@pytest.mark.parametrize("kind", [Shared, Branching, Remembering])
+class Writing(Small):
+    """Writes into the pictures it is given."""
+
+    def forward(self, x):
+        return super().forward(x.sub_(0.5).div_(0.25))
+
+
+@pytest.mark.parametrize("kind", [Shared, Branching, Remembering, Writing])
 def test_nets_that_cannot_be_folded(kind):
     net = kind().train()
     net.norm.eval()
     image = torch.rand(1, 1, 14, 14) * 0.9
-    net(image)
+    net(image.clone())
     found = saliency.occlusion(net, image, window=4, stride=4)
     assert net.training
     assert not net.norm.training

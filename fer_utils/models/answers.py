@@ -93,7 +93,7 @@ def call(net: Callable[[Tensor], Any], inputs: Tensor) -> Any:
             message.
     """
     try:
-        return net(inputs)
+        return net(inputs.clone())  # a net may write into what it is given
     except FerError:
         raise
     except RuntimeError as error:  # torch's word for shapes and types that do not fit

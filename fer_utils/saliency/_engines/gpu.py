@@ -63,7 +63,7 @@ def batch_size(net: nn.Module, inputs: Tensor) -> int:
     device = inputs.device
     torch.cuda.reset_peak_memory_stats(device)
     before = torch.cuda.memory_allocated(device)
-    net(inputs[:1])
+    net(inputs[:1].clone())
     each = torch.cuda.max_memory_allocated(device) - before + inputs[:1].nbytes
     return fitting(free_memory(device), each)
 

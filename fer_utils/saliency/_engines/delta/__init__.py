@@ -20,7 +20,7 @@ faster occlusion-based deep CNN explanations" (SIGMOD 2019), who re-compute valu
 a rim of clean ones; US patent 12,346,812 (see `saliency.occlusion`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from math import prod
 from typing import Any, Literal
@@ -38,6 +38,7 @@ from fer_utils.saliency._engines.delta.network import Network
 from fer_utils.saliency._engines.delta.route import LIVE, Group, Route
 from fer_utils.saliency._engines.fold import folded_copy
 from fer_utils.saliency._engines.kept import kept
+from fer_utils.saliency._engines.threads import share_out, torch_threads
 from fer_utils.saliency.windows import OcclusionProblem, Windows
 
 __all__ = ["DeltaNet", "prepare"]
@@ -110,8 +111,10 @@ class DeltaNet:
         if whole < calls:  # not even for one part
             return False
         boxes = self._route_for(windows).geometry
-        share = {node: boxes.share(node) if node in boxes.ops else 1.0 for node in self.net.costs}
-        left = sum(cost * share[node] for node, cost in self.net.costs.items()) * wanted
+        left = 0.0
+        for node, cost in self.net.costs.items():
+            share = boxes.share(node) if node in boxes.ops else 1.0
+            left += wanted * cost * share * self.net.shares.get(node, 1.0)
         parts = prod(min(len(families), wanted) for families in boxes.families)
         return left + parts * calls < whole
 
@@ -127,7 +130,8 @@ class DeltaNet:
         report(progress, 0, len(wanted))
         with torch.inference_mode(), gpu.full_precision(self.net.device):
             route = self._route_for(windows)
-            groups = route.groups(wanted)
+            threads = 1 if gpu.records(self.net.device) else torch.get_num_threads()
+            groups = route.groups(wanted, threads)
             start = self.net.before(problem.picture)
 
             def changed(numbers: Tensor) -> Tensor:
@@ -139,9 +143,25 @@ class DeltaNet:
                 report(progress, len(wanted), len(wanted))
                 return scores[:1], scores[1:]
             recorder, clean = self._clean_for(problem.picture, route)
-            changes = (changed(group.windows) for group in groups)
-            told = _Reports(progress, len(wanted))
-            return clean, self._scores(route, groups, recorder, changes, told)
+            kept = self._rows(route, len(wanted))
+
+            def compute(group: Group) -> int:
+                with torch.inference_mode():  # holds for a thread
+                    self._compute(route, group, recorder, changed(group.windows), kept)
+                return len(group.answers)
+
+            reported = 0
+
+            def told(done: int) -> None:
+                nonlocal reported
+                if done - reported >= len(wanted) / REPORTS or done == len(wanted) > reported:
+                    reported = done
+                    report(progress, done, len(wanted))
+
+            workers = [compute] * max(1, min(threads, len(groups)))
+            with torch_threads(max(1, torch.get_num_threads() // len(workers))):
+                share_out(groups, workers, told)
+            return clean, self._finish(route, kept)
 
     def _comes_again(self, groups: tuple[Group, ...], route: Route, picture: Tensor) -> bool:
         """Return whether these windows come again on a GPU, where that gets recorded."""
@@ -176,46 +196,49 @@ class DeltaNet:
             changed: the difference that each window makes to it, (positions, C, H, W), by groups.
         """
         recorder = self._recorder(route)
-        clean = recorder.run(start)
+        clean = recorder.run(start.clone())  # a net may write into what it is given
+        kept = self._rows(route, len(changed))
         changes = changed.split([len(group.windows) for group in groups])
-        return torch.cat((clean, self._scores(route, groups, recorder, changes)))
+        for group, own in zip(groups, changes, strict=True):
+            self._compute(route, group, recorder, own, kept)
+        return torch.cat((clean, self._finish(route, kept)))
 
-    def _scores(
+    def _rows(self, route: Route, count: int) -> dict[fx.Node, Tensor]:
+        """Return room for the rows of so many windows."""
+        shapes, device = self.net.shapes, self.net.device
+        return {node: torch.empty(count, *shapes[node], device=device) for node in route.kept}
+
+    def _compute(
         self,
         route: Route,
-        groups: tuple[Group, ...],
+        group: Group,
         recorder: Recorder,
-        changes: Iterable[Tensor],
-        told: Callable[[int], None] = lambda windows: None,
-    ) -> Tensor:
-        """Return the scores (positions, K).
+        changed: Tensor,
+        kept: dict[fx.Node, Tensor],
+    ) -> None:
+        """Compute the rows of a group's windows and put them in their places in `kept`.
 
         Args:
-            route: of the windows.
-            groups: of them.
+            route: of all windows.
+            group: of them.
             recorder: what the net makes of the clean picture.
-            changes: for every group, what its windows change of the net's input.
-            told: is told how many windows are done.
+            changed: what the windows change of the net's input.
+            kept: rows of all windows.
         """
-        count, device = sum(len(group.answers) for group in groups), self.net.device
-        kept = {n: torch.empty(count, *self.net.shapes[n], device=device) for n in route.kept}
-        for group, changed in zip(groups, changes, strict=True):
-            made: dict[fx.Node, list[Tensor]] = {node: [] for node in route.borders}
-            sizes = [len(part.answers) for part in group.parts]
-            for part, own in zip(group.parts, changed.split(sizes), strict=True):
-                boxes = Boxes(route, part, recorder)
-                boxes.enter(own)
-                boxes.run()
-                for node in route.borders:
-                    made[node].append(boxes.whole(node))
-            values: dict[fx.Node, Any] = {
-                node: torch.cat(maps) if len(maps) > 1 else maps[0] for node, maps in made.items()
-            }
-            self._run(route.dense, values)
-            for node in route.kept:
-                kept[node][group.answers] = values[node]
-            told(len(group.answers))
-        return self._finish(route, kept)
+        made: dict[fx.Node, list[Tensor]] = {node: [] for node in route.borders}
+        sizes = [len(part.answers) for part in group.parts]
+        for part, own in zip(group.parts, changed.split(sizes), strict=True):
+            boxes = Boxes(route, part, recorder)
+            boxes.enter(own)
+            boxes.run()
+            for node in route.borders:
+                made[node].append(boxes.whole(node))
+        values: dict[fx.Node, Any] = {
+            node: torch.cat(maps) if len(maps) > 1 else maps[0] for node, maps in made.items()
+        }
+        self._run(route.dense, values)
+        for node in route.kept:
+            kept[node][group.answers] = values[node]
 
     def _finish(self, route: Route, kept: dict[fx.Node, Tensor]) -> Tensor:
         """Run what is left of the net, from rows to rows, for many windows at a time."""
@@ -245,24 +268,9 @@ class DeltaNet:
         kept = self._clean
         if kept is None or kept[1] is not route or not torch.equal(kept[0], picture):
             recorder = self._recorder(route)
-            clean = recorder.run(self.net.before(picture))
+            clean = recorder.run(self.net.before(picture.clone()))
             kept = self._clean = (picture.clone(), route, recorder, clean)
         return kept[2:]
 
     def _recorder(self, route: Route) -> Recorder:
         return Recorder(self.net.traced, route.geometry.ops, self.net.entry, route.edges)
-
-
-class _Reports:
-    """Reports of progress, not more than `REPORTS`."""
-
-    def __init__(self, progress: Progress | None, total: int):
-        self.progress, self.total = progress, total
-        self.done = self.reported = 0
-
-    def __call__(self, windows: int) -> None:
-        """Note that so many more windows are done."""
-        self.done += windows
-        if self.done - self.reported >= self.total / REPORTS or self.done == self.total:
-            report(self.progress, self.done, self.total)
-            self.reported = self.done

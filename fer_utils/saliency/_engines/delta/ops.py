@@ -1,8 +1,7 @@
 """Operations that can be computed in boxes, found in the graph that `torch.fx` draws of a net.
 
-Operations of which every output depends on
-a few neighbouring inputs (convolution, pooling, ReLU, sum) become an `Op`. The rest (flatten,
-linear layers, whatever else) needs whole maps and is left as it is.
+Operations of which every output depends on a few neighbouring inputs (convolution, pooling, ReLU,
+sum) become an `Op`. The rest (flatten, linear layers, whatever else) needs whole maps.
 """
 
 import operator
@@ -20,13 +19,14 @@ from fer_utils.saliency._engines.fold import module_of
 # large that adding a difference to it changes nothing.
 OUTSIDE = -1e30
 
-# Rising functions of one value; f(OUTSIDE) is then the smallest value, as a pooling needs.
+# Rising functions of one value; f(OUTSIDE) is then the smallest value, as a pooling needs. With
+# some settings (a negative slope) they fall: see `_rising`.
 RISING_MODULES = (
     *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.ELU, nn.Sigmoid, nn.Tanh, nn.Softplus),
     *(nn.Hardtanh, nn.Hardsigmoid),
 )
-RISING_FUNCTIONS = (F.relu, F.relu6, F.leaky_relu, F.elu, torch.relu, torch.sigmoid, torch.tanh)
-RISING_METHODS = ("relu", "relu_", "sigmoid", "tanh")
+RISING_FUNCTIONS = (F.relu6, F.leaky_relu, F.elu, torch.sigmoid, torch.tanh)
+RISING_METHODS = ("sigmoid", "tanh")
 SUMS = (operator.add, operator.iadd, torch.add)
 
 
@@ -132,7 +132,7 @@ def _from_module(module: nn.Module | None, source: Any, *_: object) -> Op | None
     if isinstance(module, nn.ReLU):
         return Op((source,), False, torch.relu_)
     if isinstance(module, RISING_MODULES):
-        return Op((source,), False, module)
+        return _rising(source, module)
     if isinstance(module, nn.MaxPool2d) and not module.return_indices:
         return _max_pool(source, **_settings(module, "dilation"))
     if isinstance(module, nn.AvgPool2d):
@@ -153,16 +153,18 @@ def _from_call(node: fx.Node, known: Mapping[fx.Node, Any]) -> Op | None:
     target: Any
     source, *rest = node.args
     target = node.target
+    if target in (F.relu, torch.relu, "relu", "relu_"):
+        return Op((source,), False, torch.relu_)
     if node.op == "call_method":
         if target in RISING_METHODS:
-            return Op((source,), False, getattr(torch, target.rstrip("_")))
+            return Op((source,), False, getattr(torch, target))
         if target in ("add", "add_"):
             return _sum(*node.args, **node.kwargs)
     if node.op != "call_function":
         return None
     if target in RISING_FUNCTIONS:
         options = resolve({k: v for k, v in node.kwargs.items() if k != "inplace"})
-        return Op((source,), False, lambda box: target(box, *rest, **options))
+        return _rising(source, lambda box: target(box, *rest, **options))
     if target in (F.max_pool2d, torch.max_pool2d):
         return _max_pool(source, *resolve(rest), **resolve(node.kwargs))
     if target in (F.avg_pool2d, torch._C._nn.avg_pool2d):
@@ -174,6 +176,12 @@ def _from_call(node: fx.Node, known: Mapping[fx.Node, Any]) -> Op | None:
     if target is operator.getitem:
         return _part_of_split(*node.args)
     return None
+
+
+def _rising(source: fx.Node, function: Callable[[Tensor], Tensor]) -> Op | None:
+    """Return the operation, unless settings (a negative slope, say) make the function fall."""
+    steps = torch.cat((torch.tensor([OUTSIDE]), torch.linspace(-50, 50, 1001)))
+    return Op((source,), False, function) if (function(steps).diff() >= 0).all() else None
 
 
 def _pair(value: Sides) -> tuple[int, int]:

@@ -18,6 +18,8 @@ from fer_utils.saliency.windows import OcclusionProblem, Windows
 LARGEST, LARGEST_ON_GPU = 2**20, 2**26
 # Maps as large as the largest that are in a GPU's memory at once, at most: sums have two sources.
 LIVE = 8
+# Groups for each thread, at least, where there is more than one.
+GROUPS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,16 +70,17 @@ class Route:
         self.borders = [node for node in in_boxes if node in read]
         # From the first row (N, features) on, a window is numbers, not maps: what reads rows only
         # is the head, run once for many windows, while whole maps are run part by part.
-        self.dense: list[fx.Node] = []
-        self.head: list[fx.Node] = []
-        rows: set[fx.Node] = set()
+        # (a row that whole maps are multiplied with, as squeeze-and-excitation does, is not of it)
+        rows, head = set(net.rows), set()
         for node in nodes:
             if node.all_input_nodes and rows.issuperset(node.all_input_nodes):
-                self.head.append(node)
                 rows.add(node)
-            else:
-                self.dense.append(node)
-                rows |= {node} & net.rows
+                head.add(node)
+        for node in reversed(nodes):
+            if any(user in needed and user not in head for user in node.users):
+                head.discard(node)
+        self.dense = [node for node in nodes if node not in head]
+        self.head = [node for node in nodes if node in head]
         after = {source for node in self.head for source in node.all_input_nodes} | {net.last}
         self.kept = [node for node in self.dense if node in after]
         self.uses = Counter(source for op in self.geometry.ops.values() for source in op.sources)
@@ -88,22 +91,33 @@ class Route:
         boxes = [net.shapes[node][0] * self.geometry.largest(node) for node in in_boxes]
         maps = [prod(net.shapes[node]) for node in self.dense if node in net.shapes]
         self.most = windows_per_part(max(boxes + maps), net.device)
-        self._groups: tuple[np.ndarray, tuple[Group, ...]] | None = None
+        self._groups: tuple[np.ndarray, int, tuple[Group, ...]] = (np.empty(0), 0, ())
 
-    def groups(self, positions: np.ndarray) -> tuple[Group, ...]:
-        """Return the windows in groups of at most `most`; the very same for the same positions."""
-        if self._groups is None or not np.array_equal(self._groups[0], positions):
+    def groups(self, positions: np.ndarray, threads: int) -> tuple[Group, ...]:
+        """Return the windows in groups; the very same ones where the same is asked for again.
+
+        Args:
+            positions: the windows (flat indices).
+            threads: that share the groups out: two or more for each, where there are enough
+                windows.
+        """
+        last, most, groups = self._groups
+        limit = self.most
+        if threads > 1:
+            limit = min(limit, -(-len(positions) // (GROUPS * threads)))
+        if most != limit or not np.array_equal(last, positions):
             rows, columns = np.unravel_index(positions, self.windows.counts)
             together: list[list[Part]] = []
-            count = self.most
-            for part in self.geometry.parts(rows, columns, self.most):
+            count = limit
+            for part in self.geometry.parts(rows, columns, limit):
                 count += len(part.answers)
-                if count > self.most:
+                if count > limit:
                     together.append([])
                     count = len(part.answers)
                 together[-1].append(part)
-            self._groups = (positions.copy(), tuple(map(self._group, together)))
-        return self._groups[1]
+            groups = tuple(map(self._group, together))
+            self._groups = (positions.copy(), limit, groups)
+        return groups
 
     def _group(self, parts: list[Part]) -> Group:
         flat = [np.ravel_multi_index(part.windows, self.windows.counts) for part in parts]

@@ -1,9 +1,6 @@
 """What all nets made ready have in common: the clean maps of a picture, and the work shared out."""
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from threading import Lock
 
 import numpy as np
@@ -14,10 +11,10 @@ from fer_utils.errors import FerError
 from fer_utils.saliency._engines import TOLERANCE, Progress, report
 from fer_utils.saliency._engines.fused.plan import BATCH
 from fer_utils.saliency._engines.fused.weights import empty
+from fer_utils.saliency._engines.threads import share_out, torch_threads
 from fer_utils.saliency.windows import OcclusionProblem, Windows
 
-# How many pieces each thread's share of a map is cut into: a thread that is held up by other
-# programs leaves its pieces to the others, and progress is told after each.
+# How many pieces each thread's share of a map is cut into; progress is told after each.
 PIECES = 32
 
 
@@ -137,40 +134,20 @@ class WindowByWindow:
             self._arenas.append(empty(self._clean.size))
             self._arenas[-1][:] = self._clean
         piece = max(BATCH, -(-count // (PIECES * threads)))
-        pieces = deque(slice(i, min(i + piece, count)) for i in range(0, count, piece))
-        done: list[int] = []
+        pieces = [slice(i, min(i + piece, count)) for i in range(0, count, piece)]
 
-        def work(arena: np.ndarray, progress: Progress | None = None) -> None:
-            while pieces:
-                try:
-                    part = pieces.popleft()
-                except IndexError:  # another thread took the last one
-                    return
+        def working(arena: np.ndarray) -> Callable[[slice], int]:
+            def work(part: slice) -> int:
                 compute(arena, part)
-                done.append(part.stop - part.start)
-                report(progress, sum(done), count)
+                return part.stop - part.start
 
-        with ThreadPoolExecutor(threads) as pool:
-            others = [pool.submit(work, arena) for arena in self._arenas[1:threads]]
-            try:
-                if meanwhile:
-                    with half_of_the_threads(of_many=bool(others)):
-                        meanwhile()
-                work(self._arenas[0], progress)
-            finally:
-                pieces.clear()
-            for other in others:
-                other.result()
-        if others:
-            report(progress, count, count)
+            return work
 
+        def apart() -> None:
+            if meanwhile:
+                half = torch.get_num_threads() // 2 if threads > 1 else torch.get_num_threads()
+                with torch_threads(max(1, half)):
+                    meanwhile()
 
-@contextmanager
-def half_of_the_threads(of_many: bool) -> Iterator[None]:
-    """Leave processors to the others, where there are some: torch's threads wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(max(1, before // 2) if of_many else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+        workers = [working(arena) for arena in self._arenas[:threads]]
+        share_out(pieces, workers, lambda done: report(progress, done, count), apart)
