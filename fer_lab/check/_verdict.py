@@ -32,7 +32,7 @@ def judged(why: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
     """Make a check of a function that returns what is off with an answer ("" where nothing is).
 
     The answers are the function's arguments before its slash; one that is still None (or ...) was
-    not given yet, and one that cannot be read is no error but a verdict. `why` is said of right ones.
+    not given yet; one that cannot be read is no error but a verdict. `why` is said of right ones.
     """
 
     def decorate(check: Callable[..., str]) -> Callable[..., Verdict]:
