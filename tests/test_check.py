@@ -1,5 +1,6 @@
 """The checks of the exercises: right, or one sentence about what is off, and never a traceback."""
 
+import sys
 from inspect import Parameter, signature
 
 import nbformat
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from fer_lab import check
+from fer_utils import models
 from scripts import notebooks, student
 from tests import nbtemplate
 
@@ -144,6 +146,16 @@ def test_what_was_not_filled_in_or_is_no_number_is_said():
     assert "bytes" in repr(check.ex1_2(lambda image: image, FACES))
     assert "unit" in repr(check.ex1_1([100, 0], SHARES))
     assert repr(check.ex5_1(0.4)).endswith("given?")
+    assert "mask" in repr(check.ex9_3(np.array([True, False]), object()))
+    assert "SystemExit" in repr(check.ex12_4(lambda answers, n: sys.exit()))
+
+
+def test_somebody_is_there_to_be_found_at_the_smaller_smile():
+    """The exercise asks what they have in common."""
+    net = models.pretrained("mini_xception_facs3d")
+    assert check.ex9_3([2, 4, 7], net) and check.ex9_3(torch.tensor([7, 4, 2]), net)
+    assert "person 3" in repr(check.ex9_3([2, 3], net))
+    assert "more" in repr(check.ex9_3([], net))
 
 
 def test_several_answers_are_named_apart():

@@ -53,7 +53,7 @@ def judged(why: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
                     off = "this is nan, which is no number: somewhere 0 was divided by 0"
                 else:
                     off = check(*given, *arguments[answers:], **more)
-            except Exception as error:  # whatever a student's own function raises
+            except (Exception, SystemExit) as error:  # whatever a student's own function raises
                 first_line = f"{type(error).__name__}: {error}".split("\n")[0]
                 off = f"this cannot be read as the answer ({first_line[:200]})"
             end = "" if off.endswith("?") else "."
