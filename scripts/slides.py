@@ -163,11 +163,15 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     try:
         pages = {path.stem: lecture(path) for path in sorted(LECTURES.glob("*.md"))}
+        for name, page in pages.items():
+            write(out / f"{name}.html", page)
     except SlideError as error:
         print(error, file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f"{out}: the slides cannot be written there ({error.strerror}).", file=sys.stderr)
+        return 2
     for name, page in pages.items():
-        write(out / f"{name}.html", page)
         print(f"{out / name}.html: {page.count('<section')} slides, {len(page) / 1e6:.1f} MB")
     return 0
 

@@ -50,13 +50,15 @@ def hand_out(path: Path, student: Path) -> str:
         try:
             known = nbformat.read(old, as_version=4)
             untouched = known.metadata.get("handed_out") == digest(known)
-        # No notebook any more, and somebody's file all the same.
-        except (ValueError, nbformat.ValidationError):
-            return f"{path.stem}: kept, it cannot be read as a notebook"
+        # No notebook any more, however broken, and somebody's file all the same.
+        except Exception:
+            return (
+                f"{path.stem}: kept, it cannot be read as a notebook (rename it to get a new one)"
+            )
+        if known.metadata.get("handed_out") == new.metadata["handed_out"]:
+            return f"{path.stem}: up to date" + ("" if untouched else ", somebody worked in it")
         if not untouched:
-            return f"{path.stem}: kept, for somebody worked in it (rename it to get a new one)"
-        if known.metadata["handed_out"] == new.metadata["handed_out"]:
-            return f"{path.stem}: up to date"
+            return f"{path.stem}: kept, for somebody worked in it (rename it to get the new one)"
     notebooks.write(old, nbformat.writes(new) + "\n")
     return f"{path.stem}: written"
 
@@ -65,10 +67,17 @@ def main(argv: list[str] | None = None) -> int:
     """Write the student edition of all notebooks."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, default=STUDENT, help="the folder (default: student/)")
-    parser.add_argument("--quiet", action="store_true", help="say only what was kept")
+    parser.add_argument("--quiet", action="store_true", help="say only what was kept back")
     options = parser.parse_args(argv)
     for path in sorted(notebooks.NOTEBOOKS.glob("*.ipynb")):
-        line = hand_out(path, options.out)
+        try:
+            line = hand_out(path, options.out)
+        except OSError as error:
+            reason = f"cannot be written there ({error.strerror})"
+            print(
+                f"{options.out}: {path.name} {reason}: choose a folder, by --out", file=sys.stderr
+            )
+            return 2
         if ": kept" in line or not options.quiet:
             print(line)
     return 0

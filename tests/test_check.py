@@ -1,13 +1,16 @@
 """The checks of the exercises: right, or one sentence about what is off, and never a traceback."""
 
+import sys
 from inspect import Parameter, signature
 from types import SimpleNamespace
 
 import nbformat
 import numpy as np
 import pytest
+import torch
 
 from fer_lab import check
+from fer_utils import models
 from fer_utils.saliency import scores
 from scripts import notebooks, student
 from tests import nbtemplate
@@ -147,6 +150,35 @@ def test_an_exercise_about_drawn_faces_says_so_on_photographs():
     assert repr(check.ex8_1(None, FACES, panel)).startswith("Not yet: ")
 
 
+def test_an_answer_counts_in_whatever_form_it_comes():
+    right = np.array([1, 0], np.float32)
+    for form in (list, iter, torch.tensor, torch.nn.Parameter, lambda x: {"a": x[0], "b": x[1]}):
+        answer = form(right) if form is not torch.nn.Parameter else form(torch.tensor(right))
+        assert check.ex1_1(answer, SHARES)
+    assert check.ex2_2(np.array([12.0]) ** 0.5) and check.ex2_2(torch.tensor(12.0).sqrt())
+    assert check.ex6_4(np.False_) and check.ex10_1(np.True_, np.False_)
+    assert "intervals" in repr(check.ex6_4(np.True_))
+
+
+def test_what_was_not_filled_in_or_is_no_number_is_said():
+    assert repr(check.ex2_2(...)) == "Not yet: put your answer in place of ...."
+    for verdict in (check.ex2_4(np.nan, 2, 0.7146), check.ex5_1(np.float32("nan"))):
+        assert not verdict and "nan" in repr(verdict)
+    assert "bytes" in repr(check.ex1_2(lambda image: image, FACES))
+    assert "unit" in repr(check.ex1_1([100, 0], SHARES))
+    assert repr(check.ex5_1(0.4)).endswith("given?")
+    assert "mask" in repr(check.ex9_3(np.array([True, False]), object()))
+    assert "SystemExit" in repr(check.ex12_4(lambda answers, n: sys.exit()))
+
+
+def test_somebody_is_there_to_be_found_at_the_smaller_smile():
+    """The exercise asks what they have in common."""
+    net = models.pretrained("mini_xception_facs3d")
+    assert check.ex9_3([2, 4, 7], net) and check.ex9_3(torch.tensor([7, 4, 2]), net)
+    assert "person 3" in repr(check.ex9_3([2, 3], net))
+    assert "more" in repr(check.ex9_3([], net))
+
+
 def test_several_answers_are_named_apart():
     assert check.ex2_4(32, 2, 0.7146) and check.ex6_2([10, 5], [9, 6], MATRIX)
     assert "2 points" in repr(check.ex2_4(32, 9, 0.7146))
@@ -211,6 +243,20 @@ def test_the_student_edition_is_written_once_and_work_in_it_is_kept(folder, caps
     worked.cells[2].source = "x = 41"
     nbformat.write(worked, path)
     before = path.read_bytes()
+    assert "up to date, somebody worked" in hand_out() and path.read_bytes() == before
+    original.cells[0].source = "# The best title"
+    nbformat.write(original, folder / "01_a.ipynb")
     assert "kept" in hand_out() and path.read_bytes() == before
-    path.write_text("{}")
-    assert "kept" in hand_out() and path.read_text() == "{}"
+    for broken in ("{}", "", "[]", before.decode()[:200], '{"nbformat": 4, "cells": [{}]}'):
+        path.write_text(broken)
+        assert "kept" in hand_out() and path.read_text() == broken
+    path.rename(path.with_name("mine.ipynb"))
+    path.mkdir()
+    assert "kept" in hand_out()
+
+
+def test_where_nothing_can_be_written_one_sentence_says_so(folder, capsys):
+    (folder / "file").write_text("mine")
+    assert student.main(["--out", str(folder / "file")]) == 2
+    assert "01_a.ipynb cannot be written" in capsys.readouterr().err
+    assert (folder / "file").read_text() == "mine"

@@ -18,6 +18,7 @@ from fer_utils.plots.scores import in_cell
 from scripts.notebooks import NOTEBOOKS, ROOT, figures_of
 from scripts.site import __main__ as command
 from scripts.site import api, graph, links
+from scripts.slides import SlideError
 from tests.browser import chromium, needed
 
 MEGABYTES = 60
@@ -74,6 +75,11 @@ def test_size_and_links(site):
     assert command.size_of(site) < MEGABYTES * 1e6
     assert links.problems(site) == []
     assert len(list(site.rglob("*.html"))) > len(NAMES) + len(api.MODULES)
+
+
+def test_arrow_keys_do_not_leave_the_page(site):
+    options = (site / "_static" / "documentation_options.js").read_text()
+    assert "NAVIGATION_WITH_KEYS: false" in options
 
 
 def test_nothing_of_a_style_comes_from_elsewhere(site):
@@ -234,6 +240,30 @@ def test_a_graph_goes_from_left_to_right_and_each_box_has_its_place():
     drawn = graph.drawn(text, {"00": "there.html"})
     assert drawn.count('class="arrow"') == len(edges) and 'href="there.html"' in drawn
     assert "mermaid" not in drawn and "\n\nIn words" in drawn
+
+
+def test_an_empty_folder_will_do_and_what_stops_a_build_is_one_sentence(
+    tmp_path, monkeypatch, capsys
+):
+    def stopped_by(error):
+        def stage(folder):
+            folder.mkdir()
+            raise error
+
+        monkeypatch.setattr(command.staging, "stage", stage)
+        code = command.main(["--out", str(tmp_path)])
+        return code, capsys.readouterr().err.strip()
+
+    assert stopped_by(SlideError("1.md, slide 2: no figure")) == (
+        2,
+        "No site was written: 1.md, slide 2: no figure.",
+    )
+    assert stopped_by(PermissionError(13, "Permission denied"))[0] == 2
+    assert stopped_by(KeyboardInterrupt())[0] == 130
+    assert not any(tmp_path.iterdir())
+    (tmp_path / "file").touch()
+    assert command.main(["--out", str(tmp_path / "file" / "site")]) == 2
+    assert capsys.readouterr().err.startswith("No site was written: ")
 
 
 def test_a_missing_extra_and_a_folder_of_something_else_are_told(tmp_path, monkeypatch, capsys):

@@ -65,6 +65,13 @@ def test_a_figure_that_is_not_there_is_named(target, words, tmp_path):
     assert words in str(error.value)
 
 
+def test_where_nothing_can_be_written_one_sentence_says_so(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(slides, "lecture", lambda path: "")
+    assert slides.main(["--out", str(tmp_path / "file")]) == 2
+    assert "cannot be written there" in capsys.readouterr().err
+
+
 @needed
 def test_keys_go_through_the_slides_and_the_explorer_follows(out):
     with chromium() as browser:

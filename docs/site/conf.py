@@ -47,7 +47,8 @@ html_js_files = [
 html_copy_source = False
 html_show_search_summary = False  # it would fetch pages, which a page from a folder may not
 html_show_sphinx = False
-html_theme_options = {"navigation_with_keys": True}
+# Arrow keys belong to the explorers and to what scrolls; beside them one would leave the page.
+html_theme_options = {"navigation_with_keys": False}
 pygments_style, pygments_dark_style = "friendly", "monokai"
 
 

@@ -1,6 +1,6 @@
 """What a check answers, and the three questions that most checks ask of an answer."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from inspect import Parameter, signature
@@ -35,8 +35,8 @@ class DrawnOnly(Exception):
 def judged(why: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
     """Make a check of a function that returns what is off with an answer ("" where nothing is).
 
-    The answers are the function's arguments before its slash; an answer that is still None was not
-    given yet, and one that cannot be read is no error but a verdict. `why` is said of right ones.
+    The answers are the function's arguments before its slash; one that is still None (or ...) was
+    not given yet; one that cannot be read is no error but a verdict. `why` is said of right ones.
     """
 
     def decorate(check: Callable[..., str]) -> Callable[..., Verdict]:
@@ -47,29 +47,51 @@ def judged(why: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
 
         @wraps(check)
         def verdict(*arguments: Any, **more: Any) -> Verdict:
-            if any(answer is None for answer in arguments[:answers]):
-                return Verdict(False, "Not yet: put your answer in place of None.")
+            for answer in arguments[:answers]:
+                if answer is None or answer is ...:
+                    empty = "None" if answer is None else "..."
+                    return Verdict(False, f"Not yet: put your answer in place of {empty}.")
             try:
-                off = check(*arguments, **more)
+                given = [_plain(answer) for answer in arguments[:answers]]
+                if any(isinstance(one, float) and np.isnan(one) for one in given):
+                    off = "this is nan, which is no number: somewhere 0 was divided by 0"
+                else:
+                    off = check(*given, *arguments[answers:], **more)
             except DrawnOnly as reason:
                 return Verdict(False, f"This one is about drawn faces: {reason}.")
-            except Exception as error:  # whatever a student's own function raises
+            except (Exception, SystemExit) as error:  # whatever a student's own function raises
                 first_line = f"{type(error).__name__}: {error}".split("\n")[0]
                 off = f"this cannot be read as the answer ({first_line[:200]})"
-            return Verdict(not off, f"Not yet: {off}." if off else f"Right. {why}")
+            end = "" if off.endswith("?") else "."
+            return Verdict(not off, f"Not yet: {off}{end}" if off else f"Right. {why}")
 
         return verdict
 
     return decorate
 
 
+def _plain(answer: Any) -> Any:
+    """Return an answer as Python or NumPy has it, whatever library it comes from."""
+    if hasattr(answer, "detach"):
+        answer = answer.detach().cpu().numpy()
+    elif hasattr(answer, "to_numpy"):
+        answer = answer.to_numpy()
+    elif isinstance(answer, Iterator):
+        answer = list(answer)
+    return (
+        answer.item()
+        if isinstance(answer, np.generic | np.ndarray) and not answer.shape
+        else answer
+    )
+
+
 def number(answer: Any, expected: float, rel: float = 0.01, name: str = "the number") -> str:
     """Say what is off with a number; its expected value is never said."""
     if isinstance(answer, bool | str):
         return f"{name} should be a number, this is {answer!r}"
-    value = float(answer)
-    if np.isnan(value):
-        return f"{name} is nan, which is no number: somewhere 0 was divided by 0"
+    if np.size(answer) != 1:
+        return f"{name} should be one number, these are {np.size(answer)}"
+    value = float(np.asarray(answer, float).ravel()[0])
 
     def near(one: float) -> bool:
         return bool(np.isclose(one, expected, rtol=rel, atol=1e-12))
@@ -85,13 +107,20 @@ def number(answer: Any, expected: float, rel: float = 0.01, name: str = "the num
 
 
 def same(answer: Any, expected: Any, atol: float = 1e-6, name: str = "the answer") -> str:
-    """Say what is off with an array of numbers, shape first."""
-    ours, theirs = np.asarray(expected, float), np.asarray(answer, float)
+    """Say what is off with an array of numbers, shape first; of a dictionary its values count."""
+    values = list(answer.values()) if isinstance(answer, Mapping) else answer
+    ours, theirs = np.asarray(expected, float), np.asarray(values, float)
     if ours.shape != theirs.shape:
         return f"{name} has the shape {theirs.shape}, asked for is {ours.shape}"
-    wrong = ~np.isclose(theirs, ours, rtol=1e-4, atol=atol, equal_nan=True)
+
+    def off(values: np.ndarray) -> np.ndarray:
+        return ~np.isclose(values, ours, rtol=1e-4, atol=atol, equal_nan=True)
+
+    wrong = off(theirs)
     if not wrong.any():
         return ""
+    if not off(theirs / 100).any():
+        return f"{name} has the right digits and the wrong unit: share or per cent?"
     first = ", ".join(str(int(place)) for place in np.argwhere(wrong)[0])
     return f"{wrong.sum()} of {wrong.size} numbers of {name} are off, the first at [{first}]"
 

@@ -43,7 +43,7 @@ def ex5_4(said: str, /) -> str:
 @judged("The denominator is the number of answers plus the number of faces.")
 def ex6_1(f1: Any, /, result: Any) -> str:
     """F1 of every class from the confusion matrix."""
-    return same(f1, [row["f1"] for row in result.per_class()], atol=1e-4, name="f1")
+    return same(f1, [row["f1"] for row in result.per_class()], atol=6e-4, name="f1")
 
 
 @judged("The same trace is divided by the same sum in both.")
@@ -99,8 +99,7 @@ def ex7_3(flips: Any, /, net: Any) -> str:
 
     smiles = [faces3d.draw("happy", identity=3, strength=s) for s in (0.3, 0.5, 0.7, 1.0)]
     expected = [saliency.occlusion(net, smile).flips().sum() for smile in smiles]
-    values = list(flips.values()) if isinstance(flips, dict) else flips
-    return same(values, expected, atol=2, name="flips")
+    return same(flips, expected, atol=2, name="flips")
 
 
 @judged("The crop moves a little, and with it every pixel: behind it nothing can be kept.")

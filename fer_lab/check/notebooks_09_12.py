@@ -42,19 +42,21 @@ def ex9_2(units: Sequence[int], /, ask: Callable[[dict], np.ndarray], classes: A
     return "there are more such units" if turning - given else ""
 
 
-@judged("Look at them with plots.faces: what covers their muscles?")
+@judged("Few people have much in common by luck alone: now count among a hundred.")
 def ex9_3(people: Sequence[int], /, net: Any) -> str:
-    """Who of the persons 0 to 19 is not called happy at half the smile."""
+    """Who of the persons 0 to 19 is not called happy at 0.4 of the smile."""
     import torch
 
     import faces3d
 
-    drawn = np.stack([faces3d.draw("happy", one, strength=0.5) for one in range(20)])
+    if any(isinstance(one, bool | np.bool_) for one in people):
+        return "people should be numbers of persons, this is a mask: np.flatnonzero(mask)"
+    drawn = np.stack([faces3d.draw("happy", one, strength=0.4) for one in range(20)])
     with torch.no_grad():
         said = net(torch.tensor(drawn)[:, None] / 255).argmax(1).numpy()
     failed, given = set(np.flatnonzero(said != list(net.classes).index("happy"))), set(people)
     if given - failed:
-        return f"person {min(given - failed)} is called happy at half the smile"
+        return f"person {min(given - failed)} is called happy at that smile"
     return f"{len(given)} found; there are more" if failed - given else ""
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from scripts.notebooks import ROOT
 from scripts.site import links, staging
+from scripts.slides import SlideError
 
 CONFIGURATION = ROOT / "docs" / "site"
 # Sphinx leaves this file in what it has written: by it a folder is known to be a site.
@@ -60,10 +61,26 @@ def main(argv: list[str] | None = None) -> int:
         wanted = 'pip install -c constraints.txt -e ".[site]"'
         print(f"The site needs {', '.join(missing)}: make site, or {wanted}.", file=sys.stderr)
         return 2
-    if out.exists() and not (out / MARK).exists():
+    empty = out.is_dir() and not any(out.iterdir())
+    if out.exists() and not (out / MARK).exists() and not empty:
         print(f"{out} is there and is no site: name another folder, by --out.", file=sys.stderr)
         return 2
     os.environ["TQDM_DISABLE"] = "1"
+    try:
+        problems = build(out)
+    except (OSError, SlideError) as error:
+        print(f"No site was written: {error}.", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped: no site was written, one of before is as it was.", file=sys.stderr)
+        return 130
+    print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")
+    print(f"{out / 'index.html'}: {size_of(out) / 1e6:.1f} MB in all")
+    return int(bool(problems))
+
+
+def build(out: Path) -> list[str]:
+    """Write the site to its folder; return what is wrong with it."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".site-", suffix=".tmp", dir=out.parent) as passing:
         source, made = Path(passing) / "source", Path(passing) / "made"
@@ -72,9 +89,7 @@ def main(argv: list[str] | None = None) -> int:
         shutil.copytree(source / "whole", made, dirs_exist_ok=True)
         problems += links.problems(made)
         put_in_place(made, out)
-    print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")
-    print(f"{out / 'index.html'}: {size_of(out) / 1e6:.1f} MB in all")
-    return int(bool(problems))
+    return problems
 
 
 if __name__ == "__main__":
