@@ -144,7 +144,8 @@ def table_of(rows: list[dict]) -> str:
 def _row(arm: Arm, row: dict) -> dict:
     """Return a run as the table has it."""
     net = arm.net
-    confusions = {key: np.ravel(row[key]).tolist() for key in row if key.startswith("confusion")}
+    confusions = {key: row[key] for key in row if key.startswith("confusion")}
+    confusions = {key: " ".join(map(str, np.ravel(cells))) for key, cells in confusions.items()}
     began = " started by data" if net.from_data else ""
     about = {"net": net.name, "learned": arm.world, "size": net.size, "epochs": net.epochs}
     return {**row, **about, **confusions, "width": f"{net.width:g}", "changes": net.changes + began}

@@ -209,6 +209,7 @@ widgets.occlusion_explorer(everyone, list(dict.fromkeys(ours + photographic)))
 # | [10 Claims and protocols](10_claims_and_protocols.ipynb) | What is a published percentage worth, and what was really measured? |
 # | [11 Cleaning and balancing](11_cleaning_and_balancing.ipynb) | What is gained when labels are changed and faces drawn: a better network, or an easier exam? |
 # | [12 Photographs and live](12_photographs_and_live.ipynb) | Where in a picture is a face, and how fast, how late and how right is an answer in a film? |
+# | [13 Laboratory and wild](13_laboratory_and_wild.ipynb) | Why is the same kind of network right 99 times of 100 in one world and 40 times in another? |
 #
 # Take them in this order; each ends with exercises. One sentence goes with all of them: **an
 # expression is not an emotion.** The network learned which word people choose for a picture. It

@@ -1,0 +1,677 @@
+# %% [markdown]
+# # Laboratory and wild
+#
+# **You will be able to**
+#
+# - read a table of results over data sets by asking what else differs between two of its rows;
+# - take photographs the way of `borgalli2022`: find the face, cut it out, balance, train, report;
+# - train in one world, test in the other, and read the four numbers with their intervals;
+# - say what a fall from the laboratory to the wild is made of, by changing one thing at a time.
+#
+# **Read first:** [06 Confusion and precision](06_confusion_and_precision.ipynb), [07 Occlusion
+# saliency](07_occlusion_saliency.ipynb) and [12 Photographs and live](12_photographs_and_live.ipynb).
+# The paper is `borgalli2022`, whole.
+#
+# **Time:** about 40 minutes to read and run on a laptop CPU, 65 more for the exercises; the cells take a minute.
+
+# %% [markdown]
+# ## Set-up
+#
+# The same cell opens every notebook. What is trained here are drawn photographs; change `dataset` to
+# `"fer2013"` or `"ferplus"` and the networks are asked about real faces near the end.
+
+# %%
+from fer_utils import data, evaluate, inputs, models, plots, saliency, setup, train, widgets
+
+DATASET = setup(dataset="facs3d", seed=0)
+
+# %% [markdown]
+# `borgalli2022` trains four architectures on five data sets, two from laboratories and three from "the
+# wild": films, the web, people before their own cameras. On one it reports 99.63 %, on another
+# 40.78 %.
+
+# %%
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from fer_utils import papers
+from fer_utils.evaluate import Accuracy
+
+# %% [markdown]
+# ## One table, five data sets
+#
+# KDEF (Lundqvist et al. 1998) and RaFD (Langner et al. 2010) were photographed in laboratories; RAF-DB
+# (Li et al. 2017) was collected from the web, SFEW (Dhall et al. 2011) from films, and AM-FED+ (McDuff
+# et al. 2018) shows people at home before a webcam.
+#
+# **Predict.** 99.63 % is KDEF, 40.78 % is SFEW. Where do the other three lie? Is each laboratory set
+# above each wild one?
+#
+# **Run.** The paper's Table 1, with the intervals that it does not print.
+
+# %%
+laboratory = {"KDEF", "RAFD"}
+scores = {}
+for one in sorted(papers.claims("borgalli2022:1"), key=lambda claim: -claim.value):
+    where = "laboratory" if one.row in laboratory else "wild"
+    scores[f"{one.row}, {where}"] = Accuracy(round(one.value * one.n / 100), one.n)
+plots.show(plots.accuracies(scores))
+
+# %% [markdown]
+# **Interpret.** RaFD is a laboratory set and stands below RAF-DB, which is wild. So when the paper explains
+# its table by "Accuracy is good for the lab-controlled dataset as images are clearer, focused", half of its
+# laboratory rows do not obey. And SFEW's 40.78 % are 73 of 179 faces: the interval goes from 34 to 48.
+#
+# Put KDEF and SFEW side by side, and list what differs:
+#
+# | | KDEF | SFEW |
+# |---|---|---|
+# | network | two convolutions, 99.143 million parameters | InceptionResNetV2, 56.568 million |
+# | classes | 6 | 7 |
+# | around the face | masked | left |
+# | pictures to learn from | up to 4,200 | a thousand or less |
+# | test faces | 800 | 179 |
+# | the same person on both sides | probably: not stated, and everybody is there 70 times | hardly |
+# | expressions | acted on demand, full strength | acted in films |
+# | pose, light, rooms, camera | chosen | as they come |
+#
+# The paper itself names four reasons for 99.63: "images are lab-controlled, with only the facial part
+# visible. The other part is masked and only has 6 Classes. Model architecture has more parameters." They may all
+# be right. But two rows that differ in eight things cannot say which, nor how much each is worth.
+# For that, one thing at a time has to change, and nobody can photograph the same smile
+# twice with only the light changed. We can draw it twice.
+#
+# ## Two worlds
+#
+# `faces3d.worlds` takes photographs of drawn people. In its laboratory all look into the camera, in
+# soft light, before one wall, and show each expression fully and once. What varies in the wild:
+
+# %%
+from faces3d.worlds import LABORATORY, WILD, World
+
+print("laboratory:", LABORATORY)
+print("wild:      ", WILD)
+
+# %% [markdown]
+# Each number says how far a thing varies: 0 as in the laboratory, 1 as in the wild. `imbalance` makes the
+# classes as unequal as they are in SFEW. The chance behind each thing is its own, so a photograph with
+# `World(light=1)` is the laboratory's, in another light, and otherwise the same to the pixel. Here is
+# one person in the laboratory, in another light, and in the wild:
+
+# %%
+from fer_utils.data.worlds import draw
+
+three = [draw(world, range(7074, 7075), crop=None, size=72)
+         for world in (LABORATORY, World(light=1), WILD)]  # fmt: skip
+shown = np.concatenate([seven.images for seven in three])
+titles = [seven.classes[k] for seven in three for k in seven.labels]
+plots.show(plots.faces(shown, titles, columns=7))
+
+# %% [markdown]
+# How wild is the wild? That is our choice, made once: so that a small network that learns there is right about
+# as often as the paper's was on SFEW. So do not take the height of the numbers below as a finding.
+# Differences between them are one, with the other things held still.
+#
+# Ninety people, seven photographs of each in both worlds. Nobody is on two sides.
+
+# %%
+people = {"train": range(7000, 7060), "valid": range(7060, 7070), "test": range(7070, 7090)}
+worlds = {"laboratory": LABORATORY, "wild": WILD}
+faces = {
+    split: {name: draw(world, who, split=split) for name, world in worlds.items()}
+    for split, who in people.items()
+}
+
+# %% [markdown]
+# ## Find the face
+#
+# "We are pre-processing Images, so only the required part of a face is captured using the Haar
+# Cascade algorithm for detection of a frontal face." `draw` has done that, with the cascade of
+# [12 Photographs and live](12_photographs_and_live.ipynb). Once by hand, for one photograph:
+
+# %%
+from fer_utils import detect
+
+photograph = three[0].images[3, 0]
+(box, *others) = detect.faces(photograph, cascade="default", equalize=True)
+by_hand = detect.crop(photograph, box, margin=1, side=48)
+module = draw(LABORATORY, range(7074, 7075)).images[3]
+print(box, "more finds:", len(others))
+print("module agrees:", np.abs(by_hand.astype(int) - module).max() <= 1)
+
+# %% [markdown]
+# **Predict.** In what share of the laboratory's photographs is a face found, and in what share of the
+# wild ones? And what enters the network where none is found?
+#
+# **Run.** The shares, then ten wild photographs as they enter.
+
+# %%
+for name, seen in faces["train"].items():
+    print(f"{name:11}found in {Accuracy(int(seen.columns['found'].sum()), len(seen))}")
+
+# %% [markdown]
+# "not found" stands where the cascade saw no face:
+
+# %%
+wild = faces["train"]["wild"]
+found = wild.columns["found"]
+ten = np.sort(np.r_[np.flatnonzero(~found)[:5], np.flatnonzero(found)[:5]])
+titles = [wild.classes[wild.labels[i]] if found[i] else "not found" for i in ten]
+plots.show(plots.faces(wild.images[ten], titles, columns=10))
+
+# %% [markdown]
+# **Interpret.** A detector for frontal faces loses what is not frontal, too dark or covered: a sixth or so
+# of the wild, hardly anybody in the laboratory. Where nothing is found, this kit hands over the middle of the
+# photograph, with the face smaller than the network has learned faces to be. The paper does not
+# say what it did. To leave such photographs out is common, and it is a choice about
+# the exam: the hard ones go (exercise 2).
+#
+# ## Balance by augmentation
+#
+# "... to balance training images for unbiased results and generate more training, Image DataGenerator is used
+# that performs a different operation on a given image, such as flipping, rotation, cropping, blurring,
+# and adding noise". Ranges are not given; those of the recipe are ours. What there is to balance:
+
+# %%
+counts = {name: seen.counts() for name, seen in faces["train"].items()}
+plots.show(plots.balance(counts, list(worlds)))
+
+# %% [markdown]
+# `balance="augment"` fills every class up to the largest: a face of a rare class comes several times in an
+# epoch, and each time looks different.
+
+# %%
+import torch
+
+from fer_utils.train.augment import augment
+
+recipe = train.recipe("borgalli2022")
+recipe = replace(recipe, balance="augment", learning_rate=1e-3, late=2, patience=0)
+counts = wild.counts()
+rarest, most = min(counts, key=counts.get), max(counts.values())
+print(f"{rarest}: {counts[rarest]} faces, each {most / counts[rarest]:.1f} times an epoch")
+print(f"an epoch: {len(wild)} faces become {7 * most}")
+
+# %% [markdown]
+# One of these faces, as it comes in eight epochs:
+
+# %%
+face = wild.where(label=rarest).pictures()[:1]
+copies = augment(face.repeat(8, 1, 1, 1), recipe.augmentation, torch.Generator().manual_seed(0))
+plots.show(plots.faces(copies.numpy(), [""] * 8))
+
+# %% [markdown]
+# What the copies are not: other people. Eight versions of one frightened face know one way to be
+# frightened. (Our `recipe` differs from the paper's default of this kit in three things: a higher rate, since we have
+# ten epochs; neither dropout nor changes in the first two; no early stopping.)
+#
+# ## Train in one world, test in the other
+#
+# The network is the paper's for KDEF, two convolutions and two large layers, on pictures of 32 pixels
+# instead of 224. It has 1.6 million weights then, not 99: nearly all sit where the map is flattened.
+
+
+# %%
+def learn(parts, epochs=10):
+    """Return custom_kdef, trained on parts["train"]; parts["valid"] choose the epoch."""
+    classes = parts["train"].classes
+    net = models.create("custom_kdef", classes=classes, input_size=32, seed=0)
+    train.fit(net, parts["train"], parts["valid"], recipe, epochs=epochs, progress=False)
+    return net
+
+
+# %% [markdown]
+# Twice the same, half a minute together. Only the world differs.
+
+# %%
+nets = {
+    name: learn({split: faces[split][name] for split in ("train", "valid")}) for name in worlds
+}
+
+# %% [markdown]
+# **Predict.** Four numbers: learned in the laboratory or in the wild, tested in either. Put them in order. In
+# which world will the network that learned in the wild do better?
+#
+# **Run.**
+
+# %% tags=["tolerance:0.2"] reason="training sums float32 in another order elsewhere; some faces fall the other way"
+results, rows = {}, {}
+for learned, net in nets.items():
+    for tested, seen in faces["test"].items():
+        results[learned, tested] = evaluate.evaluate(net, seen)
+        rows[f"{learned} → {tested}"] = results[learned, tested].accuracy
+plots.show(plots.accuracies(rows))
+
+# %% [markdown]
+# **Interpret.** TODO
+#
+# Is that this one network? The stored runs: the paper's four, each made small enough for a laptop, three seeds
+# (`python -m fer_lab.experiments.laboratory_wild`).
+
+# %%
+stored = plots.read_table("../figures/laboratory_wild.csv")
+right = {}
+for row in stored:
+    for tested in worlds:
+        key = f"{row['net']}: {row['learned']} → {tested}"
+        right.setdefault(key, []).append(100 * int(row[tested]) / int(row["n"]))
+plots.show(plots.dots(right, xlabel="right, % of 140 photographs; a dot for each seed"))
+
+# %% [markdown]
+# TODO
+#
+# ## Reports in the paper's form
+#
+# The paper prints for each data set what it calls an accuracy score, and scikit-learn a classification report.
+# Here it is from four columns: precision, recall, F1 and support.
+
+
+# %%
+def report(names, table):
+    """Print a report as the paper has it; table (classes, 4): precision, recall, F1, support."""
+    table = np.nan_to_num(np.array(table, float))
+    n = table[:, 3]
+    print(f"{'class':>12} precision  recall  f1-score  support")
+    for name, row in zip(names, table, strict=True):
+        print(f"{name:>12}{row[0]:10.2f}{row[1]:8.2f}{row[2]:10.2f}{row[3]:9,.0f}")
+    print(f"{'accuracy':>12}{(table[:, 1] * n).sum() / n.sum():28.2f}{n.sum():9,.0f}")
+    for name, weights in (("macro avg", np.ones(len(n))), ("weighted avg", n)):
+        mean = (table * weights[:, None]).sum(0) / weights.sum()
+        print(f"{name:>12}{mean[0]:10.2f}{mean[1]:8.2f}{mean[2]:10.2f}{n.sum():9,.0f}")
+
+
+# %% [markdown]
+# Note the line of the accuracy: recall times support, added up, are the right answers. So every report can be
+# checked by its own rows. The paper's report on SFEW (its Fig. 13), from its rows:
+
+# %%
+from fer_utils.papers import borgalli2022
+
+sfew = borgalli2022.REPORTS["sfew"]
+report(sfew.order, sfew.rows)
+print("printed:    ", sfew.accuracy, sfew.macro, sfew.weighted)
+
+# %% [markdown]
+# **Predict.** In that report disgust has 11 faces, recall 0.09 and precision 0.06. How many of the 11 were found, and
+# how many faces were called disgust in all? Between what and what may the true recall lie?
+#
+# **Run.** Then the other four, each by its rows; and ours.
+
+# %%
+found = Accuracy(round(0.09 * 11), 11)
+print(f"found: {found.correct} of 11; called disgust: between {1 / 0.065:.1f} and {1 / 0.055:.1f}")
+print("recall:", found)
+for name, printed in borgalli2022.REPORTS.items():
+    table = np.array(printed.rows, float)
+    exact = (table[:, 1] * table[:, 3]).sum() / printed.n
+    sizes = f"{table[:, 3].min():.0f} to {table[:, 3].max():.0f}"
+    print(f"{name:6}{printed.n:6,} faces, {sizes:>11} a class: {exact:.3f}, said {printed.accuracy}")
+
+# %% [markdown]
+# Ours in the same form: learned in the wild, tested in the wild.
+
+# %% tags=["tolerance:0.25"] reason="training sums float32 in another order elsewhere; of six faces one is a sixth"
+ours = results["wild", "wild"]
+columns = ("precision", "recall", "f1", "support")
+report(ours.classes, [[row[column] for column in columns] for row in ours.per_class()])
+
+# %% [markdown]
+# And its confusion matrix, normalised as in the paper's Figs. 11 to 15:
+
+# %%
+plots.show(plots.confusion(ours))
+
+# %% [markdown]
+# **Interpret.** TODO
+#
+# ## A sample of each set
+#
+# The paper ends with "Emotion Analysis on Sample Test Image": from each data set one picture, and the network's
+# softmax as bars. Ours are one photograph of each world, and one of the data set of the set-up cell.
+
+# %%
+part = "test" if DATASET == "facs3d" else "valid"
+other = data.load(DATASET, split=part, progress=False)
+other = other.take(np.flatnonzero(other.labels < 7))  # the eighth, contempt, was never learned
+other = replace(other, classes=other.classes[:7])
+samples = {**{name: seen[24] for name, seen in faces["test"].items()}, DATASET: other[24]}
+
+# %% [markdown]
+# Each sample, what the network of the laboratory says of it, and what that of the wild says:
+
+# %%
+figure, panels = plt.subplots(3, 3, figsize=(9, 6.6), layout="constrained", width_ratios=(2, 3, 3))
+for row, (name, one) in zip(panels, samples.items(), strict=True):
+    row[0].imshow(one, cmap="gray", vmin=0, vmax=255)
+    row[0].axis("off"), row[0].set_title(f"{name}: {one.label}")
+    for axes, (learned, net) in zip(row[1:], nets.items(), strict=True):
+        answer = net.ask(one)
+        colors = ["#20457c" if word == one.label else "#b9c7dc" for word in answer]
+        axes.barh(list(answer), list(answer.values()), color=colors)
+        axes.set(xlim=(0, 1), title=f"learned: {learned}"), axes.invert_yaxis()
+words = "Three faces, one of each set, and beside each two charts of bars: what two networks say."
+plots.show(figure, alt=words)
+
+# %% [markdown]
+# **Predict.** A bar near 1 looks like knowledge. When a network of the laboratory is wrong about a wild face,
+# how sure is it on average: 0.3, 0.5 or 0.8?
+#
+# **Run.** How sure each network is, and how often it is right:
+
+# %% tags=["tolerance:0.2"] reason="training sums float32 in another order elsewhere; some faces fall the other way"
+for (learned, tested), result in results.items():
+    sure = result.probabilities.max(axis=1)
+    wrong = result.predictions != result.labels
+    print(f"{learned:>10} → {tested:10} right {1 - wrong.mean():.2f}, sure {sure.mean():.2f}", end="")
+    print(f", of its mistakes {sure[wrong].mean():.2f}" if wrong.any() else "")
+
+# %% [markdown]
+# And on all of the third set, without a training in between:
+
+# %% tags=["tolerance:0.2"] reason="training sums float32 in another order elsewhere; some faces fall the other way"
+for learned, net in nets.items():
+    print(f"{learned:>10} → {DATASET}: {evaluate.evaluate(net, other).accuracy}")
+
+# %% [markdown]
+# **Interpret.** TODO
+#
+# ## The five sets themselves
+#
+# Where you have them, the same protocol on the paper's own faces: cut out by the cascade (KDEF masked by
+# an oval and without its neutral faces), nobody on two sides where it is known who is shown.
+
+
+# %%
+def repeat(name):
+    """Return what custom_kdef, trained on one of the five sets, says of its test part."""
+    crop = "oval" if name == "kdef" else "haar"
+    seen = data.load(name, size=48, crop=crop, progress=False)
+    if name == "kdef":
+        six = tuple(word for word in seen.classes if word != "neutral")
+        seen = seen.take(np.flatnonzero(np.isin(seen.labels, [seen.class_index(w) for w in six])))
+        labels = np.array([six.index(seen.classes[k]) for k in seen.labels])
+        seen = replace(seen, labels=labels, classes=six)
+    seen = data.split(seen, by="random" if seen.subjects is None else "subject")
+    parts = {split: seen.where(split=split) for split in data.SPLITS}
+    return evaluate.evaluate(learn(parts), parts["test"])
+
+
+# %% [markdown]
+# Write one of the five names where it says so, and run the cell again. Whom to ask for the others is on
+# their cards (`python -m fer_utils data kdef`).
+
+# %%
+chosen = ""  # "kdef", "rafd", "rafdb", "sfew" or "amfed", where you have it
+if chosen:
+    result = repeat(chosen)
+    report(result.classes, [[row[column] for column in columns] for row in result.per_class()])
+for name in ("kdef", "rafd", "rafdb", "sfew", "amfed"):
+    print(f"{name:6} {data.catalog.CARDS[name].title}")
+
+# %% [markdown]
+# ## Does it read the background?
+#
+# KDEF's pictures entered "with only the facial part visible. The other part is masked". Would it matter? A
+# network trained before one wall has never learned that walls mean nothing. In the paper nobody could see
+# whether it did. Of a drawn face the kit knows each pixel's part, so it can be counted how much of an
+# occlusion map lies on the face, and how much around it.
+
+# %%
+on_face = ("skin", "brows", "eyes", "nose", "cheeks", "mouth", "jaw", "forehead")
+
+
+def energies(net, seen):
+    """Return the share of each map's energy on the face, and the face's share of the picture."""
+    numbers = [seen.region_names.index(part) for part in on_face]
+    scored = []
+    for image, parts in zip(seen.images, seen.regions, strict=True):
+        heat = saliency.occlusion(net, image, window=8, stride=4).heat()
+        scored.append(saliency.scores.energy_inside(heat, np.isin(parts, numbers)))
+    return np.array([(one.value, one.chance) for one in scored])
+
+
+# %% [markdown]
+# A third network learns the laboratory's faces behind a mask: all that lies outside an oval is black. By
+# hand, as wide as five sixths of the square:
+
+# %%
+row, column = np.mgrid[:48, :48] - 23.5
+oval = (column / 20) ** 2 + (row / 24) ** 2 <= 1
+
+
+def masked(seen):
+    """Return the faces, black outside the oval."""
+    return replace(seen, images=seen.images * oval.astype(np.uint8))
+
+
+nets["masked"] = learn({split: masked(faces[split]["laboratory"]) for split in ("train", "valid")})
+
+# %% [markdown]
+# The laboratory's test faces, the same before other walls, and a map of one of each:
+
+# %%
+walls = draw(World(background=1), people["test"])
+pictures = {
+    "laboratory": (nets["laboratory"], faces["test"]["laboratory"]),
+    "other walls": (nets["laboratory"], walls),
+    "masked": (nets["masked"], masked(walls)),
+}
+figure, panels = plt.subplots(1, 3, figsize=(9, 3.2), layout="constrained")
+for axes, (name, (net, seen)) in zip(panels, pictures.items(), strict=True):
+    heat = saliency.occlusion(net, seen.images[24], window=8, stride=2).heat()
+    axes.imshow(plots.maps.overlay(seen.images[24], heat))
+    axes.set_title(name), axes.axis("off")
+plots.show(figure, alt="A face before a plain wall, before another one, and masked; maps over each.")
+
+# %% [markdown]
+# **Predict.** The face fills some two thirds of the square. What share of the maps' energy lies on it? And how many
+# points does the unmasked network lose when only the wall changes?
+#
+# **Run.**
+
+# %% tags=["tolerance:0.2"] reason="training sums float32 in another order elsewhere; some faces fall the other way"
+for name, (net, seen) in pictures.items():
+    share, area = np.nanmean(energies(net, seen.take(slice(0, 42))), axis=0)
+    accuracy = evaluate.evaluate(net, seen).accuracy
+    print(f"{name:12}{share:.2f} of the energy on {area:.2f} of the picture; right {accuracy}")
+before = evaluate.evaluate(nets["masked"], masked(faces["test"]["laboratory"])).accuracy
+print(f"masked, before the old wall: right {before}")
+
+# %% [markdown]
+# **Interpret.** TODO
+#
+# ## One thing at a time
+#
+# Now the question of the title. The same twenty people, the same expressions, the network of the laboratory. In each row one
+# thing is as in the wild and all else as in the laboratory.
+#
+# **Predict.** Pose, light, background, occlusion, weakness, camera: which costs most? Which next to nothing?
+# And will the six losses add up to the loss of the wild?
+#
+# **Run.**
+
+# %% tags=["tolerance:0.2"] reason="training sums float32 in another order elsewhere; some faces fall the other way"
+things = ("pose", "light", "background", "occlusion", "weakness", "camera")
+changed = {thing: draw(World(**{thing: 1}), people["test"]) for thing in things}
+rows = {"laboratory": results["laboratory", "laboratory"].accuracy}
+for thing, seen in changed.items():
+    rows[thing] = evaluate.evaluate(nets["laboratory"], seen).accuracy
+rows["wild, all of them"] = results["laboratory", "wild"].accuracy
+plots.show(plots.accuracies(rows, reference="laboratory"))
+
+# %% [markdown]
+# What can be asked of anybody in these photographs? Ten simulated taggers voted on each: the share of faces on which
+# most of them chose the label, if they had seen nothing but the movements of the face.
+
+# %%
+for name, seen in {**faces["test"], "weakness alone": changed["weakness"]}.items():
+    words = [seen.vote_names[k] for k in seen.votes.argmax(axis=1)]
+    agree = sum(word == seen.classes[k] for word, k in zip(words, seen.labels, strict=True))
+    print(f"{name:15}{Accuracy(agree, len(seen))}")
+
+# %% [markdown]
+# **Interpret.** TODO
+#
+# ## Exercises
+#
+# Work in the cell below each of them. Its last line says whether the answer is right, or what is off;
+# the hints open one after the other. Easy ones take some minutes, medium ones a quarter of an hour,
+# hard ones longer.
+
+# %%
+from fer_lab import check
+
+# %% [markdown]
+# ### Exercise 1: 179 faces (easy)
+#
+# How many test faces would SFEW's 40.78 % need, to be known to two points either way (95 %)? With the 179 it
+# has, is it outside the interval of AM-FED+'s 54.13 % (of 955)?
+#
+# <details><summary>Hint 1</summary>
+#
+# Half the width of the interval is about 1.96 times the root of p (1 - p) / n.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# Solve for n, with 0.02 for the half width. For the second question, `scores` has both intervals: do they
+# overlap?
+#
+# </details>
+
+# %% tags=["starter"]
+faces_needed, apart = None, None  # a number; True or False
+check.ex13_1(faces_needed, apart)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# About 2,300 faces. SFEW's interval ends near 48 %, AM-FED+'s begins near 51 %: they are apart, and that is all
+# that can be said. SFEW's height is known to seven points either way.
+#
+# </details>
+
+# %% tags=["solution"]
+p = 0.4078
+faces_needed = 1.96**2 * p * (1 - p) / 0.02**2
+apart = scores["SFEW, wild"].high < scores["AMFED+, wild"].low
+check.ex13_1(faces_needed, apart)
+
+# %% [markdown]
+# ### Exercise 2: leave out what was not found (medium)
+#
+# Score the network of the wild on those wild test photographs alone in which the cascade found a face, and on the others
+# alone. Which share of the photographs would be left out?
+#
+# <details><summary>Hint 1</summary>
+#
+# `faces["test"]["wild"].columns["found"]` is True where a face was found; `ours` has `predictions` and `labels`.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `right = ours.predictions == ours.labels`, then the mean of `right[found]` and of `right[~found]`.
+#
+# </details>
+
+# %% tags=["starter"]
+found = faces["test"]["wild"].columns["found"]
+with_face, without, left_out = None, None, None  # three shares
+check.ex13_2(with_face, without, left_out, ours, found)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# TODO
+#
+# </details>
+
+# %% tags=["solution"]
+right = ours.predictions == ours.labels
+with_face, without, left_out = right[found].mean(), right[~found].mean(), (~found).mean()
+check.ex13_2(with_face, without, left_out, ours, found)
+
+# %% [markdown]
+# ### Exercise 3: a network that looks at nothing (medium)
+#
+# A network always says the most frequent class of SFEW's test faces. What does a report in the paper's form print for
+# its accuracy, for its macro recall, and for its macro precision (0 where nothing was called so)?
+#
+# <details><summary>Hint 1</summary>
+#
+# `sfew.rows` has the supports in the last column: 39, 11, 15, 37, 20, 38, 19.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# One class has recall 1, six have 0. The precision of the one class is the accuracy.
+#
+# </details>
+
+# %% tags=["starter"]
+accuracy, macro_recall, macro_precision = None, None, None
+check.ex13_3(accuracy, macro_recall, macro_precision)
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# 0.22, 0.14 and 0.03. The accuracy alone looks like half of the paper's 0.41. The macro averages (0.38 and 0.40 there)
+# tell the two apart at once, and so are the numbers to print where classes are unequal.
+#
+# </details>
+
+# %% tags=["solution"]
+supports = np.array([row[3] for row in sfew.rows])
+accuracy = supports.max() / supports.sum()
+macro_recall, macro_precision = 1 / 7, accuracy / 7
+check.ex13_3(accuracy, macro_recall, macro_precision)
+
+# %% [markdown]
+# ### Exercise 4: two things at once (hard)
+#
+# Pose keeps a share of the laboratory's right answers, light keeps another. If the two had nothing to do with each other,
+# both at once would keep the product. Compute that accuracy, then draw both at once and measure it.
+#
+# <details><summary>Hint 1</summary>
+#
+# Accuracy with pose, over that in the laboratory, is the share that pose keeps; `rows` has all of them.
+#
+# </details>
+#
+# <details><summary>Hint 2</summary>
+#
+# `draw(World(pose=1, light=1), people["test"])`, then `evaluate.evaluate` with `nets["laboratory"]`.
+#
+# </details>
+
+# %% tags=["starter"]
+product, both = None, None  # two accuracies
+check.ex13_4(product, both, rows, nets["laboratory"], people["test"])
+
+# %% [markdown] tags=["solution"]
+# <details><summary>Solution</summary>
+#
+# TODO
+#
+# </details>
+
+# %% tags=["solution", "tolerance:0.25"] reason="training sums float32 in another order elsewhere; some faces fall the other way"
+kept = [rows[thing].value / rows["laboratory"].value for thing in ("pose", "light")]
+product = rows["laboratory"].value * kept[0] * kept[1]
+both = evaluate.evaluate(nets["laboratory"], draw(World(pose=1, light=1), people["test"]))
+both = both.accuracy.value
+print(f"product {product:.2f}, measured {both:.2f}")
+check.ex13_4(product, both, rows, nets["laboratory"], people["test"])
+
+# %% [markdown]
+# ## Recap
+#
+# - TODO
+
+# %% [markdown]
+# Previous: [12 Photographs and live](12_photographs_and_live.ipynb)
