@@ -195,17 +195,19 @@ print(f"{rarest}: {counts[rarest]} faces, each {most / counts[rarest]:.1f} times
 print(f"an epoch: {len(wild)} faces become {7 * most}")
 
 # %% [markdown]
-# One of these faces, as it comes in eight epochs:
+# One of these faces, as it may come in eight epochs:
 
 # %%
-face = wild.where(label=rarest).pictures()[:1]
+rare = wild.where(label=rarest)
+face = rare.take(np.flatnonzero(rare.columns["found"])[:1]).pictures()
 copies = augment(face.repeat(8, 1, 1, 1), recipe.augmentation, torch.Generator().manual_seed(0))
-plots.show(plots.faces(copies.numpy(), [""] * 8))
+plots.show(plots.faces(copies.numpy(), [f"epoch {number}" for number in range(3, 11)]))
 
 # %% [markdown]
 # What the copies are not: other people. Eight versions of one frightened face know one way to be
-# frightened. (Our `recipe` differs from the paper's default of this kit in three things: a higher rate, since we have
-# ten epochs; neither dropout nor changes in the first two; no early stopping.)
+# frightened. (The paper states no rate and no number of epochs.
+# This recipe learns faster than the kit's for the paper, since we have ten epochs; it leaves the changes
+# out of the first two, and does not stop early.)
 #
 # ## Train in one world, test in the other
 #
@@ -245,7 +247,12 @@ for learned, net in nets.items():
 plots.show(plots.accuracies(rows))
 
 # %% [markdown]
-# **Interpret.** TODO
+# **Interpret.** At home the network of the laboratory makes five mistakes in 140. Outside it is right about a
+# third of the faces. The network of the wild is right about four in ten wild faces, and about two thirds of
+# the laboratory's, where it has never been: that exam is easier, also for those who did not learn for it. So "accuracy
+# is good for the lab-controlled dataset" is true here, but it speaks of the exam more than of
+# the network. And 36 and 41 % cannot be told apart by 140 faces: whoever claims that learning in the
+# wild has helped needs more of them, or more runs.
 #
 # Is that this one network? The stored runs: the paper's four, each made small enough for a laptop, three seeds
 # (`python -m fer_lab.experiments.laboratory_wild`).
@@ -307,7 +314,8 @@ for name, printed in borgalli2022.REPORTS.items():
     table = np.array(printed.rows, float)
     exact = (table[:, 1] * table[:, 3]).sum() / printed.n
     sizes = f"{table[:, 3].min():.0f} to {table[:, 3].max():.0f}"
-    print(f"{name:6}{printed.n:6,} faces, {sizes:>11} a class: {exact:.3f}, said {printed.accuracy}")
+    about = f"{name:6}{printed.n:6,} faces, {sizes:>11} a class"
+    print(f"{about}: by the rows {exact:.3f}, printed {printed.accuracy}")
 
 # %% [markdown]
 # Ours in the same form: learned in the wild, tested in the wild.
@@ -324,7 +332,16 @@ report(ours.classes, [[row[column] for column in columns] for row in ours.per_cl
 plots.show(plots.confusion(ours))
 
 # %% [markdown]
-# **Interpret.** TODO
+# **Interpret.** One of 11: so SFEW's disgust is known to lie between 2 and 38 %, and the printed 0.09 would be 0.00 or 0.18
+# with one face fewer or more. Some 17 faces were called disgust to find that one. The other reports
+# agree with their rows, with one word to spare: KDEF's rows give 0.994, which the report prints as 1.00 and the
+# text calls 100 %. Look at KDEF's classes too: 52 faces in one, 140 to 158 in the others, of a set in which every
+# class is equally large. A random choice of 800 of 4,200 does not do that; how the faces were
+# chosen is not stated.
+#
+# Our own report has the shape of the paper's on SFEW, and that is what it was made for: rare classes are found
+# seldom, and the macro averages lie below the accuracy. Note what no report shows: on which people,
+# how found, how cut.
 #
 # ## A sample of each set
 #
@@ -364,8 +381,8 @@ plots.show(figure, alt=words)
 for (learned, tested), result in results.items():
     sure = result.probabilities.max(axis=1)
     wrong = result.predictions != result.labels
-    print(f"{learned:>10} → {tested:10} right {1 - wrong.mean():.2f}, sure {sure.mean():.2f}", end="")
-    print(f", of its mistakes {sure[wrong].mean():.2f}" if wrong.any() else "")
+    print(f"{learned:>10} → {tested:10} right {1 - wrong.mean():.2f}", end=", ")
+    print(f"sure {sure.mean():.2f}, where it is wrong {sure[wrong].mean():.2f}")
 
 # %% [markdown]
 # And on all of the third set, without a training in between:
@@ -375,7 +392,11 @@ for learned, net in nets.items():
     print(f"{learned:>10} → {DATASET}: {evaluate.evaluate(net, other).accuracy}")
 
 # %% [markdown]
-# **Interpret.** TODO
+# **Interpret.** Abroad the network of the laboratory is as sure of its mistakes as of the rest, nearly 0.6 on average: the
+# softmax shares out 1 among seven words and has none for "this is not my world". The network of the wild has
+# learned to doubt. One picture of each set shows that a program runs. It cannot show how good
+# it is, and a bar of 0.9 beside it least of all. A third set, drawn or photographed, is again another
+# world, with another crop around the face: both networks fall to a third or less.
 #
 # ## The five sets themselves
 #
@@ -446,7 +467,8 @@ def masked(seen):
     return replace(seen, images=seen.images * oval.astype(np.uint8))
 
 
-nets["masked"] = learn({split: masked(faces[split]["laboratory"]) for split in ("train", "valid")})
+behind = {split: masked(faces[split]["laboratory"]) for split in ("train", "valid")}
+nets["masked"] = learn(behind)
 
 # %% [markdown]
 # The laboratory's test faces, the same before other walls, and a map of one of each:
@@ -466,21 +488,31 @@ for axes, (name, (net, seen)) in zip(panels, pictures.items(), strict=True):
 plots.show(figure, alt="A face before a plain wall, before another one, and masked; maps over each.")
 
 # %% [markdown]
-# **Predict.** The face fills some two thirds of the square. What share of the maps' energy lies on it? And how many
+# **Predict.** The face fills three quarters of the square. What share of the maps' energy lies on it? And how many
 # points does the unmasked network lose when only the wall changes?
 #
 # **Run.**
 
 # %% tags=["tolerance:0.2"] reason="training sums float32 in another order elsewhere; some faces fall the other way"
 for name, (net, seen) in pictures.items():
-    share, area = np.nanmean(energies(net, seen.take(slice(0, 42))), axis=0)
+    share, area = np.nanmean(energies(net, seen.take(slice(0, 21))), axis=0)
     accuracy = evaluate.evaluate(net, seen).accuracy
-    print(f"{name:12}{share:.2f} of the energy on {area:.2f} of the picture; right {accuracy}")
+    print(f"{name:12}{share:.2f} of the energy on {area:.2f} of the picture")
+    print(f"{'':12}right {accuracy}")
 before = evaluate.evaluate(nets["masked"], masked(faces["test"]["laboratory"])).accuracy
 print(f"masked, before the old wall: right {before}")
 
 # %% [markdown]
-# **Interpret.** TODO
+# **Interpret.** Two ways to ask, two answers. By the maps the network reads the face: 97 % of their energy lies
+# on three quarters of the picture. By the experiment it does not: another wall alone costs twelve
+# faces of 140. Both are right. The map asks what one small black square costs, and a square on a corner costs nothing. A
+# new wall changes all of the background at once, and the rim of the face with it, and what these two layers
+# make of that was never trained, since there was only one wall. So a map that is cold on the background does not prove that
+# the background does not matter.
+#
+# Behind the mask the walls are worth two faces instead of twelve. In the laboratory itself the mask brings
+# nothing (131 right instead of 135, which is within luck). So as a reason for 99.63 % "the other part is
+# masked" is not supported here; as protection against the next wall it is.
 #
 # ## One thing at a time
 #
@@ -502,6 +534,16 @@ rows["wild, all of them"] = results["laboratory", "wild"].accuracy
 plots.show(plots.accuracies(rows, reference="laboratory"))
 
 # %% [markdown]
+# If each thing kept its share of the right answers whatever the others did, all six would keep the product:
+
+# %% tags=["tolerance:0.2"] reason="training sums float32 in another order elsewhere; some faces fall the other way"
+start = rows["laboratory"].value
+product = start * np.prod([rows[thing].value / start for thing in things])
+total = sum(start - rows[thing].value for thing in things)
+print(f"losses added up: {start:.2f} - {total:.2f}; shares multiplied: {product:.2f}", end="; ")
+print(f"measured: {rows['wild, all of them'].value:.2f}")
+
+# %% [markdown]
 # What can be asked of anybody in these photographs? Ten simulated taggers voted on each: the share of faces on which
 # most of them chose the label, if they had seen nothing but the movements of the face.
 
@@ -512,7 +554,21 @@ for name, seen in {**faces["test"], "weakness alone": changed["weakness"]}.items
     print(f"{name:15}{Accuracy(agree, len(seen))}")
 
 # %% [markdown]
-# **Interpret.** TODO
+# **Interpret.** No single thing is "the wild". The camera costs most, a quarter of the right answers, the others each a tenth or
+# so. Added up they would leave hardly anything; multiplied they leave 38 %, and measured are 36 %. So here the fall from
+# 96 to 36 needs no culprit: six moderate things, each of which takes its share of what the others have
+# left. And it is not that nobody could tell: by the movements alone nineteen of twenty are named as labelled.
+#
+# Now back to the question why one set gives 99.63 % and another 40.78 %. Of the eight differences we have changed
+# some one at a time: pose, light, rooms, camera and strength, with network, number of pictures, classes and
+# people held still. They alone can make a gap of this size. What we did *not* show: that they made the paper's.
+# Its two rows also differ in network, in classes, in the number of pictures to learn from, and probably in whether the test
+# people were known; notebook 01 measures what the last is worth.
+#
+# Where the drawn faces do not behave like the paper's: our laboratory is solved, its RaFD was not, by a VGG16
+# of 15.244 million parameters; no thing that we can switch explains that. Our rooms and
+# lamps are chosen by us, so their shares are ours. And people in films look away, speak and mean several things at once,
+# which nobody has drawn here.
 #
 # ## Exercises
 #
@@ -590,9 +646,10 @@ check.ex13_2(with_face, without, left_out, ours, found)
 #
 # </details>
 
-# %% tags=["solution"]
+# %% tags=["solution", "tolerance:0.25"] reason="training sums float32 in another order elsewhere; of twenty faces"
 right = ours.predictions == ours.labels
 with_face, without, left_out = right[found].mean(), right[~found].mean(), (~found).mean()
+print(f"{with_face:.2f} with a face, {without:.2f} without; {left_out:.2f} would be left out")
 check.ex13_2(with_face, without, left_out, ours, found)
 
 # %% [markdown]
@@ -671,7 +728,13 @@ check.ex13_4(product, both, rows, nets["laboratory"], people["test"])
 # %% [markdown]
 # ## Recap
 #
-# - TODO
+# - Two rows of a table over data sets differ in everything at once. List the differences before you believe an
+#   explanation, the table's other rows included: RaFD is a laboratory set too.
+# - Find, cut, balance, train, report: each step chooses something, and lost faces, ranges of changes and who is on
+#   which side belong beside the number.
+# - Four numbers, learned by tested. An easy exam is easy for nearly everybody; outside its world a network stays sure.
+# - Six moderate things multiply to a large fall. Change one at a time, people and expressions held
+#   still, before you name a cause.
 
 # %% [markdown]
 # Previous: [12 Photographs and live](12_photographs_and_live.ipynb)
