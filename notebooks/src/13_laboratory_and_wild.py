@@ -485,7 +485,7 @@ for axes, (name, (net, seen)) in zip(panels, pictures.items(), strict=True):
     heat = saliency.occlusion(net, seen.images[24], window=8, stride=2).heat()
     axes.imshow(plots.maps.overlay(seen.images[24], heat))
     axes.set_title(name), axes.axis("off")
-plots.show(figure, alt="A face before a plain wall, before another one, and masked; maps over each.")
+plots.show(figure, alt="A face before a plain wall, another one, and masked; maps over each.")
 
 # %% [markdown]
 # **Predict.** The face fills three quarters of the square. What share of the maps' energy lies on it? And how many
