@@ -4,7 +4,7 @@ The name is that of the notebook and of the exercise in it. No check says the so
 the answer out anew from what the notebook hands over, so that they hold on any data set.
 """
 
-from fer_lab.check import notebooks_00_04, notebooks_05_08, notebooks_09_12, notebook_13
+from fer_lab.check import notebook_13, notebooks_00_04, notebooks_05_08, notebooks_09_12
 
 _CHECKS = {
     name: check
