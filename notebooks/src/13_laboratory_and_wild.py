@@ -12,7 +12,7 @@
 # saliency](07_occlusion_saliency.ipynb) and [12 Photographs and live](12_photographs_and_live.ipynb).
 # The paper is `borgalli2022`, whole.
 #
-# **Time:** about 40 minutes to read and run on a laptop CPU, 65 more for the exercises; the cells take a minute.
+# **Time:** about 35 minutes to read and run on a laptop CPU, 65 more for the exercises; the cells take a minute.
 
 # %% [markdown]
 # ## Set-up
@@ -71,7 +71,7 @@ plots.show(plots.accuracies(scores))
 # | network | two convolutions, 99.143 million parameters | InceptionResNetV2, 56.568 million |
 # | classes | 6 | 7 |
 # | around the face | masked | left |
-# | pictures to learn from | up to 4,200 | a thousand or less |
+# | pictures to learn from | 3,400 at most | about a thousand |
 # | test faces | 800 | 179 |
 # | the same person on both sides | probably: not stated, and everybody is there 70 times | hardly |
 # | expressions | acted on demand, full strength | acted in films |
@@ -206,7 +206,7 @@ plots.show(plots.faces(copies.numpy(), [f"epoch {number}" for number in range(3,
 # %% [markdown]
 # What the copies are not: other people. Eight versions of one frightened face know one way to be
 # frightened. (The paper states no rate and no number of epochs.
-# This recipe learns faster than the kit's for the paper, since we have ten epochs; it leaves the changes
+# This recipe learns faster than the kit's for the paper, since we have nine epochs; it leaves the changes
 # out of the first two, and does not stop early.)
 #
 # ## Train in one world, test in the other
@@ -216,7 +216,7 @@ plots.show(plots.faces(copies.numpy(), [f"epoch {number}" for number in range(3,
 
 
 # %%
-def learn(parts, epochs=10):
+def learn(parts, epochs=9):
     """Return custom_kdef, trained on parts["train"]; parts["valid"] choose the epoch."""
     classes = parts["train"].classes
     net = models.create("custom_kdef", classes=classes, input_size=32, seed=0)
@@ -244,7 +244,8 @@ for learned, net in nets.items():
     for tested, seen in faces["test"].items():
         results[learned, tested] = evaluate.evaluate(net, seen)
         rows[f"{learned} → {tested}"] = results[learned, tested].accuracy
-plots.show(plots.accuracies(rows))
+words = "; ".join(f"{name} {one.value:.2f}" for name, one in rows.items())
+plots.show(plots.accuracies(rows), alt=f"Shares of right answers with intervals: {words}.")
 
 # %% [markdown]
 # **Interpret.** At home the network of the laboratory makes five mistakes in 140. Outside it is right about a
@@ -254,7 +255,7 @@ plots.show(plots.accuracies(rows))
 # the network. And 36 and 41 % cannot be told apart by 140 faces: whoever claims that learning in the
 # wild has helped needs more of them, or more runs.
 #
-# Is that this one network? The stored runs: the paper's four, each made small enough for a laptop, three seeds
+# Is that this one network? The stored runs: the paper's four, each made small enough for a laptop, two seeds
 # (`python -m fer_lab.experiments.laboratory_wild`).
 
 # %%
@@ -267,7 +268,12 @@ for row in stored:
 plots.show(plots.dots(right, xlabel="right, % of 140 photographs; a dot for each seed"))
 
 # %% [markdown]
-# TODO
+# Whatever was learned, with each of the four the laboratory is the easier exam. To learn in the wild helps in
+# the wild, but only the two small networks, LIGHTVGG most. The two deep ones, a quarter as wide as the paper's, get too little
+# from 420 photographs: InceptionResNetV2 ends at the 21 % that always saying "happy" would give, and its two
+# seeds in the laboratory lie 22 points apart. On SFEW the paper trained the whole of it, with 56.568
+# million parameters, on about a thousand pictures. "Model architecture has more parameters" is its reason for the
+# high number; here more layers come with the low ones.
 #
 # ## Reports in the paper's form
 #
@@ -318,18 +324,22 @@ for name, printed in borgalli2022.REPORTS.items():
     print(f"{about}: by the rows {exact:.3f}, printed {printed.accuracy}")
 
 # %% [markdown]
-# Ours in the same form: learned in the wild, tested in the wild.
+# Ours in the same form: learned in the wild, tested in the wild. It is the training from above, as the stored
+# runs have it, with its 49 counts of who was called what:
 
-# %% tags=["tolerance:0.25"] reason="training sums float32 in another order elsewhere; of six faces one is a sixth"
-ours = results["wild", "wild"]
+# %%
+first = next(row for row in stored if row["learned"] == "wild")
+counts = np.array(first["confusion_wild"].split(), int)
+labels, said = np.repeat(np.indices((7, 7)).reshape(2, -1), counts, axis=1)
+kept = evaluate.Evaluation(np.eye(7, dtype="float32")[said], labels, nets["wild"].classes)
 columns = ("precision", "recall", "f1", "support")
-report(ours.classes, [[row[column] for column in columns] for row in ours.per_class()])
+report(kept.classes, [[row[column] for column in columns] for row in kept.per_class()])
 
 # %% [markdown]
 # And its confusion matrix, normalised as in the paper's Figs. 11 to 15:
 
 # %%
-plots.show(plots.confusion(ours))
+plots.show(plots.confusion(kept))
 
 # %% [markdown]
 # **Interpret.** One of 11: so SFEW's disgust is known to lie between 2 and 38 %, and the printed 0.09 would be 0.00 or 0.18
@@ -389,7 +399,8 @@ for (learned, tested), result in results.items():
 
 # %% tags=["tolerance:0.2"] reason="training sums float32 in another order elsewhere; some faces fall the other way"
 for learned, net in nets.items():
-    print(f"{learned:>10} → {DATASET}: {evaluate.evaluate(net, other).accuracy}")
+    one = evaluate.evaluate(net, other).accuracy
+    print(f"{learned:>10} → {DATASET}: {one.value:.2f}, 95 % {one.low:.2f} to {one.high:.2f}")
 
 # %% [markdown]
 # **Interpret.** Abroad the network of the laboratory is as sure of its mistakes as of the rest, nearly 0.6 on average: the
@@ -498,9 +509,9 @@ for name, (net, seen) in pictures.items():
     share, area = np.nanmean(energies(net, seen.take(slice(0, 21))), axis=0)
     accuracy = evaluate.evaluate(net, seen).accuracy
     print(f"{name:12}{share:.2f} of the energy on {area:.2f} of the picture")
-    print(f"{'':12}right {accuracy}")
+    print(f"{'':12}right {accuracy.value:.2f}, 95 % {accuracy.low:.2f} to {accuracy.high:.2f}")
 before = evaluate.evaluate(nets["masked"], masked(faces["test"]["laboratory"])).accuracy
-print(f"masked, before the old wall: right {before}")
+print(f"masked, before the old wall: right {before.value:.2f}")
 
 # %% [markdown]
 # **Interpret.** Two ways to ask, two answers. By the maps the network reads the face: 97 % of their energy lies
@@ -531,7 +542,9 @@ rows = {"laboratory": results["laboratory", "laboratory"].accuracy}
 for thing, seen in changed.items():
     rows[thing] = evaluate.evaluate(nets["laboratory"], seen).accuracy
 rows["wild, all of them"] = results["laboratory", "wild"].accuracy
-plots.show(plots.accuracies(rows, reference="laboratory"))
+words = "; ".join(f"{name} {one.value:.2f}" for name, one in rows.items())
+figure = plots.accuracies(rows, reference="laboratory")
+plots.show(figure, alt=f"Shares of right answers with intervals: {words}.")
 
 # %% [markdown]
 # If each thing kept its share of the right answers whatever the others did, all six would keep the product:
@@ -636,20 +649,22 @@ check.ex13_1(faces_needed, apart)
 
 # %% tags=["starter"]
 found = faces["test"]["wild"].columns["found"]
+ours = results["wild", "wild"]
 with_face, without, left_out = None, None, None  # three shares
 check.ex13_2(with_face, without, left_out, ours, found)
 
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# TODO
+# Nearly half of the photographs with a found face are right, and one in ten of the others. A seventh would be left
+# out, and the accuracy would rise from 41 to 47 % without anything learned. Part of it is the crop: where no face is found,
+# it is smaller than the network has learned it.
 #
 # </details>
 
-# %% tags=["solution", "tolerance:0.25"] reason="training sums float32 in another order elsewhere; of twenty faces"
+# %% tags=["solution"]
 right = ours.predictions == ours.labels
 with_face, without, left_out = right[found].mean(), right[~found].mean(), (~found).mean()
-print(f"{with_face:.2f} with a face, {without:.2f} without; {left_out:.2f} would be left out")
 check.ex13_2(with_face, without, left_out, ours, found)
 
 # %% [markdown]
@@ -713,7 +728,9 @@ check.ex13_4(product, both, rows, nets["laboratory"], people["test"])
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# TODO
+# The product is 0.70, both at once 0.66: near each other, with an interval of eight points either way. Here pose and light
+# act nearly independently. (A turned head in a light from the side has more of its face in the dark: a reason to
+# expect the lower number.)
 #
 # </details>
 
