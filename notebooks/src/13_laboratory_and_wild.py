@@ -514,7 +514,7 @@ before = evaluate.evaluate(nets["masked"], masked(faces["test"]["laboratory"])).
 print(f"masked, before the old wall: right {before.value:.2f}")
 
 # %% [markdown]
-# **Interpret.** Two ways to ask, two answers. By the maps the network reads the face: 97 % of their energy lies
+# **Interpret.** Two ways to ask, two answers. By the maps the network reads the face: 96 % of their energy lies
 # on three quarters of the picture. By the experiment it does not: another wall alone costs twelve
 # faces of 140. Both are right. The map asks what one small black square costs, and a square on a corner costs nothing. A
 # new wall changes all of the background at once, and the rim of the face with it, and what these two layers
