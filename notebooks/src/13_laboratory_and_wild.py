@@ -204,8 +204,8 @@ copies = augment(face.repeat(8, 1, 1, 1), recipe.augmentation, torch.Generator()
 plots.show(plots.faces(copies.numpy(), [f"epoch {number}" for number in range(3, 11)]))
 
 # %% [markdown]
-# What the copies are not: other people. Eight versions of one frightened face know one way to be
-# frightened. (The paper states no rate and no number of epochs.
+# What the copies are not: other people. Eight versions of one disgusted face know one way to show
+# disgust. (The paper states no rate and no number of epochs.
 # This recipe learns faster than the kit's for the paper, since we have nine epochs; it leaves the changes
 # out of the first two, and does not stop early.)
 #
