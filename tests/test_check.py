@@ -187,7 +187,17 @@ def test_several_answers_are_named_apart():
     assert check.ex10_1(True, False) and "ranges" in repr(check.ex10_1(True, True))
     assert check.ex10_2(10841, 3842) and "same_faces" in repr(check.ex10_2(10841, 9))
     assert check.ex11_4(1992, 0.928) and "unit" in repr(check.ex11_4(1992, 92.8))
+    assert check.ex13_1(2319, True) and "interval ends" in repr(check.ex13_1(2319, False))
+    assert check.ex13_3(0.2179, 0.1429, 0.0311)
+    assert "macro_recall" in repr(check.ex13_3(0.2179, 1, 0.0311))
     assert check.ex7_4(0.9, "fused") and "refuses" in repr(check.ex7_4(0.9, "delta"))
+
+
+def test_shares_with_and_without_a_found_face():
+    found = np.array([True, True, True, False])
+    result = SimpleNamespace(predictions=np.array([0, 1, 2, 3]), labels=np.array([0, 1, 0, 0]))
+    assert check.ex13_2(2 / 3, 0, 0.25, result, found)
+    assert "left_out" in repr(check.ex13_2(2 / 3, 0, 0.75, result, found))
 
 
 def test_thetas_are_judged_one_by_one():

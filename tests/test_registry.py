@@ -347,6 +347,21 @@ def test_new_head_for_other_classes(name, options, tmp_path):
     assert models.replace_head(net, 8).classes[-1] == "contempt"
 
 
+@pytest.mark.parametrize(("name", "share"), [("vgg16_gap", 0.25), ("inception_resnet_v2", 0.3)])
+def test_a_narrow_net_has_about_the_squared_share_of_the_weights(name, share, tmp_path):
+    whole, narrow = on_meta(name), models.create(name, input_size=75, width=share, seed=0)
+    kept = models.count(narrow, "torch") / models.count(whole, "torch")
+    assert kept == pytest.approx(share**2, rel=0.06)
+    models.save(narrow, tmp_path / "net.safetensors")
+    again = models.load_file(tmp_path / "net.safetensors")
+    with torch.no_grad():
+        picture = torch.rand(1, 1, 48, 48)
+        assert torch.equal(again(picture), narrow.eval()(picture))
+    save_file(narrow.trunk.base.state_dict(), tmp_path / "base.safetensors")
+    with pytest.raises(FerError, match="of another shape"):
+        models.create(name, width=0.2, base_weights=tmp_path / "base.safetensors")
+
+
 @pytest.mark.parametrize(
     ("call", "says"),
     [

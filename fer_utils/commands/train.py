@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "arriaga); of small_resnet: narrow, wide or deep",
     )
     parser.add_argument(
-        "--width", type=float, default=1.0, help="of bottleneck_065m: factor on its filters"
+        "--width", type=float, default=1.0, help="factor on filters, of the nets that take one"
     )
     parser.add_argument(
         "--base-weights",

@@ -29,13 +29,17 @@ def gray(picture: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(picture.transpose(1, 2, 0), cv2.COLOR_RGB2GRAY)
 
 
-def largest_face(gray: np.ndarray) -> Box | None:
+def largest_face(gray: np.ndarray, smallest: int = 40) -> Box | None:
     """Return (left, top, side) of the largest face in a grey picture uint8 (H, W), or None.
+
+    Args:
+        gray: the picture.
+        smallest: side of the smallest face that is looked for, as `squares` has it.
 
     Raises:
         FerError: the OpenCV that is installed has no such detector.
     """
-    found = squares(gray)
+    found = squares(gray, smallest=smallest)
     if not found:
         return None
     height, width = gray.shape

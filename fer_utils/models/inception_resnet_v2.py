@@ -5,11 +5,16 @@ learning" (2017); layer for layer `keras.applications.InceptionResNetV2`: convol
 bias, batch norm without scale, so that a factor is not counted twice.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from fer_utils.models.layers import GlobalAveragePool, keras_batch_norm
 from fer_utils.models.vgg import base_and_head, dense
+
+#: From the paper's number of filters to the number that is built.
+Widths = Callable[[int], int]
 
 
 class Convolution(nn.Sequential):
@@ -73,69 +78,87 @@ class Residual(nn.Module):
         return x.relu() if self.rectified else x
 
 
-def block35() -> Residual:
+def block35(channels: int, w: Widths) -> Residual:
     """Inception-ResNet-A, 320 channels."""
-    return Residual(320, 0.17, ((32, 1),), ((32, 1), (32, 3)), ((32, 1), (48, 3), (64, 3)))
+    longest = (w(32), 1), (w(48), 3), (w(64), 3)
+    return Residual(channels, 0.17, ((w(32), 1),), ((w(32), 1), (w(32), 3)), longest)
 
 
-def block17() -> Residual:
+def block17(channels: int, w: Widths) -> Residual:
     """Inception-ResNet-B, 1088 channels."""
-    return Residual(1088, 0.1, ((192, 1),), ((128, 1), (160, (1, 7)), (192, (7, 1))))
+    longer = (w(128), 1), (w(160), (1, 7)), (w(192), (7, 1))
+    return Residual(channels, 0.1, ((w(192), 1),), longer)
 
 
-def block8(last: bool = False) -> Residual:
+def block8(channels: int, w: Widths, last: bool = False) -> Residual:
     """Inception-ResNet-C, 2080 channels; the last one is neither scaled down nor rectified."""
-    steps = (((192, 1),), ((192, 1), (224, (1, 3)), (256, (3, 1))))
-    return Residual(2080, 1.0 if last else 0.2, *steps, rectified=not last)
+    steps = ((w(192), 1),), ((w(192), 1), (w(224), (1, 3)), (w(256), (3, 1)))
+    return Residual(channels, 1.0 if last else 0.2, *steps, rectified=not last)
 
 
-def stem(channels: int) -> nn.Sequential:
+def stem(channels: int, w: Widths) -> nn.Sequential:
     """First layers: (N, channels, 224, 224) to (N, 192, 25, 25)."""
     return nn.Sequential(
-        Convolution(channels, 32, 3, 2),
-        Convolution(32, 32, 3, same=False),
-        Convolution(32, 64, 3),
+        Convolution(channels, w(32), 3, 2),
+        Convolution(w(32), w(32), 3, same=False),
+        Convolution(w(32), w(64), 3),
         nn.MaxPool2d(3, 2),
-        Convolution(64, 80, 1),
-        Convolution(80, 192, 3, same=False),
+        Convolution(w(64), w(80), 1),
+        Convolution(w(80), w(192), 3, same=False),
         nn.MaxPool2d(3, 2),
     )
 
 
-def inception_base(channels: int) -> nn.Sequential:
+def inception_base(channels: int, w: Widths) -> nn.Sequential:
     """Everything before the mean: (N, channels, S, S) to (N, 1536, S', S'), S of 75 or more."""
+    first = w(192)
     # at the border Keras averages the pixels that are there; torch would count the padding's zeros
     pooled = nn.Sequential(
-        nn.AvgPool2d(3, 1, padding=1, count_include_pad=False), Convolution(192, 64, 1)
+        nn.AvgPool2d(3, 1, padding=1, count_include_pad=False), Convolution(first, w(64), 1)
     )
     mixed_5b = Branches(
-        chain(192, (96, 1)),
-        chain(192, (48, 1), (64, 5)),
-        chain(192, (64, 1), (96, 3), (96, 3)),
+        chain(first, (w(96), 1)),
+        chain(first, (w(48), 1), (w(64), 5)),
+        chain(first, (w(64), 1), (w(96), 3), (w(96), 3)),
         pooled,
     )
+    # what branches side by side give: 320, 1088 and 2080 where the width is 1
+    a = 2 * w(96) + 2 * w(64)
+    b = 2 * w(384) + a
+    c = w(384) + w(288) + w(320) + b
     mixed_6a = Branches(
-        chain(320, (384, 3, 2)), chain(320, (256, 1), (256, 3), (384, 3, 2)), nn.MaxPool2d(3, 2)
+        chain(a, (w(384), 3, 2)),
+        chain(a, (w(256), 1), (w(256), 3), (w(384), 3, 2)),
+        nn.MaxPool2d(3, 2),
     )
     mixed_7a = Branches(
-        chain(1088, (256, 1), (384, 3, 2)),
-        chain(1088, (256, 1), (288, 3, 2)),
-        chain(1088, (256, 1), (288, 3), (320, 3, 2)),
+        chain(b, (w(256), 1), (w(384), 3, 2)),
+        chain(b, (w(256), 1), (w(288), 3, 2)),
+        chain(b, (w(256), 1), (w(288), 3), (w(320), 3, 2)),
         nn.MaxPool2d(3, 2),
     )
     base = nn.Sequential()
-    base.add_module("stem", stem(channels))
+    base.add_module("stem", stem(channels, w))
     base.add_module("mixed_5b", mixed_5b)
-    base.add_module("blocks35", nn.Sequential(*(block35() for _ in range(10))))
+    base.add_module("blocks35", nn.Sequential(*(block35(a, w) for _ in range(10))))
     base.add_module("mixed_6a", mixed_6a)
-    base.add_module("blocks17", nn.Sequential(*(block17() for _ in range(20))))
+    base.add_module("blocks17", nn.Sequential(*(block17(b, w) for _ in range(20))))
     base.add_module("mixed_7a", mixed_7a)
-    base.add_module("blocks8", nn.Sequential(*(block8(last=i == 9) for i in range(10))))
-    base.add_module("conv_7b", Convolution(2080, 1536, 1))
+    base.add_module("blocks8", nn.Sequential(*(block8(c, w, last=i == 9) for i in range(10))))
+    base.add_module("conv_7b", Convolution(c, w(1536), 1))
     return base
 
 
-def inception_resnet_v2(channels: int, num_classes: int, size: int) -> nn.Sequential:
-    """Build the trunk: channels (N, channels, S, S) to logits (N, num_classes), S >= 75."""
-    head = nn.Sequential(GlobalAveragePool(), *dense((1536, 1024, 512, 256, num_classes)))
-    return base_and_head(inception_base(channels), head)
+def inception_resnet_v2(
+    channels: int, num_classes: int, size: int, width: float = 1.0
+) -> nn.Sequential:
+    """Build the trunk: channels (N, channels, S, S) to logits (N, num_classes), S >= 75.
+
+    `width` multiplies the filters, and the new layers' units, rounded to the nearest whole number.
+    """
+
+    def w(filters: int) -> int:
+        return round(width * filters)
+
+    units = dense((w(1536), w(1024), w(512), w(256), num_classes))
+    return base_and_head(inception_base(channels, w), nn.Sequential(GlobalAveragePool(), *units))

@@ -61,7 +61,7 @@ ARCHITECTURES = {
     "custom_kdef": Architecture(vgg.custom_kdef, 224, 16, "borgalli2022", color_channels=3),
     "deep_emotion": Architecture(deep_emotion, SIDE, SIDE, "minaee2019", fixed=True),
     "inception_resnet_v2": Architecture(
-        inception_resnet_v2, 224, 75, "borgalli2022", "keras", color_channels=3
+        inception_resnet_v2, 224, 75, "borgalli2022", "keras", color_channels=3, widths=True
     ),
     "light_vgg": Architecture(vgg.light_vgg, 100, 16, "borgalli2022", color_channels=3),
     "mini_xception": Architecture(
@@ -70,7 +70,7 @@ ARCHITECTURES = {
     "small_resnet": Architecture(small_resnet, 48, 16, "small_resnet", variants=tuple(STAGES)),
     "vgg13": Architecture(vgg.vgg13, 64, 16, "pandey2019"),
     "vgg16_gap": Architecture(
-        vgg.vgg16_gap, 224, 32, "borgalli2022", color_channels=3, scaling=IMAGENET
+        vgg.vgg16_gap, 224, 32, "borgalli2022", color_channels=3, scaling=IMAGENET, widths=True
     ),
     "vgg_face": Architecture(
         vgg.vgg_face, 224, 32, "mazen2021", color_channels=3, scaling=VGG_FACE
@@ -115,9 +115,10 @@ def create(
         stl: put a spatial transformer before each network.
         variant: of mini_xception, "arriaga" (default) or "alessi2019"; of small_resnet, "narrow"
             (default), "wide" or "deep"; None for the others.
-        width: of bottleneck_065m: factor on its filters, each then rounded to the nearest whole
-            number, from 0.1 to 4. With 0.7 the two nets of a parallel one (gray+laplacian or
-            gray+sobel) have 0.65 million parameters together.
+        width: of bottleneck_065m, vgg16_gap and inception_resnet_v2: factor on the filters, each
+            then rounded to the nearest whole number, from 0.1 to 4. With 0.7 the two nets of a
+            parallel bottleneck_065m (gray+laplacian or gray+sobel) have 0.65 million parameters
+            together.
         base_weights: for the convolutional base of vgg16_gap, vgg_face or inception_resnet_v2:
             a .safetensors file, or "imagenet" (vgg16_gap), fetched through torchvision; see
             `backbones.load_backbone`.

@@ -77,10 +77,15 @@ def custom_kdef(channels: int, num_classes: int, size: int) -> nn.Sequential:
     return base_and_head(convolutions(channels, ((32, 64),), padding=0), head)
 
 
-def vgg16_gap(channels: int, num_classes: int, size: int) -> nn.Sequential:
-    """VGG16's convolutions, their mean over all positions, and three new layers; 224x224."""
-    head = nn.Sequential(GlobalAveragePool(), *dense((512, 512, 512, num_classes)))
-    return base_and_head(convolutions(channels, VGG16_BLOCKS), head)
+def vgg16_gap(channels: int, num_classes: int, size: int, width: float = 1.0) -> nn.Sequential:
+    """VGG16's convolutions, their mean over all positions, and three new layers; 224x224.
+
+    `width` multiplies the filters, and the new layers' units, rounded to the nearest whole number.
+    """
+    blocks = tuple(tuple(round(width * filters) for filters in block) for block in VGG16_BLOCKS)
+    units = blocks[-1][-1]
+    head = nn.Sequential(GlobalAveragePool(), *dense((units, units, units, num_classes)))
+    return base_and_head(convolutions(channels, blocks), head)
 
 
 def vgg_face(channels: int, num_classes: int, size: int) -> nn.Sequential:

@@ -208,6 +208,7 @@ widgets.occlusion_explorer(everyone, list(dict.fromkeys(ours + photographic)))
 # | [10 Claims and protocols](10_claims_and_protocols.ipynb) | What is a published percentage worth, and what was really measured? |
 # | [11 Cleaning and balancing](11_cleaning_and_balancing.ipynb) | What is gained when labels are changed and faces drawn: a better network, or an easier exam? |
 # | [12 Photographs and live](12_photographs_and_live.ipynb) | Where in a picture is a face, and how fast, how late and how right is an answer in a film? |
+# | [13 Laboratory and wild](13_laboratory_and_wild.ipynb) | Why is the same kind of network right 99 times of 100 in one world and 40 times in another? |
 # | [14 What a face can say](14_what_a_face_can_say.ipynb) | What is an expression worth as evidence of a feeling, for whom does a network err, and what does the law forbid? |
 #
 # Take them in this order; each ends with exercises. One sentence goes with all of them: **an

@@ -1001,4 +1001,4 @@ check.ex12_4(majority)
 #   that changes from frame to frame, and costs delay in any case.
 
 # %% [markdown]
-# Previous: [11 Cleaning and balancing](11_cleaning_and_balancing.ipynb)
+# Previous: [11 Cleaning and balancing](11_cleaning_and_balancing.ipynb) | Next: [13 Laboratory and wild](13_laboratory_and_wild.ipynb)
