@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from fer_utils._arguments import check_truth, choice, shown
+from fer_utils._progress import tqdm
 from fer_utils.data import _face_crop, _survey
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
