@@ -273,7 +273,8 @@ def all_in_view(page, widget):
     """Whether face, map, bars, sliders and uploads are in view, and titles of maps are whole."""
     return widget.evaluate("""widget => {
       const shown = document.querySelector(".jp-NotebookPanel-notebook").getBoundingClientRect();
-      const parts = ".fer-panel:not(.fer-beside) .fer-stage, .fer-row, .widget-slider, .widget-upload";
+      const parts = ".fer-panel:not(.fer-beside) .fer-stage, .fer-row, .widget-slider, " +
+        ".widget-upload";
       const titles = [...widget.querySelectorAll(".fer-panel h4")];
       const whole = titles.every(({scrollHeight, scrollWidth, clientHeight, clientWidth}) =>
         scrollHeight <= clientHeight && scrollWidth <= clientWidth);

@@ -130,13 +130,16 @@ def test_a_wrong_line_is_answered_in_one_sentence(line, here):
 
 
 SHOWN = ("faces", "faces[:1]", "faces[:0]", "net.ask(faces[0])", "evaluation", "history", "recipe")
-SHOWN += ("data.catalog.CARDS['jaffe']",)
+SHOWN += ("data.catalog.CARDS['jaffe']", "data.doctor(faces, progress=False)")
+SHOWN += ("data.clean(faces, 'flat', progress=False)", "models.audit()[0]")
 
 
 @pytest.mark.parametrize("thing", SHOWN)
 def test_it_shows_itself_in_a_notebook(thing, here):
     page = eval(thing, dict(here))._repr_html_()
     assert page.count("<table") == page.count("</table>") == 1
+    if "CARDS" in thing:
+        assert page.count('<a href="https://doi.org/10.') == 2
     if thing == "faces":
         assert page.count("data:image/png;base64,") == page.count("<figcaption") == 12
 
