@@ -53,6 +53,16 @@ COARSEST = 8
 MOST_POSITIONS = 20_000
 
 
+class TooManyPositions(FerError):
+    """A map that would take minutes or hours; `what` says how many positions on which picture."""
+
+    def __init__(self, what: str):
+        """Name the ways out that a caller has."""
+        self.what = f"{what} would take long"
+        ways = "cut the face out (detect.face(FILE)), take a larger stride, or say force=True."
+        super().__init__(f"{self.what}: {ways}")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class OcclusionMap:
     """The network's answers for every position of the square; arrays are read-only.
@@ -273,10 +283,7 @@ def _check_count(problem: OcclusionProblem, force: bool) -> None:
     count = len(problem.windows)
     if count > MOST_POSITIONS and not force:
         height, width = problem.picture.shape[-2:]
-        raise FerError(
-            f"{count:,} positions of the square on {height} x {width} pixels would take long: cut "
-            "the face out (detect.face(FILE)), take a larger stride, or say force=True."
-        )
+        raise TooManyPositions(f"{count:,} positions of the square on {height} x {width} pixels")
 
 
 @contextmanager
