@@ -19,7 +19,7 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fer_utils import _html
-from fer_utils._arguments import shown
+from fer_utils._arguments import NoSuchKey, shown
 from fer_utils.data.datasets import NAMES
 from fer_utils.emotions import FER7, nearest
 from fer_utils.errors import FerError
@@ -276,7 +276,7 @@ class _OfEvery(Mapping[str, _Kind]):
         if name in _ADDED:
             return self._part(_ADDED[name])
         if name not in NAMES:
-            raise KeyError(name)
+            raise NoSuchKey(f"there is no data set {name!r}.{nearest(name, names())}")
         return self._part(importlib.import_module(f"fer_utils.data.datasets.{name}").DATASET)
 
     def __iter__(self) -> Iterator[str]:

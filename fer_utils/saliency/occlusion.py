@@ -24,13 +24,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils._arguments import check_array, check_names, shown, spoken
+from fer_utils._arguments import Telling, check_array, check_names, shown, spoken
 from fer_utils._progress import bar
 from fer_utils.errors import FerError
 from fer_utils.models.answers import (
@@ -64,7 +64,7 @@ class TooManyPositions(FerError):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class OcclusionMap:
+class OcclusionMap(Telling):
     """The network's answers for every position of the square; arrays are read-only.
 
     Attributes:
@@ -76,6 +76,12 @@ class OcclusionMap:
         seed: of the noise, where that was the fill.
         engine: which one computed the map, an entry of `saliency.ENGINES`.
     """
+
+    MEANT: ClassVar = {
+        **dict.fromkeys(("show", "plot"), "plots.occlusion(face, omap)"),
+        **dict.fromkeys(("map", "values", "saliency"), "omap.heat(NAME)"),
+        "shape": "omap.size",
+    }
 
     probabilities: np.ndarray
     clean: np.ndarray
@@ -94,6 +100,10 @@ class OcclusionMap:
             raise FerError(f"windows={shown(self.windows)}: expected saliency.Windows.")
         self.probabilities.flags.writeable = False
         self.clean.flags.writeable = False
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Return the map, (H, W), as `plt.imshow` takes it."""
+        return np.array(self.heat(), dtype=dtype, copy=copy)
 
     def __repr__(self) -> str:
         """Say on one line what is in the map."""
