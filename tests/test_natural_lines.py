@@ -85,7 +85,6 @@ RESULTS = {
     "evaluation.accuracy >= 0 and 1 - evaluation.accuracy + evaluation.accuracy * 100 / 100":
         "1[.]0",
     "round(evaluation.accuracy, 1) < evaluation.accuracy + 1": "True",
-    "plt.imshow(omap).get_array().shape": ".48, 48.$",
     "widgets.face_explorer('joy').source.truth": "'happy'$",
     "history": "History.1 epoch, best 1: validation accuracy 0[.][0-9]{3}; all 1 epochs done.$",
     "recipe": "Recipe.mine: adam, learning rate 0.001, batch 20, epochs 1, constant.$",

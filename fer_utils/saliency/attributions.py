@@ -81,10 +81,6 @@ class Attribution(Telling):
         self.map.flags.writeable = False
         self.clean.flags.writeable = False
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """Return the map, (H, W), as `plt.imshow` takes it."""
-        return np.array(self.map, dtype=dtype, copy=copy)
-
     def __repr__(self) -> str:
         """Say on one line what is in the map."""
         height, width = self.map.shape

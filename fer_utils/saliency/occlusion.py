@@ -101,10 +101,6 @@ class OcclusionMap(Telling):
         self.probabilities.flags.writeable = False
         self.clean.flags.writeable = False
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """Return the map, (H, W), as `plt.imshow` takes it."""
-        return np.array(self.heat(), dtype=dtype, copy=copy)
-
     def __repr__(self) -> str:
         """Say on one line what is in the map."""
         rows, columns = self.probabilities.shape[:2]
