@@ -100,7 +100,8 @@ def pack(out: str | Path, seed: int = 0, progress: bool = True) -> str:
     """
     rows, first = [], 0
     total = sum(SUBJECTS.values())
-    with tqdm(total=total, desc="drawing subjects", disable=not progress) as bar:
+    quiet = {} if progress else {"disable": True}  # disable=False would not look at TQDM_DISABLE
+    with tqdm(total=total, desc="drawing subjects", **quiet) as bar:
         for place, (split, count) in enumerate(SUBJECTS.items()):
             for subject in range(first, first + count):
                 for number in range(PER_SUBJECT):

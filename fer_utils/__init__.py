@@ -9,6 +9,7 @@ Each of these is loaded when it is first used: `import fer_utils as fer; fer.dat
 from __future__ import annotations
 
 import os as _os
+import sys as _sys
 from typing import TYPE_CHECKING
 
 from fer_utils import _torchvision
@@ -54,8 +55,22 @@ DATASET_VARIABLE = "FER_UTILS_DATASET"
 
 _torchvision.watch()
 
+_WITH_TORCH = {"evaluate", "inputs", "models", "saliency", "train"}
+_load = _door(__name__, __all__, modules=__all__)
+
+
+def _open(name: str) -> object:
+    """Load a room; in a notebook, say so where that takes seconds."""
+    if name not in _WITH_TORCH or "torch" in _sys.modules:
+        return _load(name)
+    from fer_utils._progress import said
+
+    with said("loading torch, a few seconds ..."):
+        return _load(name)
+
+
 if not TYPE_CHECKING:  # a type checker knows the names above, and is to find the wrong ones
-    __getattr__ = _door(__name__, __all__, modules=__all__)
+    __getattr__ = _open
 
 
 def __dir__() -> list[str]:

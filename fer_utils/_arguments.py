@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from numbers import Real
 from pathlib import Path, PurePath
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, ParamSpec, TypeVar
 
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError, shown
@@ -19,6 +19,17 @@ from fer_utils.ranges import SEED, UNBOUNDED, Range
 Known = TypeVar("Known")
 Given = ParamSpec("Given")
 Answer = TypeVar("Answer")
+
+# Function and argument -> where it is asked for instead.
+ELSEWHERE = {
+    ("occlusion", "target"): " The map holds every class: omap.heat(NAME).",
+    (
+        "fit",
+        "lr",
+    ): " A recipe says it: dataclasses.replace(train.RECIPES[NAME], learning_rate=0.01).",
+    ("sample", "random_state"): " Did you mean 'seed'?",
+    ("where", "expression"): " Did you mean 'label'?",
+}
 
 
 def spoken(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
@@ -36,6 +47,42 @@ def spoken(function: Callable[Given, Answer]) -> Callable[Given, Answer]:
     return calling
 
 
+class NoSuchName(FerError, AttributeError):
+    """An object has nothing of that name: for `hasattr` and `getattr` as well as for people."""
+
+
+class NoSuchKey(FerError, KeyError):
+    """There is nothing of that name: for `in` and `get` as well as for people."""
+
+    def __str__(self) -> str:
+        """Return the message; a KeyError's own would be in quotes."""
+        return str(self.args[0])
+
+
+class Telling:
+    """An object that says, of a name it does not have, what is meant by it here.
+
+    Attributes:
+        MEANT: what to write in place of names that other packages have.
+    """
+
+    MEANT: ClassVar[Mapping[str, str]] = {}
+
+    def _meant(self, name: str) -> str | None:
+        return self.MEANT.get(name)
+
+    if not TYPE_CHECKING:  # a type checker is to find wrong names by itself
+
+        def __getattr__(self, name: str) -> NoReturn:
+            kind = type(self).__name__
+            if name.startswith("_"):
+                raise AttributeError(f"{kind!r} object has no attribute {name!r}")
+            public = [one for one in {*dir(self), *vars(self)} if one[0] not in "_M"]
+            meant = self._meant(name)
+            hint = f" Write {meant}." if meant else nearest(name, sorted(public))
+            raise NoSuchName(f"this {kind} has no {name!r}.{hint}")
+
+
 def misfit(
     function: Callable,
     given: tuple,
@@ -51,14 +98,16 @@ def misfit(
         sources: what gives an argument, by the name of its type.
     """
     signature, name = inspect.signature(function), function.__name__
-    parameters = signature.parameters
+    parameters: Mapping[str, inspect.Parameter] = signature.parameters
     try:
         signature.bind(*given, **options)
         return None
     except TypeError as problem:
         why = str(problem)
+    given, parameters = _without_self(given, parameters)
     if unknown := next((one for one in options if one not in parameters), None):
-        return FerError(f"{name} has no argument {unknown!r}.{nearest(unknown, parameters)}")
+        meant = ELSEWHERE.get((name, unknown)) or nearest(unknown, parameters)
+        return FerError(f"{name} has no argument {unknown!r}.{meant}")
     ordered = [one.name for one in parameters.values() if one.kind is one.POSITIONAL_OR_KEYWORD]
     if len(given) > len(ordered):
         named = ", ".join(f"{o.name}=" for o in parameters.values() if o.kind is o.KEYWORD_ONLY)
@@ -80,6 +129,13 @@ def misfit(
         for kind in [str(getattr(one.annotation, "__name__", one.annotation))]
     ]
     return FerError(f"{name} needs {' and '.join(words)} too; it takes {', '.join(parameters)}.")
+
+
+def _without_self(given: tuple, parameters: Mapping[str, Any]) -> tuple[tuple, Mapping[str, Any]]:
+    """Leave out what a caller of a method does not write."""
+    if next(iter(parameters), "") != "self":
+        return given, parameters
+    return given[1:], {name: one for name, one in parameters.items() if name != "self"}
 
 
 def integer(name: str, value: Any, low: float = -UNBOUNDED, high: float = UNBOUNDED) -> int:

@@ -4,6 +4,7 @@ Colours are the page's own or half transparent, so that they suit light and dark
 """
 
 import base64
+import re
 from collections.abc import Iterable
 from html import escape
 from io import BytesIO
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
+_ADDRESS = re.compile(r"https?://[\w./-]*[\w/]")
 MOST_SIDE = 192  # pixels on the page, of one picture
 _FIGURE = "display:inline-block;margin:0 8px 8px 0;text-align:center;font-size:85%"
 
@@ -61,13 +63,14 @@ def bars(shares: Iterable[tuple[str, float]]) -> str:
 
 
 def rows(pairs: Iterable[tuple[str, object]]) -> str:
-    """Return a table of names and what belongs to each; lines stay lines."""
-    style = 'style="text-align:left;vertical-align:top;white-space:pre-wrap"'
-    cells = "".join(
-        f"<tr><th {style}>{escape(name)}</th><td {style}>{escape(str(value))}</td></tr>"
-        for name, value in pairs
-    )
-    return f"<table>{cells}</table>"
+    """Return a table of names and what belongs to each; lines stay lines, addresses are links."""
+    style, rows = "text-align:left;vertical-align:top;white-space:pre-wrap", []
+    for name, value in pairs:
+        linked = _ADDRESS.sub(r'<a href="\g<0>" target="_blank">\g<0></a>', escape(str(value)))
+        font = ";font-family:monospace" if "── " in linked else ""  # the tree of a folder
+        rows.append(f'<tr><th style="{style}">{escape(name)}</th>')
+        rows.append(f'<td style="{style}{font}">{linked}</td></tr>')
+    return f"<table>{''.join(rows)}</table>"
 
 
 def sentence(value: object) -> str:

@@ -92,7 +92,9 @@ def kernel_environment(dataset: str | None = None) -> dict[str, str]:
     environment["PYTHONHASHSEED"] = "0"
     environment["TQDM_DISABLE"] = "1"
     environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"
-    environment.pop("FER_UTILS_DATASET", None)
+    # what a person works with: a data set, a dark theme, a kernel of JupyterLab's
+    for name in ("FER_UTILS_DATASET", "FER_UTILS_THEME", "JPY_SESSION_NAME"):
+        environment.pop(name, None)
     if dataset:
         environment["FER_UTILS_DATASET"] = dataset
     return environment

@@ -72,12 +72,7 @@ def opened(
     Raises:
         AssertionError: a cell raised; its error is the message.
     """
-    (home / "work").mkdir()
-    notebook.metadata.pop("widgets", None)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            cell.update(outputs=[], execution_count=None)
-    nbformat.write(notebook, home / "work" / "it.ipynb")
+    store(home, notebook)
     with jupyterlab(home) as address, chromium(flags) as browser:
         page = browser.new_page(viewport={"width": 1300, "height": 1000})
         page.set_default_timeout(2 * MINUTES)
@@ -86,6 +81,16 @@ def opened(
         assert not wrong, f"a cell raised {wrong[0]}"
         page.wait_for_function(ready)
         yield page
+
+
+def store(home: Path, notebook: nbformat.NotebookNode) -> None:
+    """Write the notebook that JupyterLab is to open, without outputs."""
+    (home / "work").mkdir(parents=True)
+    notebook.metadata.pop("widgets", None)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+    nbformat.write(notebook, home / "work" / "it.ipynb")
 
 
 @contextmanager

@@ -228,7 +228,7 @@ TYPED = {
     "--out s.png --csv f.csv --map",
     "explain": "--model vgg13 --face 3 --person 2 --whole --detector yunet "
     "--detector-file y.onnx --out m.png --method gradient --window 9 --stride 3 "
-    "--fill mean --target fear --seed 2 --scores",
+    "--fill mean --target fear --seed 2 --force --scores",
     "data": "fer2013 --root R --clean --out b.csv",
     "relabel": "fer2013 --root R --relabel majority --split-by random --shares 0.6 0.1 0.3 "
     "--split-seed 2 --crop haar --color --size 64 --split valid --model vgg13 --recipe one_cycle "

@@ -1,6 +1,7 @@
 """The command `explain` with its methods and scores, as it is typed; see also test_bench.py."""
 
 import re
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -104,3 +105,16 @@ def test_a_face_or_an_image_but_not_both(typed, capsys):
     for words in ([], ["--face", "0", "--image", "face.png"]):
         assert main([*typed, *words]) == 2
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_more_positions_than_anybody_needs_name_the_ways_out_that_the_command_has(
+    typed, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(import_module("fer_utils.saliency.occlusion"), "MOST_POSITIONS", 3)
+    words = [*typed, "--image", str(tmp_path / "face.png"), "--window", "25", "--stride", "20"]
+    assert main([*words, "--whole"]) == 2
+    said = capsys.readouterr().err
+    assert "6 positions of the square on 50 x 44 pixels would take long: leave out --whole" in said
+    assert "a larger --stride, or add --force." in said and "force=" not in said
+    assert main([*words, "--force"]) == 0
+    assert "6 positions" in capsys.readouterr().out

@@ -235,14 +235,14 @@ def test_command_prints_a_line_per_published_count(capsys):
 
 
 def test_audit_s_rows_are_those_of_the_table(capsys):
-    rows, below = models.audit()
-    assert len(rows) == len(papers.COUNTS)
-    assert [row["match"] for row in rows].count("yes") == len(rows) - 2
+    table, below = models.audit()
+    assert len(table) == len(papers.COUNTS)
+    assert (table["match"] == "yes").sum() == len(table) - 2
     __main__.main(["models"])
     head, *printed = capsys.readouterr().out.splitlines()
-    assert head.split() == " ".join(rows[0]).split()
-    for row, line in zip(rows, printed, strict=False):
-        assert line.split() == " ".join(row.values()).split()
+    assert head.split() == " ".join(["name", *table]).split()
+    for row, line in zip(table.itertuples(), printed, strict=False):
+        assert line.split() == " ".join(row).split()
     assert below[-1].startswith("(1)")
 
 

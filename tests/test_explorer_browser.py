@@ -270,15 +270,19 @@ def laptop(page):
 
 
 def all_in_view(page, widget):
-    """Whether face, map, bars and every slider lie in the part of the page that is shown."""
+    """Whether face, map, bars, sliders and uploads are in view, and titles of maps are whole."""
     return widget.evaluate("""widget => {
       const shown = document.querySelector(".jp-NotebookPanel-notebook").getBoundingClientRect();
-      const parts = ".fer-panel:not(.fer-beside) .fer-stage, .fer-row, .widget-slider";
+      const parts = ".fer-panel:not(.fer-beside) .fer-stage, .fer-row, .widget-slider, " +
+        ".widget-upload";
+      const titles = [...widget.querySelectorAll(".fer-panel h4")];
+      const whole = titles.every(({scrollHeight, scrollWidth, clientHeight, clientWidth}) =>
+        scrollHeight <= clientHeight && scrollWidth <= clientWidth);
       const boxes = [...widget.querySelectorAll(parts)].map(node => node.getBoundingClientRect());
       const seen = boxes.filter(box => box.height > 0);
       const inside = ({left, right, top, bottom}) => left >= shown.left && right <= shown.right &&
         top >= shown.top && bottom <= shown.bottom;
-      return seen.length > 10 && seen.every(inside);
+      return whole && seen.length > 10 && seen.every(inside);
     }""")
 
 

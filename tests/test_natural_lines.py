@@ -63,6 +63,7 @@ RESULTS = {
     "net.ask(detect.face('photo.jpg')).label in net.classes": "True",
     "detect.face(open('photo.jpg', 'rb').read(), size=64, color=True)": "Face.64x64 colour, ",
     "plots.bars(net.ask(faces[0]))": "Figure: Bars: probability of each class",
+    "net.ask(faces[0]) == net.ask(faces[0]).label.upper()": "True",
     # a set of faces
     "faces[0]": "Face.angry, person [0-9]+, votes [a-z]+ [0-9]+.*, 48x48 grey.$",
     "faces[:5]": "FaceSet.facs3d: 5 faces 48x48 grey",
@@ -72,12 +73,19 @@ RESULTS = {
     "faces.where(label='joy').counts()['happy'] == faces.where(label='happy').counts()['happy']":
         "True",
     "plt.imshow(faces[0]).get_array().shape": ".48, 48.$",
+    "sum(faces.where(label=['joy', 'sad']).counts().values()) == (faces.labels > 2).sum() - "
+    "(faces.labels > 4).sum()": "(np.)?True",
+    "hasattr(faces, 'shape') or hasattr(faces[0], '_repr_svg_')": "False",
     "plots.faces([faces[0], faces[39]])": "Figure: Pictures of 2 faces: angry, neutral",
     # results
     "evaluation": "Evaluation.40 faces, 7 classes: accuracy 0[.][0-9]+ .[0-9]+ of 40; 95 %",
     "evaluation.accuracy": "0[.][0-9]{3} .[0-9]+ of 40; 95 % ",
     "float(evaluation.accuracy) * 100 == evaluation.accuracy.percentage": "True",
     "f'{evaluation.accuracy:.0%}'": ".[0-9]+%.$",
+    "evaluation.accuracy >= 0 and 1 - evaluation.accuracy + evaluation.accuracy * 100 / 100":
+        "1[.]0",
+    "round(evaluation.accuracy, 1) < evaluation.accuracy + 1": "True",
+    "widgets.face_explorer('joy').source.truth": "'happy'$",
     "history": "History.1 epoch, best 1: validation accuracy 0[.][0-9]{3}; all 1 epochs done.$",
     "recipe": "Recipe.mine: adam, learning rate 0.001, batch 20, epochs 1, constant.$",
     "models.describe(net).index.tolist()": "..seen..$",
@@ -90,6 +98,32 @@ RESULTS = {
     "widgets.occlusion_explorer(faces, net).__class__.__name__": ".Explorer.",
 }  # fmt: skip
 SENTENCES = {
+    # names that other packages have
+    "net.classify(faces[0])": "net.ask.face. says what it sees",
+    "net.ask(faces[0]).happy": "this Answer has no 'happy'. Write answer.'happy'.",
+    "net.ask(faces[0]).top(3)": "Write sorted.answer, key=answer.get, reverse=True",
+    "net.ask()": "ask needs face too; it takes face.",
+    "faces.shape": "this FaceSet has no 'shape'. Write faces.images.shape",
+    "faces.head()": "Write faces.:5.",
+    "faces.joy": "Write faces.where.label='happy'.",
+    "faces.lables": "this FaceSet has no 'lables'. Did you mean 'labels'",
+    "faces.sample(5, random_state=0)": "Did you mean 'seed'",
+    "faces.where(expression='happy')": "where has no argument 'expression'. Did you mean 'label'",
+    "faces.where('happy')": "'happy' is not a split. Write label='happy'",
+    "faces[0].show()": "this Face has no 'show'. Write plots.faces..face..",
+    "evaluation.confusion_matrix()": "Write evaluation.confusion..",
+    "evaluation.f1": "Write evaluation.table..",
+    "evaluation.mistakes('happy')": "mistakes needs predicted too; it takes true, predicted.",
+    "omap.plot()": "Write plots.occlusion.face, omap.",
+    "saliency.occlusion(net, faces[0], target='happy')": "holds every class: omap.heat.NAME.",
+    "train.fit(net, faces, faces, 'alessi2019', lr=0.1)": "A recipe says it: .*learning_rate=",
+    "data.catalog.CARDS['JAFFE']": "there is no data set 'JAFFE'. Did you mean 'jaffe'",
+    "widgets.confusion_explorer(net, faces)": "faces are a FaceSet",
+    "widgets.confusion_explorer(faces, net)": "give evaluate.evaluate.net, faces., or several",
+    "widgets.occlusion_explorer()": "occlusion_explorer needs faces too",
+    "widgets.face_explorer(expression='hapy')": "Did you mean 'happy'",
+    "widgets.trainer(faces)": "architecture=FaceSet.* is not known",
+    # kinds
     "net(faces.images[0])": "let net.ask.face. make one",
     "net.predict(faces[0])": "net.ask.face. says what it sees in one face",
     "net.ask(faces[0])['hapy']": "no class 'hapy'. Did you mean 'happy'",
@@ -130,13 +164,24 @@ def test_a_wrong_line_is_answered_in_one_sentence(line, here):
 
 
 SHOWN = ("faces", "faces[:1]", "faces[:0]", "net.ask(faces[0])", "evaluation", "history", "recipe")
-SHOWN += ("data.catalog.CARDS['jaffe']",)
+SHOWN += ("data.catalog.CARDS['jaffe']", "data.doctor(faces, progress=False)")
+SHOWN += ("data.clean(faces, 'flat', progress=False)", "models.audit()[0]")
+
+
+@pytest.mark.parametrize(
+    "line", ["data.card('jaffe')", "detect.show('photo.jpg')", "saliency.grad_cam(net, faces[0])"]
+)
+def test_a_room_says_which_names_it_has(line, here):
+    with pytest.raises(AttributeError, match="has no attribute .*(Did you mean|Known: )"):
+        eval(line, dict(here))
 
 
 @pytest.mark.parametrize("thing", SHOWN)
 def test_it_shows_itself_in_a_notebook(thing, here):
     page = eval(thing, dict(here))._repr_html_()
     assert page.count("<table") == page.count("</table>") == 1
+    if "CARDS" in thing:
+        assert page.count('<a href="https://doi.org/10.') == 2
     if thing == "faces":
         assert page.count("data:image/png;base64,") == page.count("<figcaption") == 12
 

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from fer_utils import papers
+from fer_utils.data import catalog
 from scripts import notebooks, references
 
 ROOT = references.ROOT
@@ -50,6 +51,15 @@ def test_every_work_that_is_named_is_listed():
     named = {match for path in FILES for match in NAMED.findall(path.read_text(encoding="utf-8"))}
     assert len(named) > 20
     assert named - listed == set()
+
+
+def test_cards_of_data_sets_have_the_addresses_of_the_list():
+    known = {work.fields["doi"]: work for work in references.works() if "doi" in work.fields}
+    cards = [card for card in catalog.CARDS.values() if card.doi]
+    assert len(cards) == 8
+    for card in cards:
+        assert card.citation.startswith(known[card.doi].surnames[0])
+        assert card.cited.endswith(f"https://doi.org/{card.doi}")
 
 
 def test_every_paper_of_the_course_is_listed():

@@ -122,7 +122,7 @@ PAGES = {"HTML", "Markdown", "Javascript", "SVG", "IFrame", "Latex"}  # of IPyth
 REPRS = re.compile(r"_repr_(markdown|javascript|svg|latex)_")
 #: What `_html` puts into pages unescaped: its own styles and numbers, and what it has escaped.
 OWN = {"''.join(parts)", "''.join(rows)", "cells", "_FIGURE", "data", "width", "height", "bar"}
-OWN |= {"100 * share", "style"}
+OWN |= {"100 * share", "style", "font", "linked"}
 TAG = re.compile(r"</?[a-zA-Z]")
 
 

@@ -2,6 +2,8 @@
 
 import ast
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import fer_utils as fer
+from fer_utils import _progress
 
 COMMANDS_WITH_TORCH = (
     *("train", "relabel", "evaluate", "explain", "translate", "look", "export", "live"),
@@ -85,6 +88,48 @@ def test_the_setup_cell_loads_no_package_for_one_function():
     there = loaded(f"{SETUP_CELL}\nsetup('facs3d')")
     assert there & FOR_ONE_FUNCTION == set()
     assert not there & {"ipywidgets", "anywidget"}  # a widget that is shown loads them
+
+
+# A shell and a stream as a kernel has them; what is written, and which widgets it has loaded.
+IN_A_KERNEL = f"""
+import io, sys, types
+import IPython
+IPython.get_ipython = lambda: types.SimpleNamespace(config={{"IPKernelApp": {{}}}})
+out = sys.stdout
+sys.stdout = type("OutStream", (io.StringIO,), {{"__module__": "ipykernel.iostream"}})()
+{SETUP_CELL}
+setup("facs3d")
+print(*(name for name in ("ipywidgets", "tqdm.auto") if name in sys.modules))
+out.write(sys.stdout.getvalue())
+"""
+
+
+def test_in_a_notebook_the_setup_cell_says_what_it_waits_for():
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_KERNEL],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "TQDM_DISABLE": "0", "FER_UTILS_DATASET": ""},
+    )
+    *before, last = done.stdout.decode().split("\r")
+    assert last.splitlines() == [f"fer_utils {fer.__version__} on facs3d, seed 0", ""]
+    words = [text.strip() for text in before]
+    assert words == ["loading torch, a few seconds ...", ""]
+
+
+def test_bars_obey_the_environment_and_are_made_in_one_place(monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    with _progress.tqdm(total=1, disable=False) as bar:
+        assert bar.disable
+    monkeypatch.setenv("TQDM_DISABLE", "0")
+    with _progress.tqdm(total=1, disable=False) as bar:
+        assert not bar.disable
+    owners = [
+        path.name
+        for path in (ROOT / "fer_utils").rglob("*.py")
+        if re.search(r"^\s*(from tqdm\S* import tqdm|import tqdm)", path.read_text("utf-8"), re.M)
+    ]
+    assert owners == []
 
 
 @pytest.mark.parametrize("name", ["emotions", "errors", "papers", "translate"])

@@ -454,7 +454,7 @@ def test_a_photograph_is_answered_by_a_net_for_photographs_the_other_beside_it(b
     said = [f["classes"][np.frombuffer(f["clean"], np.float32).argmax()] for f in (frame, beside)]
     assert said == ["neutral", "happy"]
     assert "nobody has labelled it; the net says neutral" in both.known.value
-    assert both.source.back.layout.visibility == "visible"
+    assert not both.source.back.disabled
     both.model.value = "mini_xception_facs3d"
     both.wait()
     assert "It has never seen photographs" in both.learned.value
@@ -462,7 +462,7 @@ def test_a_photograph_is_answered_by_a_net_for_photographs_the_other_beside_it(b
     both.wait()
     assert (both.model.value, both.beside.value) == ("mini_xception_facs3d", "nothing")
     assert both.view.beside == {} and "face 0 of 100, labelled happy" in both.known.value
-    assert both.source.back.layout.visibility == "hidden"
+    assert both.source.back.disabled
 
 
 def test_the_line_on_the_face_and_the_filter_by_answers(both, drawn):

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from fer_lab.bench import shared
 from fer_lab.bench.bound import matrix_rate, multiply_adds
 from fer_lab.bench.shared import Bench, Column, Result, race, timed
 from fer_utils import data, models, saliency
+from fer_utils._progress import tqdm
 from fer_utils.errors import FerError
 from fer_utils.models.answers import chosen_device, device_of
 from fer_utils.ranges import PIXELS, SIDE

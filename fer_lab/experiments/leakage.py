@@ -19,13 +19,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from matplotlib.figure import Figure
-from tqdm.auto import tqdm
 
 import faces3d
 from faces3d.action_units import NAMES
 from faces3d.scene import sample_units
 from fer_lab.experiment import Experiment, Fit, by_arm, by_split, percent, scored, table
 from fer_utils import data, models, plots, train
+from fer_utils._progress import tqdm
 from fer_utils.data import FaceSet
 from fer_utils.emotions import FER7
 from fer_utils.evaluate import evaluate

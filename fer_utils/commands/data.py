@@ -130,9 +130,10 @@ def card(item: Card, root: Path | None = None) -> str:
     place = where(item.name, root)
     facts = {
         "used by": ", ".join(item.papers) or ("the lessons of this kit" if item.embedded else ""),
-        "cite": item.citation,
+        "cite": item.cited,
         "licence": item.licence,
         "get it": item.get,
+        "page": item.page,
         "or fetch it": _fetched(item),
         "expect": item.counts,
         "open it": item.opened,

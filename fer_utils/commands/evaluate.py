@@ -111,11 +111,9 @@ def confusion_rows(result: Evaluation) -> list[list]:
 
 def confusion_text(result: Evaluation) -> str:
     """Return the confusion matrix as text, counts with the share of the row in brackets."""
-    counts, shares = result.confusion(), result.confusion("true")
-    width = max(len(name) for name in result.classes) + 2
-    head = "label \\ said"
-    lines = [f"{head:<14}" + "".join(f"{name:>{max(width, 12)}}" for name in result.classes)]
-    for name, row, share in zip(result.classes, counts, shares, strict=True):
-        cells = [f"{n} ({s:.0%})" for n, s in zip(row, share, strict=True)]
-        lines.append(f"{name:<14}" + "".join(f"{cell:>{max(width, 12)}}" for cell in cells))
-    return "\n".join(lines)
+    import pandas
+
+    rows = zip(result.confusion(), result.confusion("true"), strict=True)
+    cells = [[f"{n} ({s:.0%})" for n, s in zip(*row, strict=True)] for row in rows]
+    names = list(result.classes)
+    return pandas.DataFrame(cells, names, names).rename_axis(columns="label \\ said").to_string()

@@ -55,6 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", type=PIXELS, help="side of the square in pixels (default: 1/6)")
     parser.add_argument("--stride", type=PIXELS, help="its steps in pixels (default: 1/4 of it)")
     parser.add_argument("--fill", help="black (default), mean, blur, noise, or 0 to 1")
+    parser.add_argument(
+        "--force", action="store_true", help="occlusion: do it with more than 20,000 positions, too"
+    )
     parser.add_argument("--target", help="expression to explain (default: the predicted one)")
     parser.add_argument("--seed", type=SEED, default=0, help="of noise, masks and orders")
     parser.add_argument(
@@ -83,11 +86,11 @@ def run(args: argparse.Namespace) -> int:
         return run_all(args, net, image, source, truth, parts, options)
     if args.method in PARTS:
         options.update(parts)
-    attribution = saliency.attribute(net, image, args.method, args.target, args.seed, **options)
+    attribution = attributed(args, net, image, args.method, options)
     if args.method == "occlusion":
         # the positions as well, where the attribution keeps the map alone
         square = {name: attribution.details[name] for name in ("window", "stride")}
-        square.update(fill=attribution.options["fill"], seed=args.seed)
+        square.update(fill=attribution.options["fill"], seed=args.seed, force=args.force)
         omap = saliency.occlusion(net, image, **square)
         figure = plots.occlusion(image, omap, attribution.target)
         lines = occlusion_report(omap, attribution)
@@ -99,6 +102,26 @@ def run(args: argparse.Namespace) -> int:
     if args.scores:
         print(scores.report(scores.score(net, image, attribution, truth, seed=args.seed)))
     return 0
+
+
+def attributed(
+    args: argparse.Namespace, net: Any, image: np.ndarray, method: str, options: dict[str, Any]
+) -> "saliency.Attribution":
+    """Return the map of a method.
+
+    Raises:
+        FerError: as `saliency.attribute`, with the ways out that the command has.
+    """
+    from fer_utils import saliency
+    from fer_utils.saliency.occlusion import TooManyPositions
+
+    if args.force and method == "occlusion":
+        options = {**options, "force": True}
+    try:
+        return saliency.attribute(net, image, method, args.target, args.seed, **options)
+    except TooManyPositions as error:
+        cut = "leave out --whole, so that the face is cut out, " if args.whole else ""
+        raise FerError(f"{error.what}: {cut}take a larger --stride, or add --force.") from None
 
 
 def run_all(
@@ -122,7 +145,7 @@ def run_all(
     for name in saliency.METHODS:
         given = parts if name in PARTS else {}
         try:
-            found.append(saliency.attribute(net, image, name, args.target, args.seed, **given))
+            found.append(attributed(args, net, image, name, given))
         except FerError as error:
             left_out.append(f"left out: {error}")
     if not found:

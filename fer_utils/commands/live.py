@@ -180,7 +180,7 @@ def answered(
     source: Any, live: "Live", table: "Table | None", most: int | None
 ) -> "Iterator[tuple[Frame, list[Face]]]":
     """Go through a film; frames that a table has already are taken from it."""
-    from tqdm.auto import tqdm
+    from fer_utils._progress import tqdm
 
     frames = iter(source)
     count = source.count if most is None else min(most, source.count or most)

@@ -98,9 +98,8 @@ def chosen_detector(args: argparse.Namespace) -> "Detector":
 
 def run(args: argparse.Namespace) -> int:
     """Print the faces and their expressions; write sheet and table."""
-    from tqdm.auto import tqdm
-
     from fer_utils import models, plots
+    from fer_utils._progress import tqdm
     from fer_utils.files import check_apart, check_writable, write
     from fer_utils.models.answers import named_classes
     from fer_utils.plots.picture import check_place

@@ -21,7 +21,9 @@ def run(args: argparse.Namespace) -> int:
         print(models.describe(args.name).to_string(formatters=commas))
         print(models.totals(args.name))
         return 0
-    print(as_text(*models.audit()))
+    table, below = models.audit()
+    print(_table([["name", *table], *map(list, table.itertuples())], LEFT))
+    print("", *(textwrap.fill(text, WIDTH) for text in below), sep="\n")
     print("\nNetworks of this kit, for which nothing is published (7 classes):")
     print(_table(unpublished()))
     print("\nTrained weights, for evaluate and explain --model NAME:")
@@ -63,22 +65,14 @@ def weights() -> list[list[str]]:
     ]
 
 
-def _table(rows: list[list[str]]) -> str:
-    """Return rows of text in columns that begin at the left; the last is as long as it is."""
+def _table(rows: list[list[str]], left: int | None = None) -> str:
+    """Return rows of text in columns, the first `left` of which (None: all) begin at the left."""
     widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    sides = ["<" if left is None or place < left else ">" for place in range(len(widths))]
     lines = [
-        "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True))
+        "  ".join(
+            f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)
+        )
         for row in rows
     ]
     return "\n".join(line.rstrip() for line in lines)
-
-
-def as_text(rows: list[dict[str, str]], below: list[str]) -> str:
-    """Return `models.audit`'s table with one line per published count, and its marks below."""
-    columns = {name: [name, *(row[name] for row in rows)] for name in rows[0]}
-    padded = [
-        [f"{cell:{'<' if i < LEFT else '>'}{max(map(len, cells))}}" for cell in cells]
-        for i, cells in enumerate(columns.values())
-    ]
-    lines = ["  ".join(cells) for cells in zip(*padded, strict=True)]
-    return "\n".join([*lines, "", *(textwrap.fill(text, WIDTH) for text in below)])

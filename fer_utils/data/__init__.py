@@ -1,5 +1,8 @@
 """Data sets of faces: `load` one by name, and find out where each is looked for."""
 
+from typing import TYPE_CHECKING
+
+from fer_utils._lazy import door as _door
 from fer_utils.data import catalog
 from fer_utils.data._index import SPLITS
 from fer_utils.data._load import check, find, load, places
@@ -32,6 +35,10 @@ __all__ = [
     "register",
     "split",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker is to find wrong names by itself
+    __getattr__ = _door(__name__, __all__, modules=())
 
 
 def __dir__() -> list[str]:

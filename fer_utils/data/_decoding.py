@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from fer_utils._progress import tqdm
 from fer_utils.data import _face_crop
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm.auto import tqdm
+
+from fer_utils._progress import tqdm
 
 #: Correlation of two thumbnails from which their pictures count as near copies.
 NEAR = 0.95

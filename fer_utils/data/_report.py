@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from fer_utils import _html
 from fer_utils.data._index import SPLITS
 from fer_utils.data._survey import Survey
 from fer_utils.errors import FerError
@@ -47,10 +48,13 @@ class Finding:
 
     def __str__(self) -> str:
         """Return the count and the title, and the examples below them."""
-        start = f"{self.count:8,}  "
-        lines = wrap(self.title, WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
-        rest = [f"and {self.more:,} more"] if self.more else []
-        return "\n".join([*lines, *(_short(f"{'':12}{text}") for text in (*self.examples, *rest))])
+        start, (title, *examples) = f"{self.count:8,}  ", self.words()
+        lines = wrap(title, WIDTH, initial_indent=start, subsequent_indent=" " * len(start))
+        return "\n".join([*lines, *(_short(f"{'':12}{text}") for text in examples)])
+
+    def words(self) -> list[str]:
+        """Return the title, the examples, and how many there are beside them."""
+        return [self.title, *self.examples, *([f"and {self.more:,} more"] if self.more else [])]
 
 
 def finding(
@@ -111,6 +115,10 @@ class Report:
         """Say in one sentence what was found."""
         found = ", ".join(f"{one.kind} {one.count:,}" for one in self.findings if one.count)
         return f"Report({self.name}: {self.pictures:,} pictures; {found or 'no findings'})"
+
+    def _repr_html_(self) -> str:
+        found = [(f"{one.count:,}", "\n".join(one.words())) for one in self.findings]
+        return _html.sentence(self) + _html.rows(found)
 
     def __str__(self) -> str:
         """Return the table, 100 columns wide."""

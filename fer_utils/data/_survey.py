@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from fer_utils._progress import tqdm
 from fer_utils.data import _duplicates as duplicates
 from fer_utils.data import _tree as tree
 from fer_utils.data._index import DatasetIndex

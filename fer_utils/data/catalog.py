@@ -19,7 +19,7 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fer_utils import _html
-from fer_utils._arguments import shown
+from fer_utils._arguments import NoSuchKey, shown
 from fer_utils.data.datasets import NAMES
 from fer_utils.emotions import FER7, nearest
 from fer_utils.errors import FerError
@@ -62,7 +62,8 @@ class Card:
         name: the kit's word for it, also the name of its folder.
         title: what it is called, and what it shows.
         papers: which of the five papers use it, by their keys.
-        citation: what to cite.
+        citation: what to cite; doi: of that, where it has one.
+        page: the address where it is shown, or asked for.
         licence: what may be done with it, in words; the owners' own text is what counts.
         get: how to get it.
         layout: how the files lie in the folder NAME/, drawn as a tree of several lines.
@@ -92,15 +93,23 @@ class Card:
     embedded: bool = False
     own: bool = False
     photographs: bool = True
+    doi: str = ""
+    page: str = ""
 
     def __repr__(self) -> str:
         """Say which data set it is of."""
         return f"Card({self.name}: {self.title})"
 
     def _repr_html_(self) -> str:
-        words = ("citation", "licence", "get", "layout", "counts")
-        facts = [(word, getattr(self, word)) for word in words]
-        return _html.rows([("name", self.name), ("title", self.title), *facts])
+        facts = {"data set": f"{self.title} ({self.name})", "cite": self.cited}
+        facts |= {"licence": self.licence, "get it": self.get, "page": self.page}
+        facts |= {"expect": self.counts, "open it": self.opened, "layout": self.layout}
+        return _html.rows((title, text) for title, text in facts.items() if text)
+
+    @property
+    def cited(self) -> str:
+        """What to cite, with its address."""
+        return f"{self.citation} https://doi.org/{self.doi}" if self.doi else self.citation
 
     @property
     def opened(self) -> str:
@@ -267,7 +276,7 @@ class _OfEvery(Mapping[str, _Kind]):
         if name in _ADDED:
             return self._part(_ADDED[name])
         if name not in NAMES:
-            raise KeyError(name)
+            raise NoSuchKey(f"there is no data set {name!r}.{nearest(name, names())}")
         return self._part(importlib.import_module(f"fer_utils.data.datasets.{name}").DATASET)
 
     def __iter__(self) -> Iterator[str]:

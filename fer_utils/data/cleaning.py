@@ -13,14 +13,19 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from fer_utils import _html
 from fer_utils._arguments import check_truth, choice, shown
+from fer_utils._progress import tqdm
 from fer_utils.data import _face_crop, _survey
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
+
+if TYPE_CHECKING:
+    import pandas
 
 # What is looked at: the picture at this side, with a margin that repeats its border, since a
 # cascade needs some room around a face and FER2013's fill their pictures. Faces of half the side.
@@ -82,16 +87,30 @@ class Cleaning:
         counts = ", ".join(f"{why} {count:,}" for why, count in self.counts().items())
         return f"Cleaning({self.faces.name}: {len(self.faces):,} pictures; {counts})"
 
-    def __str__(self) -> str:
-        """Return counts by reason and split, 100 columns wide."""
+    def table(self) -> "pandas.DataFrame":
+        """Return how many pictures each reason applies to, by split (columns) and in all."""
+        import pandas  # takes a second, so only who wants a table waits for it
+
         places = self.faces.split
         splits = [split for split in ("train", "valid", "test") if (places == split).any()]
+        reasons = {**self.found, "any of these": self.positions()}
+        columns = {
+            name: [int((places[at] == name).sum()) for at in reasons.values()] for name in splits
+        }
+        columns["all"] = [len(at) for at in reasons.values()]
+        return pandas.DataFrame(columns, index=list(reasons))
+
+    def _repr_html_(self) -> str:
+        return _html.sentence(self) + self.table()._repr_html_()
+
+    def __str__(self) -> str:
+        """Return the table and what was looked for, 100 columns wide."""
+        table = self.table()
         lines = [f"{self.faces.name}: {len(self.faces):,} pictures; nothing is deleted", ""]
-        lines += [f"{'reason':12}" + "".join(f"{name:>8}" for name in (*splits, "all"))]
-        for why, at in {**self.found, "any of these": self.positions()}.items():
-            counts = [int((places[at] == split).sum()) for split in splits]
-            cells = "".join(f"{count:8,}" for count in (*counts, len(at)))
-            lines.append(f"{why:12}{cells}  {self.about.get(why, '')}".rstrip())
+        lines += [f"{'reason':12}" + "".join(f"{name:>8}" for name in table)]
+        for why, counts in table.iterrows():
+            cells = "".join(f"{count:8,}" for count in counts)
+            lines.append(f"{why:12}{cells}  {self.about.get(str(why), '')}".rstrip())
         lines += ["", "mazen2021 deleted non-face, text and profile pictures and gives no counts."]
         return "\n".join(lines)
 

@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from fer_utils import _html
-from fer_utils._arguments import integer, shown
+from fer_utils._arguments import Telling, integer, shown
 from fer_utils.errors import FerError
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Face:
+class Face(Telling):
     """One face: `faces[0]`, or what `detect.face` cuts out of a photograph.
 
     Networks, maps and figures take it as they take its picture, and so does `plt.imshow`. At the
@@ -25,6 +25,14 @@ class Face:
         person: who is shown, None where not known.
         source: where it comes from, in words.
     """
+
+    MEANT: ClassVar = {
+        **dict.fromkeys(("show", "plot"), "plots.faces([face])"),
+        "save": "plots.save(plots.faces([face]), FILE)",
+        "expression": "face.label",
+        "pixels": "face.image",
+        "shape": "face.image.shape",
+    }
 
     image: np.ndarray
     label: str = ""

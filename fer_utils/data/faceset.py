@@ -4,12 +4,12 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, ClassVar, overload
 
 import numpy as np
 
 from fer_utils import _html
-from fer_utils._arguments import check_array, check_names, integer, shown
+from fer_utils._arguments import Telling, check_array, check_names, integer, shown, spoken
 from fer_utils._arguments import seed as check_seed
 from fer_utils.data import _cache, relabel
 from fer_utils.data._index import SPLITS
@@ -32,7 +32,7 @@ _PER_FACE = ("images", "labels", "split", "votes", "subjects", "rows", "regions"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FaceSet:
+class FaceSet(Telling):
     """N faces with their labels and what else is known about them; arrays are read-only.
 
     `faces[0]` is one face with what is known of it, `faces[:5]`, `faces[[3, 1]]` and
@@ -64,6 +64,18 @@ class FaceSet:
         generated: bool (N,), True for faces that no camera took, but a network made
             (`fer_utils.data.fill`); they can be training faces only. Unless given, none is.
     """
+
+    MEANT: ClassVar = {
+        "shape": "faces.images.shape",
+        "size": "len(faces)",
+        "head": "faces[:5]",
+        "tail": "faces[-5:]",
+        "shuffle": "faces.sample(len(faces))",
+        "targets": "faces.labels",
+        **dict.fromkeys(("show", "plot"), "plots.faces(faces[:12])"),
+        **dict.fromkeys(("describe", "info", "to_dataframe", "value_counts"), "faces.table()"),
+        **dict.fromkeys(("filter", "query", "select"), "faces.where(label=NAME)"),
+    }
 
     name: str
     images: np.ndarray
@@ -201,13 +213,24 @@ class FaceSet:
             person,
         )
 
+    def _meant(self, name: str) -> str | None:
+        if name in vars(self).get("columns", ()):
+            return f"faces.columns[{name!r}]"
+        if found := same_word(name, vars(self).get("classes", ())):
+            return f"faces.where(label={found!r})"
+        return super()._meant(name)
+
+    @spoken
     def sample(self, count: int = 12, seed: int = 0) -> "FaceSet":
         """Return so many faces (all, where there are fewer), drawn at random, each at most once."""
         count = min(integer("count", count, 0), len(self))
         return self.take(np.random.default_rng(check_seed(seed)).permutation(len(self))[:count])
 
-    def where(self, split: str | None = None, label: str | int | None = None) -> "FaceSet":
-        """Return the faces of one split, of one class (name or index), or both.
+    @spoken
+    def where(
+        self, split: str | None = None, label: str | int | Sequence[str | int] | None = None
+    ) -> "FaceSet":
+        """Return the faces of one split, of one class (name or index) or several, or both.
 
         Raises:
             FerError: there is no such split or class.
@@ -215,10 +238,12 @@ class FaceSet:
         keep = np.ones(len(self), bool)
         if split is not None:
             if split not in SPLITS:
-                raise FerError(f"{split!r} is not a split.{nearest(split, SPLITS)}")
+                meant = f" Write label={split!r}." if same_word(split, self.classes) else ""
+                raise FerError(f"{split!r} is not a split.{meant or nearest(split, SPLITS)}")
             keep &= self.split == split
         if label is not None:
-            keep &= self.labels == self.class_index(label)
+            several: Any = label if isinstance(label, list | tuple | set) else [label]
+            keep &= np.isin(self.labels, [self.class_index(one) for one in several])
         return self.take(np.flatnonzero(keep))
 
     def class_index(self, label: str | int) -> int:

@@ -1,5 +1,8 @@
 """Where in a picture are the faces? Five detectors behind one call, and the crop around a box."""
 
+from typing import TYPE_CHECKING
+
+from fer_utils._lazy import door as _door
 from fer_utils.detect.boxes import Box, crop, overlap
 from fer_utils.detect.detectors import DETECTORS, Detector, detector, face, faces, upright
 
@@ -14,6 +17,10 @@ __all__ = [
     "overlap",
     "upright",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker is to find wrong names by itself
+    __getattr__ = _door(__name__, __all__, modules=())
 
 
 def __dir__() -> list[str]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import operator as op
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from torch import Tensor
 
 from fer_utils import _html
-from fer_utils._arguments import check_array, check_names, integer, shown
+from fer_utils._arguments import Telling, check_array, check_names, integer, shown, spoken
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 
@@ -22,11 +24,17 @@ if TYPE_CHECKING:
 Z_95 = 1.959963984540054  # of a normal distribution, 95 % lies within so many deviations
 
 
+def _of_share(operation: Callable[..., Any]) -> Any:
+    """Return a method that does with a share what is done with a float."""
+    return lambda self, *others: operation(float(self), *others)
+
+
 @dataclass(frozen=True, repr=False)
 class Accuracy:
     """A share of right answers with its Wilson score interval (95 %).
 
-    `float(accuracy)` and `f"{accuracy:.1%}"` are those of the share.
+    `float(accuracy)`, `f"{accuracy:.1%}"`, `accuracy > 0.9` and `100 * accuracy` are those of the
+    share.
 
     Source: Wilson, "Probable inference, the law of succession, and statistical inference" (1927).
     Unlike p +- z sqrt(p (1 - p) / n), it never leaves [0, 1] and has a width at p = 0 and p = 1.
@@ -79,6 +87,12 @@ class Accuracy:
         """Return the share."""
         return self.value
 
+    __lt__, __le__, __gt__, __ge__ = map(_of_share, (op.lt, op.le, op.gt, op.ge))
+    __add__, __sub__, __mul__ = map(_of_share, (op.add, op.sub, op.mul))
+    __truediv__, __round__ = map(_of_share, (op.truediv, round))
+    __radd__, __rmul__ = __add__, __mul__
+    __rsub__ = _of_share(lambda share, other: other - share)
+
     def __format__(self, form: str) -> str:
         """Write the share in a form of floats, e.g. `.1%`; without one, the whole sentence."""
         return format(self.value, form) if form else repr(self)
@@ -89,7 +103,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Evaluation:
+class Evaluation(Telling):
     """What a net said about a data set.
 
     Attributes:
@@ -100,6 +114,16 @@ class Evaluation:
     Raises:
         FerError: arrays that do not fit together, or labels that are no classes.
     """
+
+    MEANT: ClassVar = {
+        "confusion_matrix": "evaluation.confusion()",
+        "errors": "evaluation.mistakes(TRUE, PREDICTED)",
+        **dict.fromkeys(("show", "plot"), "plots.confusion(evaluation)"),
+        **dict.fromkeys(
+            ("f1", "precision", "recall", "report", "classification_report", "scores"),
+            "evaluation.table()",
+        ),
+    }
 
     probabilities: np.ndarray
     labels: np.ndarray
@@ -197,6 +221,7 @@ class Evaluation:
     def _repr_html_(self) -> str:
         return _html.sentence(self) + self.table()._repr_html_()
 
+    @spoken
     def mistakes(self, true: str, predicted: str) -> np.ndarray:
         """Return the indices of faces labelled `true` that the net called `predicted`.
 

@@ -1,5 +1,8 @@
 """Networks from pictures to logits, by name."""
 
+from typing import TYPE_CHECKING
+
+from fer_utils._lazy import door as _door
 from fer_utils._torchvision import load as torchvision
 from fer_utils.models.checkpoints import (
     card,
@@ -43,6 +46,10 @@ __all__ = [
     "unfreeze",
     "wrap",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker is to find wrong names by itself
+    __getattr__ = _door(__name__, __all__, modules=())
 
 
 def __dir__() -> list[str]:

@@ -1,28 +1,20 @@
 """What a net says of one face, in one line: `net.ask(face)`."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
 from fer_utils import _html
+from fer_utils._arguments import NoSuchKey, Telling
 from fer_utils.emotions import nearest, same_word
-from fer_utils.errors import FerError
 from fer_utils.models.answers import ask, classes_of, device_of, dtype_of, evaluating
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class NoClass(FerError, KeyError):
-    """The net has no class of that name: for `in` and `get` as well as for people."""
-
-    def __str__(self) -> str:
-        """Return the message; a KeyError's own would be in quotes."""
-        return str(self.args[0])
-
-
-class Answer(Mapping[str, float]):
+class Answer(Telling, Mapping[str, float]):
     """What a net says of one face: the probability of each class, by name.
 
     `answer["happy"]` is a number, `answer.label` the most probable word; printed it is "happy
@@ -33,6 +25,15 @@ class Answer(Mapping[str, float]):
         probabilities: of them, K numbers that sum to 1.
     """
 
+    MEANT: ClassVar = {
+        **dict.fromkeys(("max", "probability", "confidence", "score"), "max(answer.values())"),
+        **dict.fromkeys(
+            ("argmax", "prediction", "predicted", "expression", "name"), "answer.label"
+        ),
+        **dict.fromkeys(("show", "plot", "bars"), "plots.bars(answer)"),
+        **dict.fromkeys(("top", "sort", "sorted"), "sorted(answer, key=answer.get, reverse=True)"),
+    }
+
     def __init__(self, classes: tuple[str, ...], probabilities: tuple[float, ...]):
         self.classes, self.probabilities = classes, probabilities
 
@@ -40,8 +41,16 @@ class Answer(Mapping[str, float]):
         """Return the probability of a class; "joy" is happy here too."""
         found = same_word(name, self.classes)
         if found is None:
-            raise NoClass(f"the net has no class {name!r}.{nearest(name, self.classes)}")
+            raise NoSuchKey(f"the net has no class {name!r}.{nearest(name, self.classes)}")
         return self.probabilities[self.classes.index(found)]
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether the most probable class is this word; or whether all is the same."""
+        if isinstance(other, str):
+            return same_word(other, self.classes) == self.label
+        return super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as of every mapping that may be compared
 
     def __iter__(self) -> Iterator[str]:
         """Go through the names."""
@@ -50,6 +59,10 @@ class Answer(Mapping[str, float]):
     def __len__(self) -> int:
         """Return K."""
         return len(self.classes)
+
+    def _meant(self, name: str) -> str | None:
+        found = same_word(name, vars(self).get("classes", ()))
+        return f"answer[{found!r}]" if found else super()._meant(name)
 
     @property
     def label(self) -> str:

@@ -1,5 +1,7 @@
 """How many parameters a network has, by the conventions that papers use."""
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -8,6 +10,9 @@ from fer_utils import papers
 from fer_utils.errors import FerError
 from fer_utils.models.answers import check_net
 from fer_utils.models.registry import ARCHITECTURES, create
+
+if TYPE_CHECKING:
+    import pandas
 
 CONVENTIONS = {
     "torch": "what is trained",
@@ -58,12 +63,14 @@ def paper_convention(net: nn.Module) -> str:
     return ARCHITECTURES[architecture].convention
 
 
-def audit() -> tuple[list[dict[str, str]], list[str]]:
+def audit() -> tuple["pandas.DataFrame", list[str]]:
     """Return every published number of parameters beside ours, and what the marks mean.
 
-    The first list has a row for each number, its cells by column; the networks are built without
-    memory. The second has a line for each mark.
+    The table has a row of texts for each number; the networks are built without memory. The list
+    has a line for each mark.
     """
+    import pandas  # takes a second, so only who wants a table waits for it
+
     notes = dict.fromkeys(published.note for published in papers.COUNTS if published.note)
     numbers = {note: number for number, note in enumerate(notes, 1)}
     below = [
@@ -74,7 +81,8 @@ def audit() -> tuple[list[dict[str, str]], list[str]]:
         "layout that the paper, or its authors' code, gives.",
         *(f"({number}) {note}." for note, number in numbers.items()),
     ]
-    return [_audited(published, numbers) for published in papers.COUNTS], below
+    rows = [_audited(published, numbers) for published in papers.COUNTS]
+    return pandas.DataFrame(rows).set_index("name").rename_axis(None), below
 
 
 def _audited(published: papers.Count, notes: dict[str, int]) -> dict[str, str]:

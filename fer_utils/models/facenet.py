@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fer_utils._arguments import check_names, integer, shown
+from fer_utils._arguments import check_names, integer, shown, spoken
 from fer_utils.emotions import FER7, FER8
 from fer_utils.errors import FerError
 from fer_utils.inputs import Channels, to_gray
@@ -122,6 +122,7 @@ class FaceNet(nn.Module):
         """Return logits (N, K) of pictures, float (N, 1 or 3, H, W) in [0, 1]."""
         return self.trunk(self.prepare(pictures))
 
+    @spoken
     def ask(self, face: Any) -> "Answer":
         """Return what the net says of one face: the probability of each class, by name.
 
@@ -137,11 +138,13 @@ class FaceNet(nn.Module):
         return answer(self, face)
 
     def predict(self, *_: object, **__: object) -> NoReturn:
-        """Say what other packages' word is called here; raises a FerError."""
+        """Say what other packages' words are called here; raises a FerError."""
         raise FerError(
-            "a net has no predict: net.ask(face) says what it sees in one face, "
+            "a net has no such name: net.ask(face) says what it sees in one face, "
             "evaluate.evaluate(net, faces) in many, evaluate.predict(net, pictures) gives scores."
         )
+
+    classify = probabilities = predict_proba = predict
 
     def train(self, mode: bool = True) -> "FaceNet":
         """Switch to training; what is frozen stays in evaluation."""

@@ -8,6 +8,9 @@ picture's alt text (`metadata["image/png"]["alt"]` of the output). The descripti
 The colours can be told apart by the colour-blind and on a grey print.
 """
 
+from typing import TYPE_CHECKING
+
+from fer_utils._lazy import door as _door
 from fer_utils.plots.architectures import architectures, blocks
 from fer_utils.plots.grids import balance, cards, counts, faces
 from fer_utils.plots.maps import attribution, attributions, heats, occluded, occlusion, saliency
@@ -44,6 +47,10 @@ __all__ = [
     "save",
     "show",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker is to find wrong names by itself
+    __getattr__ = _door(__name__, __all__, modules=())
 
 
 def __dir__() -> list[str]:

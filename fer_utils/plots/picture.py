@@ -7,6 +7,7 @@ its plain text. JupyterLab itself and nbconvert's default template do not show i
 import base64
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +23,7 @@ from PIL import Image
 from fer_utils._arguments import check_path, integer, misfit, number, shown
 from fer_utils.errors import FerError
 from fer_utils.files import check_writable, write
+from fer_utils.plots import dark
 
 Drawn = TypeVar("Drawn")
 
@@ -163,7 +165,17 @@ class Picture(Figure):
 def new(width: float, height: float) -> Picture:
     """Return an empty figure of so many inches, no wider than a notebook."""
     Picture.drawn = True
+    _keep_own_form()
     return Picture(figsize=(min(width, WIDEST), height), layout="constrained")
+
+
+def _keep_own_form() -> None:
+    """Let a cell that ends with a Picture show it as `bundle` makes it.
+
+    Once pyplot is loaded, matplotlib's inline backend draws every Figure by itself, without words.
+    """
+    if shell := "IPython" in sys.modules and sys.modules["IPython"].get_ipython():
+        shell.display_formatter.formatters["image/png"].for_type(Picture, lambda picture: None)
 
 
 def percent(share: float) -> str:
@@ -174,10 +186,18 @@ def percent(share: float) -> str:
 @checked
 def png(figure: Figure) -> bytes:
     """Return a figure as PNG, without colour channels where it is grey."""
-    drawn, small = BytesIO(), BytesIO()
+    return _as_png(_drawn(figure))
+
+
+def _drawn(figure: Figure) -> Image.Image:
+    file = BytesIO()
     with matplotlib.rc_context(STYLE):
-        figure.savefig(drawn, format="png", dpi=DPI)
-    picture = Image.open(drawn).convert("RGB")
+        figure.savefig(file, format="png", dpi=DPI)
+    return Image.open(file).convert("RGB")
+
+
+def _as_png(picture: Image.Image) -> bytes:
+    small = BytesIO()
     red, green, blue = (channel.tobytes() for channel in picture.split())
     picture.convert("L" if red == green == blue else "RGB").save(small, "PNG", optimize=True)
     return small.getvalue()
@@ -186,7 +206,10 @@ def png(figure: Figure) -> bytes:
 def bundle(figure: Figure, alt: str) -> tuple[dict, dict]:
     """Return a figure in the forms a notebook may want, and their metadata."""
     width, height = (round(96 * side) for side in figure.get_size_inches())  # CSS pixels
-    data = base64.b64encode(png(figure)).decode("ascii")
+    picture = _drawn(figure)
+    if dark.asked():
+        picture = Image.fromarray(dark.darkened(figure, np.asarray(picture)))
+    data = base64.b64encode(_as_png(picture)).decode("ascii")
     forms = {"image/png": data, "text/plain": f"Figure: {alt}"}
     return forms, {"image/png": {"alt": alt, "width": width, "height": height}}
 

@@ -1,5 +1,8 @@
 """Where does the network look? Maps by occlusion and other methods, and scores of them."""
 
+from typing import TYPE_CHECKING
+
+from fer_utils._lazy import door as _door
 from fer_utils.saliency import scores
 from fer_utils.saliency._engines import Cancelled
 from fer_utils.saliency._engines.dispatch import ENGINES
@@ -23,6 +26,10 @@ __all__ = [
     "occlusion",
     "scores",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker is to find wrong names by itself
+    __getattr__ = _door(__name__, __all__, modules=())
 
 
 def __dir__() -> list[str]:

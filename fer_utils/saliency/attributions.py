@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import nan
 from time import perf_counter
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils._arguments import check_array, check_names, choice, integer, spoken
+from fer_utils._arguments import Telling, check_array, check_names, choice, integer, spoken
 from fer_utils._arguments import seed as check_seed
 from fer_utils._progress import bar
 from fer_utils.errors import FerError
@@ -39,7 +39,7 @@ from fer_utils.saliency.occlusion import on_device
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Attribution:
+class Attribution(Telling):
     """A map that says how much each pixel matters for one class; its array is read-only.
 
     Attributes:
@@ -54,6 +54,12 @@ class Attribution:
         details: what it found besides the map, by name.
         seconds: that the method took.
     """
+
+    MEANT: ClassVar = {
+        **dict.fromkeys(("show", "plot"), "plots.attribution(face, attribution)"),
+        **dict.fromkeys(("heat", "values", "saliency"), "attribution.map"),
+        "shape": "attribution.map.shape",
+    }
 
     map: np.ndarray
     signed: bool

@@ -82,7 +82,7 @@ class Occlusion:
             FerError: shapes, strides, baselines or targets that do not fit. Where captum raises an
                 AssertionError, for windows and strides, it is one as well.
         """
-        from tqdm.auto import tqdm  # in a notebook it brings the widgets
+        from fer_utils._progress import tqdm
 
         tensors = inputs if isinstance(inputs, tuple) else (inputs,)
         _check_rows(tensors)

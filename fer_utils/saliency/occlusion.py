@@ -24,13 +24,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_utils._arguments import check_array, check_names, shown, spoken
+from fer_utils._arguments import Telling, check_array, check_names, shown, spoken
 from fer_utils._progress import bar
 from fer_utils.errors import FerError
 from fer_utils.models.answers import (
@@ -53,8 +53,18 @@ COARSEST = 8
 MOST_POSITIONS = 20_000
 
 
+class TooManyPositions(FerError):
+    """A map that would take minutes or hours; `what` says how many positions on which picture."""
+
+    def __init__(self, what: str):
+        """Name the ways out that a caller has."""
+        self.what = f"{what} would take long"
+        ways = "cut the face out (detect.face(FILE)), take a larger stride, or say force=True."
+        super().__init__(f"{self.what}: {ways}")
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class OcclusionMap:
+class OcclusionMap(Telling):
     """The network's answers for every position of the square; arrays are read-only.
 
     Attributes:
@@ -66,6 +76,12 @@ class OcclusionMap:
         seed: of the noise, where that was the fill.
         engine: which one computed the map, an entry of `saliency.ENGINES`.
     """
+
+    MEANT: ClassVar = {
+        **dict.fromkeys(("show", "plot"), "plots.occlusion(face, omap)"),
+        **dict.fromkeys(("map", "values", "saliency"), "omap.heat(NAME)"),
+        "shape": "omap.size",
+    }
 
     probabilities: np.ndarray
     clean: np.ndarray
@@ -274,10 +290,7 @@ def _check_count(problem: OcclusionProblem, force: bool) -> None:
     count = len(problem.windows)
     if count > MOST_POSITIONS and not force:
         height, width = problem.picture.shape[-2:]
-        raise FerError(
-            f"{count:,} positions of the square on {height} x {width} pixels would take long: cut "
-            "the face out (detect.face(FILE)), take a larger stride, or say force=True."
-        )
+        raise TooManyPositions(f"{count:,} positions of the square on {height} x {width} pixels")
 
 
 @contextmanager

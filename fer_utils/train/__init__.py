@@ -4,6 +4,9 @@ The training itself is read in three files: `loop` (epochs and batches), `step` 
 backward for one batch), `optim` (optimizer, schedule, batch norm, moving average).
 """
 
+from typing import TYPE_CHECKING
+
+from fer_utils._lazy import door as _door
 from fer_utils.train.history import History, tensorboard
 from fer_utils.train.loop import PRECISIONS, fit
 from fer_utils.train.measure import Measured, measured, table
@@ -25,6 +28,10 @@ __all__ = [
     "table",
     "tensorboard",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker is to find wrong names by itself
+    __getattr__ = _door(__name__, __all__, modules=())
 
 
 def __dir__() -> list[str]:

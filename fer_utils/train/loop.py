@@ -12,14 +12,15 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm.auto import tqdm
 
 from fer_utils._arguments import check_path, check_truth, shown, spoken
+from fer_utils._progress import tqdm
 from fer_utils.data.faceset import FaceSet, Features
 from fer_utils.errors import FerError
 from fer_utils.evaluate import check_faces, labels_for, predict
@@ -60,12 +61,15 @@ from fer_utils.train.recipes import Recipe, as_recipe
 from fer_utils.train.step import Step, TrainingData, make_targets, on_device
 from fer_utils.train.stream import batches, must_stream, streamed
 
+if TYPE_CHECKING:
+    from tqdm import auto
+
 PRECISIONS = ("float32", "bfloat16")
 #: Batches between two looks at the loss.
 CHECK_EVERY = 20
 
 
-def train_epochs(run: "Run", after_epoch: Callable[[dict], object], bar: tqdm) -> None:
+def train_epochs(run: "Run", after_epoch: Callable[[dict], object], bar: "auto.tqdm") -> None:
     """Train for the epochs that are left: learn from every face once, validate, keep the best."""
     recipe, images = run.recipe, run.step.data.images
     for epoch in range(len(run.history.epochs) + 1, run.options.epochs + 1):

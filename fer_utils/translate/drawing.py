@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tqdm.auto import tqdm
 
 import faces3d
 from faces3d.drawing import LARGEST, SMALLEST
 from fer_utils._arguments import choice, integer, shown
+from fer_utils._progress import tqdm
 from fer_utils.data import _cache
 from fer_utils.errors import FerError
 

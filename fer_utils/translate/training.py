@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from fer_utils._arguments import check_array, check_path, check_truth, shown
 from fer_utils._arguments import seed as check_seed
+from fer_utils._progress import tqdm
 from fer_utils.errors import FerError
 from fer_utils.files import make_folder, write, write_json
 from fer_utils.locks import LOCK, hold
@@ -129,8 +129,8 @@ def _train(
 ) -> Pair:
     """Do the steps that are left."""
     name = f"{run.classes[0]} <-> {run.classes[1]}"
-    options = {"desc": name, "unit": "step", "disable": not progress}
-    with tqdm(total=run.steps, initial=run.done, **options) as bar:
+    quiet = not progress
+    with tqdm(total=run.steps, initial=run.done, desc=name, unit="step", disable=quiet) as bar:
         while run.done < run.steps:
             run.advance()
             bar.update()

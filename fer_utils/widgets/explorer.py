@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as ui
 
+from fer_utils._arguments import choice, spoken
 from fer_utils.data.faceset import FaceSet
+from fer_utils.emotions import same_word
 from fer_utils.errors import FerError
 from fer_utils.evaluate import check_faces
 from fer_utils.plots.picture import bundle
@@ -264,6 +266,7 @@ class Explorer(Controls):
         return {**forms, "image/png": still["image/png"]}, metadata
 
 
+@spoken
 def occlusion_explorer(faces: FaceSet, models: Models = None) -> Explorer:
     """Return a widget that shows where a network looks, on faces to choose or to upload.
 
@@ -284,6 +287,7 @@ def occlusion_explorer(faces: FaceSet, models: Models = None) -> Explorer:
     return Explorer(FacePicker(faces), Nets(models, kind_of(faces.name)))
 
 
+@spoken
 def face_explorer(models: Models = None, expression: str = "happy") -> Explorer:
     """Return a widget with a drawn face: move its action units, prediction and map follow.
 
@@ -292,8 +296,12 @@ def face_explorer(models: Models = None, expression: str = "happy") -> Explorer:
         expression: what the face shows first, an entry of `action_units.PROTOTYPES`.
 
     Raises:
-        FerError: no models.
+        FerError: no models, or no such expression.
     """
+    from faces3d.action_units import PROTOTYPES
     from fer_utils.widgets.face_sliders import FaceSliders  # loads the renderer
 
+    if isinstance(models, str) and (named := same_word(models, PROTOTYPES)):
+        models, expression = None, named
+    expression = same_word(expression, PROTOTYPES) or choice("expression", expression, PROTOTYPES)
     return Explorer(FaceSliders(expression), Nets(models, DRAWN))

@@ -96,8 +96,16 @@ class FacePicker(ui.VBox):
 
     def panel(self, answers: ui.Widget, settings: list[ui.Widget]) -> list[ui.Widget]:
         """Return all controls in one column, with a filter by a net's answers among them."""
-        picking = [self.dataset, self.label, answers, self.face]
-        return [*picking, *settings, self.upload, self.back, self.middle, self.message]
+        picking = [
+            self.dataset,
+            self.label,
+            answers,
+            self.face,
+            self.upload,
+            self.back,
+            self.middle,
+        ]
+        return [*picking, *settings, self.message]
 
     def keep(self, kept: np.ndarray | None) -> bool:
         """Offer only some of the faces, bool (n,), whatever their label; None offers all.
@@ -193,7 +201,7 @@ class FacePicker(ui.VBox):
         """Show what may be done about an upload; one place for both, so that nothing moves."""
         self.middle.layout.display = None if middle else "none"
         self.back.layout.display = "none" if middle else None
-        self.back.layout.visibility = "visible" if back else "hidden"
+        self.back.disabled = not back
 
     def paint(self, image: np.ndarray, heat: np.ndarray, signed: bool) -> None:
         """Paint a map over the chosen face of the uploaded photograph, where it is that image's."""

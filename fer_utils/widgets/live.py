@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as ui
 
 from fer_utils import plots
+from fer_utils._arguments import spoken
 from fer_utils.plots.picture import bundle
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def in_words(history: "History", epochs: int) -> str:
     )
 
 
+@spoken
 def live_history(epochs: int) -> LiveHistory:
     """Return a widget for the curves of a training; show it, then pass it to `train.fit`.
 

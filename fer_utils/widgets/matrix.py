@@ -10,9 +10,10 @@ import numpy as np
 import traitlets
 
 from fer_utils import plots
+from fer_utils._arguments import shown, spoken
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
-from fer_utils.evaluate import Evaluation
+from fer_utils.evaluate import Evaluation, check_faces
 from fer_utils.plots.grids import to_pixels
 from fer_utils.plots.picture import bundle
 from fer_utils.plots.scores import SEQUENTIAL, caption, check_same, in_cell, meanings
@@ -170,6 +171,7 @@ class ConfusionExplorer(ui.VBox):
         return {**forms, "image/png": still["image/png"]}, metadata
 
 
+@spoken
 def confusion_explorer(
     faces: FaceSet, evaluations: Evaluation | Mapping[str, Evaluation]
 ) -> ConfusionExplorer:
@@ -187,6 +189,12 @@ def confusion_explorer(
     """
     if isinstance(evaluations, Evaluation):
         evaluations = {"net": evaluations}
+    check_faces(faces)
+    if not isinstance(evaluations, Mapping):
+        raise FerError(
+            f"evaluations={shown(evaluations)}: give evaluate.evaluate(net, faces), or several by "
+            "name."
+        )
     if len(faces) == 0 or not evaluations:
         raise FerError("there is nothing to explore: give some faces and their evaluation.")
     for evaluation in evaluations.values():

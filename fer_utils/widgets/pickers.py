@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from fer_utils import data, models
+from fer_utils._arguments import choice, spoken
 from fer_utils.data.faceset import FaceSet
 from fer_utils.data.splits import divide
 from fer_utils.errors import FerError
@@ -207,6 +208,7 @@ class Trainer(ui.VBox):
         return {**forms, "image/png": still["image/png"]}, metadata
 
 
+@spoken
 def trainer(architecture: str = "mini_xception", **options: object) -> Trainer:
     """Return pickers for architecture, inputs, fusion, data set and device, and a button to train.
 
@@ -219,6 +221,7 @@ def trainer(architecture: str = "mini_xception", **options: object) -> Trainer:
     Raises:
         FerError: a data set that is not found.
     """
+    choice("architecture", architecture, models.names())
     first = Choice(architecture, **options)  # type: ignore[arg-type]  # the class checks names
     data.find(first.dataset)
     return Trainer(first, datasets_here())

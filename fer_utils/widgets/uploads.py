@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
+from fer_utils._arguments import spoken
 from fer_utils.errors import FerError, shown
 from fer_utils.pictures import opened, to_array
 
@@ -108,6 +109,7 @@ def look_at(content: bytes, name: str) -> Uploaded:
     return Uploaded(name, image, gray, boxes, degrees, tuple(notes))
 
 
+@spoken
 def read_upload(content: bytes, name: str, *, middle: bool = False) -> tuple[np.ndarray, str]:
     """Return the largest face in an uploaded picture, found as `look_at` does.
 

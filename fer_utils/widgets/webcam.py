@@ -18,7 +18,7 @@ import numpy as np
 import traitlets
 
 from fer_utils import saliency
-from fer_utils._arguments import shown
+from fer_utils._arguments import shown, spoken
 from fer_utils.detect import DETECTORS, Box, Detector
 from fer_utils.detect.boxes import rgb, square
 from fer_utils.detect.live import COLORS, Live
@@ -208,6 +208,7 @@ def _words(error: Exception) -> str:
     return str(error) if isinstance(error, FerError) else f"{type(error).__name__}: {error}"
 
 
+@spoken
 def camera(
     models: Models = None,
     detector: str | Detector | Find = "haar",

@@ -649,12 +649,13 @@ for row in SURVEY:
 # of all sets from the web, nobody knows how many people it shows, so no split can keep them apart.
 #
 # The licence is part of a data set. In short, where the pictures show people: research only, do
-# not pass them on, and sometimes only certain people may be printed. `python -m fer_utils data kdef`
-# prints a whole card, with the citation and whom to ask.
+# not pass them on, and sometimes only certain people may be printed. The last line shows a whole card,
+# with the citation and whom to ask (`python -m fer_utils data kdef` prints it).
 
 # %%
 for card in CARDS.values():
     print(f"{card.name:9}{card.licence}")
+CARDS["kdef"]
 
 # %% [markdown]
 # **Predict.** Studios can film as many angry faces as happy ones. Which of the data sets will have

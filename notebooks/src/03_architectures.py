@@ -333,14 +333,9 @@ for name, classes in (("mini_xception", 7), ("bottleneck_065m", 8), ("inception_
 # star means that the text prints a shorter number, or none, and the layout gives the rest.
 
 # %%
-from IPython.display import Markdown
-
-rows, notes = models.audit()
-marks = ["✓" if row["match"] == "yes" else f"✗ {row['match'][3:]}" for row in rows]
-table = [list(rows[0]), ["---"] * 5 + ["---:"] * 4 + [":---:"]]
-table += [[*row.values()][:-1] + [mark] for row, mark in zip(rows, marks, strict=True)]
-print(marks.count("✓"), "of", len(rows), "match")
-Markdown("\n".join(f"| {' | '.join(row)} |" for row in table))
+table, notes = models.audit()
+print((table["match"] == "yes").sum(), "of", len(table), "match")
+table
 
 # %% [markdown]
 # **Interpret.** All but two. An extra input channel costs only the first layer, 9 weights for each

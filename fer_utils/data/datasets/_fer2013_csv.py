@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from fer_utils._progress import tqdm
 from fer_utils.data import _tables as tables
 from fer_utils.emotions import FER7
 from fer_utils.errors import FerError

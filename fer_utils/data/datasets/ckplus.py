@@ -40,6 +40,7 @@ CARD = Card(
     papers=("minaee2019",),
     citation="Lucey et al., The extended Cohn-Kanade dataset (CK+): a complete dataset for "
     "action unit and emotion-specified expression, CVPR Workshops 2010.",
+    doi="10.1109/CVPRW.2010.5543262",
     licence="Research only, after signing an agreement; only some of the people may be shown "
     "in print.",
     get="Ask Jeffrey Cohn's group at the University of Pittsburgh, who send the agreement. "

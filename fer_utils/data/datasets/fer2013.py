@@ -41,6 +41,9 @@ CARD = Card(
     papers=("alessi2019", "minaee2019", "mazen2021"),
     citation="Goodfellow et al., Challenges in representation learning: a report on three "
     "machine learning contests, ICONIP 2013.",
+    doi="10.1007/978-3-642-42051-1_16",
+    page="https://www.kaggle.com/competitions/"
+    "challenges-in-representation-learning-facial-expression-recognition-challenge",
     licence="No licence was published; the rules of the Kaggle competition apply, and the "
     "rights in the pictures stay with their unknown owners. Do not pass it on.",
     get="Kaggle, the competition 'Challenges in Representation Learning: Facial Expression "

@@ -23,6 +23,8 @@ CARD = Card(
     papers=("minaee2019",),
     citation="Aneja, Colburn, Faigin, Shapiro and Mones, Modeling stylized character "
     "expressions via deep learning, ACCV 2016.",
+    doi="10.1007/978-3-319-54184-6_9",
+    page="https://grail.cs.washington.edu/projects/deepexpr/ferg-2d-db.html",
     licence="Terms come with the access, which is given on request; do not pass it on.",
     get="Fill in the form on the page of the FERG database, University of Washington (Graphics "
     "and Imaging Laboratory).",

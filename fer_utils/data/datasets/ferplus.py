@@ -23,6 +23,8 @@ CARD = Card(
     papers=("pandey2019", "minaee2019"),
     citation="Barsoum, Zhang, Canton Ferrer and Zhang, Training deep networks for facial "
     "expression recognition with crowd-sourced label distribution, ICMI 2016.",
+    doi="10.1145/2993148.2993165",
+    page="https://github.com/microsoft/FERPlus",
     licence="The votes: MIT. The pictures are FER2013's, under its terms.",
     get="Microsoft's FERPlus repository on GitHub (microsoft/FERPlus): put fer2013new.csv "
     "beside fer2013.csv.",

@@ -21,6 +21,8 @@ CARD = Card(
     papers=("minaee2019",),
     citation="Lyons, Akamatsu, Kamachi and Gyoba, Coding facial expressions with Gabor "
     "wavelets, FG 1998.",
+    doi="10.1109/AFGR.1998.670949",
+    page="https://doi.org/10.5281/zenodo.3451524",
     licence="Non-commercial scientific research only; not to be passed on.",
     get="Request access to 'The Japanese Female Facial Expression (JAFFE) Dataset' on Zenodo "
     "(doi 10.5281/zenodo.3451524); follow its instructions to the letter.",

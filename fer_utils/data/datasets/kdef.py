@@ -33,6 +33,7 @@ CARD = Card(
     papers=("pandey2019", "borgalli2022"),
     citation="Lundqvist, Flykt and Ohman, The Karolinska Directed Emotional Faces, Karolinska "
     "Institutet, 1998.",
+    page="https://kdef.se",
     licence="Only for researchers, only for non-commercial purposes; never to be passed on "
     "without written consent.",
     get="The site of the data set, kdef.se.",

@@ -26,6 +26,8 @@ CARD = Card(
     papers=("borgalli2022",),
     citation="Langner et al., Presentation and validation of the Radboud Faces Database, "
     "Cognition and Emotion 24(8), 2010.",
+    doi="10.1080/02699930903485076",
+    page="https://rafd.socsci.ru.nl",
     licence="Scientific use only, by researchers at universities; students only under a "
     "supervisor, who asks for access.",
     get="The request form of the Radboud Faces Database, Radboud University Nijmegen.",

@@ -31,6 +31,8 @@ CARD = Card(
     papers=("borgalli2022",),
     citation="Li, Deng and Du, Reliable crowdsourcing and deep locality-preserving learning "
     "for expression recognition in the wild, CVPR 2017.",
+    doi="10.1109/CVPR.2017.277",
+    page="http://www.whdeng.cn/RAF/model1.html",
     licence="Non-commercial research only; not to be passed on.",
     get="Ask Weihong Deng's group at Beijing University of Posts and Telecommunications for "
     "the password, from an address of your institution.",

@@ -29,6 +29,7 @@ CARD = Card(
     papers=("borgalli2022",),
     citation="Dhall, Goecke, Lucey and Gedeon, Static facial expression analysis in tough "
     "conditions: data, evaluation protocol and benchmark, ICCV Workshops 2011.",
+    doi="10.1109/ICCVW.2011.6130508",
     licence="Terms come with the access, which is given on request; do not pass it on.",
     get="Ask Abhinav Dhall, organiser of the EmotiW challenges.",
     layout="""\
