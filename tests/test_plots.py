@@ -145,6 +145,14 @@ def test_show_takes_any_figure_but_not_without_words(monkeypatch):
     assert plt.get_fignums() == []
 
 
+def test_a_logarithmic_axis_of_ones_own_figure_has_numbers():
+    figure, axes = plt.subplots()
+    axes.semilogx([1, 1000], [0, 1])
+    plots.picture.png(figure)
+    assert axes.get_xticklabels()[0].get_parse_math()
+    plt.close(figure)
+
+
 def test_style_of_the_notebook_is_left_alone(figures):
     with plt.style.context("dark_background"):
         before = dict(matplotlib.rcParams)

@@ -190,8 +190,10 @@ def png(figure: Figure) -> bytes:
 
 
 def _drawn(figure: Figure) -> Image.Image:
+    # (in a reader's own figure a "$" is the reader's, and the ticks of a logarithmic axis need it)
+    math = not isinstance(figure, Picture)
     file = BytesIO()
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), matplotlib.rc_context({"text.parse_math": math}):
         figure.savefig(file, format="png", dpi=DPI)
     return Image.open(file).convert("RGB")
 

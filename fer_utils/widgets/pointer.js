@@ -134,7 +134,9 @@ function render({ model, el }) {
     for (const { canvas } of [one.face, one.heat]) {
       canvas.addEventListener("pointermove", follow);
       canvas.addEventListener("pointerdown", follow);
-      canvas.addEventListener("pointerleave", () => move(null));
+      canvas.addEventListener("pointerleave", (event) => {
+        if (event.pointerType !== "touch") move(null); // a finger that is lifted leaves its answer
+      });
       canvas.addEventListener("keydown", (event) => steer(event, one));
       canvas.addEventListener("blur", () => move(null));
     }

@@ -59,7 +59,7 @@ print(f"add up to {probabilities.sum():.3f}; the smallest is {probabilities.min(
 print("torch's softmax agrees:", np.allclose(probabilities, scores.softmax(0)))
 
 # %% [markdown]
-# Seven bars for the seven numbers, the longest one in dark:
+# Seven bars for the seven numbers, the longest one standing out:
 
 # %%
 plots.show(plots.bars(net.classes, probabilities))

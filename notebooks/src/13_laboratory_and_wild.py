@@ -756,4 +756,4 @@ check.ex13_4(product, both, rows, nets["laboratory"], people["test"])
 #   still, before you name a cause.
 
 # %% [markdown]
-# Previous: [12 Photographs and live](12_photographs_and_live.ipynb)
+# Previous: [12 Photographs and live](12_photographs_and_live.ipynb) | Next: [14 What a face can say](14_what_a_face_can_say.ipynb)
