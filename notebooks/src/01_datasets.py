@@ -604,7 +604,7 @@ from fer_utils.emotions import FER7
 
 
 def seven(name):
-    """Return a face of each of seven expressions (7, 1, 48, 48), by most votes where there are any."""
+    """Return a face of each of seven expressions (7, 1, 48, 48), by most votes if there are any."""
     faces, row = data.load(name, size=48, progress=False), []
     for word in FER7:
         part = faces.where(label=word)
