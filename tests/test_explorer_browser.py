@@ -50,8 +50,8 @@ pytestmark = needed
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The notebook in a browser, all its cells run."""
-    sources = [read_source(SOURCES / name) for name in ("09_explorer.py", "00_start_here.py")]
-    notebook, start = (normalise(source, "it") for source in sources)
+    names = ("09_explorer", "00_start_here")
+    notebook, start = (normalise(read_source(SOURCES / f"{name}.py"), name) for name in names)
     notebook.cells += [cell for cell in start.cells if "widgets.occlusion_explorer" in cell.source]
     with opened(tmp_path_factory.mktemp("jupyter"), notebook, ALL_SHOWN) as page:
         yield page

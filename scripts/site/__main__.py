@@ -65,7 +65,6 @@ def main(argv: list[str] | None = None) -> int:
     if out.exists() and not (out / MARK).exists() and not empty:
         print(f"{out} is there and is no site: name another folder, by --out.", file=sys.stderr)
         return 2
-    os.environ["TQDM_DISABLE"] = "1"
     try:
         problems = build(out)
     except (OSError, SlideError) as error:
@@ -93,4 +92,5 @@ def build(out: Path) -> list[str]:
 
 
 if __name__ == "__main__":
+    os.environ["TQDM_DISABLE"] = "1"  # not in main(): who calls it wants no other environment
     sys.exit(main())
