@@ -31,7 +31,7 @@ from fer_utils.data.worlds import draw
 from fer_utils.evaluate import evaluate
 from fer_utils.train.recipes import changed
 
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1, 2, 3, 4)
 WORLDS = {"laboratory": LABORATORY, "wild": WILD}
 PEOPLE = {"train": range(7000, 7060), "valid": range(7060, 7070), "test": range(7070, 7090)}
 RECIPE = replace(train.recipe("borgalli2022"), patience=0, balance="augment", learning_rate=1e-3)
