@@ -332,9 +332,9 @@ print(f"two fearful faces: {pairs.mean():.2f}, from {pairs.min():.2f} to {pairs.
 print(f"a fearful and a happy face: {table[:5, 5:].mean():.2f}")
 
 # %% [markdown]
-# **Interpret.** Do not expect five copies. The heads are turned differently, one face shows its
-# fear with the mouth and another with the brows, and on a face of which the net is very sure the
-# whole map is pale: the same evidence is there twice, so no single square matters. The range from
+# **Interpret.** Do not expect five copies. The heads are turned differently, and the hot spot of one
+# face lies on its mouth, that of another on its brows. (On a face of which the net is very sure the whole
+# map may be pale: where the same evidence is there twice, no single square matters.) The range from
 # the least to the most similar pair says how far one map may be taken for the expression. "The net
 # looks at the mouth" is a sentence about many faces; one map is a sentence about one.
 
