@@ -1273,7 +1273,7 @@ check.ex7_3(flips, known_net)
 
 # %% tags=["starter"]
 share, engine = None, None  # share of pixels that differ; the engine's name
-check.ex7_4(share, engine)
+check.ex7_4(share, engine, picture, dark_square)
 
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
@@ -1291,7 +1291,7 @@ with torch.no_grad():
     warped = deep.trunk.transformer(deep.prepare(torch.stack((picture, dark_square))))
 share = ((warped[0] - warped[1]).abs() > 1e-5).float().mean()
 engine = saliency.occlusion(deep, image).engine
-check.ex7_4(share, engine)
+check.ex7_4(share, engine, picture, dark_square)
 
 # %% [markdown]
 # ### Exercise 5: what is the truth? (hard)
@@ -1317,7 +1317,7 @@ check.ex7_4(share, engine)
 # %% tags=["starter"]
 windows = saliency.occlusion(known_net, known.images[0], stride=4).windows
 gains = None  # six means: squared less plain, in the order of the classes
-check.ex7_5(gains)
+check.ex7_5(gains, known, answers, windows)
 
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
@@ -1337,7 +1337,7 @@ def gain(i):
 
 
 gains = [np.mean([gain(i) for i in recognised(k, 8)]) for k in range(6)]
-check.ex7_5(gains)
+check.ex7_5(gains, known, answers, windows)
 
 # %% [markdown]
 # ## Recap
