@@ -282,7 +282,7 @@ def test_what_squaring_gains_is_worked_out_on_the_faces_at_hand():
     change = np.where(regions == 1, 40, 10)[:, None]
     parts = SimpleNamespace(
         images=100 + change, twins=np.full_like(change, 100), regions=regions,
-        classes=("happy",), region_names=["skin", "mouth", "eyes", "cheeks"], labels=np.zeros(1, int),
+        classes=("happy",), region_names=["skin", "mouth", "eyes", "cheeks"],
     )  # fmt: skip
     answers = SimpleNamespace(labels=np.zeros(1, int), predictions=np.zeros(1, int))
     rest = [parts, answers, Windows((48, 48), (2, 2), (2, 2))]

@@ -103,7 +103,7 @@ def ex7_3(flips: Any, /, net: Any) -> str:
     return same(flips, expected, atol=2, name="flips")
 
 
-@judged("The crop moves a little, and with it every pixel: behind it nothing can be kept.")
+@judged("The crop moves a little, and with it nearly every pixel: behind it nothing can be kept.")
 def ex7_4(share: float, engine: str, /, picture: Any, covered: Any) -> str:
     """The share of warped pixels that one square changes, and the engine that suits such a net."""
     import torch
