@@ -401,7 +401,7 @@ for correct in (1.0, 0.9, 0.8, 0.7):
 # harmless case, in which guesses are wrong at random. A real guesser errs more on the faces on which networks err anyway,
 # and then a gap may shrink, grow or turn round: Lian and Celiktutan (2025) find that guessed labels can distort
 # such evaluations of networks for expressions, and that many studies test no gap against luck. Where people
-# annotate skin type by a scale that they publish, as Buolamwini and Gebru (2018) did, the group is at least a statement that
+# annotate skin type by a published scale, as Buolamwini and Gebru (2018) did, the group is at least a statement that
 # can be checked. And every guess writes into a file, of a person who was not asked, what they never said.
 #
 # Two more things cannot be seen here. Our labels are fair by construction: the drawn taggers look at muscles and know
@@ -530,7 +530,7 @@ check.ex14_1(share)
 #
 # <details><summary>Hint 2</summary>
 #
-# A guessed group's accuracy is 10 points lower times its share of true members. Mind the members left among the others.
+# A guessed group's accuracy lies lower by 10 points times its share of true members. Mind the members left among the others.
 #
 # </details>
 
@@ -554,7 +554,7 @@ check.ex14_2(points)
 # %% [markdown]
 # ### Exercise 3: move the cut (medium)
 #
-# Why at the median? Find an age at which `small_resnet_ferplus` treats older heads "significantly" differently, p below 0.01 by
+# Why cut at the median? Find an age at which `small_resnet_ferplus` treats older heads "significantly" differently, p below 0.01 by
 # shuffled groups of at least ten people. (`age` and `table[2]` hold the ages of the 72 people and its scores.) Then say what this p is worth.
 #
 # <details><summary>Hint 1</summary>
