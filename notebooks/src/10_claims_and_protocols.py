@@ -225,8 +225,8 @@ for rule in RULES if tested.votes is not None else ():
 protocols["face and mirror image"] = evaluate.evaluate(net, tested, flip=True).accuracy
 
 # %% [markdown]
-# **Another split.** "We split the data 80/20 at random": here is such a fifth. If the network on
-# the desk was trained on another split, most of this fifth are faces that it has learned from.
+# **Another split.** "We split the data 80/20 at random": here is such a fifth. If the network at
+# hand was trained on another split, most of this fifth are faces that it has learned from.
 
 # %%
 shuffled = np.random.default_rng(0).permutation(len(faces))
