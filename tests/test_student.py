@@ -1,4 +1,4 @@
-"""The student edition: nothing was run, no solution is in it, and what somebody worked in is kept."""
+"""The student edition: nothing was run, no solution is in it; what somebody worked in is kept."""
 
 import nbformat
 import pytest
