@@ -1,6 +1,6 @@
 """What a check answers, and the three questions that most checks ask of an answer."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from inspect import Parameter, signature
@@ -32,6 +32,10 @@ class DrawnOnly(Exception):
     """The data set does not hold what the exercise needs; says what one can do there instead."""
 
 
+class Unreadable(Exception):
+    """The answer is of another kind than what is asked for; says what it should be."""
+
+
 def judged(why: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
     """Make a check of a function that returns what is off with an answer ("" where nothing is).
 
@@ -59,6 +63,8 @@ def judged(why: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
                     off = check(*given, *arguments[answers:], **more)
             except DrawnOnly as reason:
                 return Verdict(False, f"This one is about drawn faces: {reason}.")
+            except Unreadable as reason:
+                off = str(reason)
             except (Exception, SystemExit) as error:  # whatever a student's own function raises
                 first_line = f"{type(error).__name__}: {error}".split("\n")[0]
                 off = f"this cannot be read as the answer ({first_line[:200]})"
@@ -71,13 +77,15 @@ def judged(why: str) -> Callable[[Callable[..., str]], Callable[..., Verdict]]:
 
 
 def _plain(answer: Any) -> Any:
-    """Return an answer as Python or NumPy has it, whatever library it comes from."""
+    """Return an answer as Python or NumPy has it, whatever library it or its parts come from."""
     if hasattr(answer, "detach"):
         answer = answer.detach().cpu().numpy()
     elif hasattr(answer, "to_numpy"):
         answer = answer.to_numpy()
-    elif isinstance(answer, Iterator):
-        answer = list(answer)
+    elif isinstance(answer, list | tuple | Iterator):
+        answer = [_plain(one) for one in answer]
+    elif isinstance(answer, dict):
+        answer = {key: _plain(one) for key, one in answer.items()}
     return (
         answer.item()
         if isinstance(answer, np.generic | np.ndarray) and not answer.shape
@@ -85,18 +93,43 @@ def _plain(answer: Any) -> Any:
     )
 
 
-def number(answer: Any, expected: float, rel: float = 0.01, name: str = "the number") -> str:
-    """Say what is off with a number; its expected value is never said."""
-    if isinstance(answer, bool | str):
-        return f"{name} should be a number, this is {answer!r}"
-    if np.size(answer) != 1:
-        return f"{name} should be one number, these are {np.size(answer)}"
-    value = float(np.asarray(answer, float).ravel()[0])
+def real(answer: Any, name: str) -> float:
+    """Return an answer as a number; True and text, "3" as well, are none."""
+    found = np.asarray(answer)
+    if found.dtype.kind in "bSU":
+        raise Unreadable(f"{name} should be a number, this is {answer!r}")
+    if found.size != 1:
+        raise Unreadable(f"{name} should be one number, these are {found.size}")
+    return float(found.astype(float).ravel()[0])
+
+
+def whole(answer: Any, name: str) -> int:
+    """Return an answer as a whole number; 3.0 is one."""
+    value = real(answer, name)
+    if not value.is_integer():
+        raise Unreadable(f"{name} should be a whole number, this is {answer!r}")
+    return int(value)
+
+
+def wholes(answer: Any, name: str) -> set[int]:
+    """Return the whole numbers of an answer; of a dictionary its keys count."""
+    several = isinstance(answer, Iterable) and not isinstance(answer, str)
+    return {whole(one, name) for one in (answer if several else [answer])}
+
+
+def number(
+    answer: Any, expected: float, rel: float = 0.01, name: str = "the number", digits: int = 9
+) -> str:
+    """Say what is off with a number; its expected value is never said.
+
+    A number that was rounded to so many digits after the point is right as well.
+    """
+    value = real(answer, name)
 
     def near(one: float) -> bool:
         return bool(np.isclose(one, expected, rtol=rel, atol=1e-12))
 
-    if near(value):
+    if near(value) or value == round(expected, digits):
         return ""
     if near(value * 100) or near(value / 100):
         return f"{name} has the right digits and the wrong unit: share or per cent?"
@@ -108,8 +141,14 @@ def number(answer: Any, expected: float, rel: float = 0.01, name: str = "the num
 
 def same(answer: Any, expected: Any, atol: float = 1e-6, name: str = "the answer") -> str:
     """Say what is off with an array of numbers, shape first; of a dictionary its values count."""
-    values = list(answer.values()) if isinstance(answer, Mapping) else answer
-    ours, theirs = np.asarray(expected, float), np.asarray(values, float)
+    values = np.asarray(list(answer.values()) if isinstance(answer, Mapping) else answer)
+    ours = np.asarray(expected)
+    if values.dtype.kind in "SU" or (values.dtype.kind == "b" != ours.dtype.kind):
+        raise Unreadable(f"{name} should hold numbers, the first is {values.ravel()[0]!r}")
+    ours, theirs = ours.astype(float), values.astype(float)
+    # a column of a table, or a row, is no other answer
+    if ours.size == theirs.size and ours.squeeze().shape == theirs.squeeze().shape:
+        theirs = theirs.reshape(ours.shape)
     if ours.shape != theirs.shape:
         return f"{name} has the shape {theirs.shape}, asked for is {ours.shape}"
 

@@ -25,9 +25,9 @@ def ex13_2(
     """Accuracy on photographs with a found face, on those without, and the latters' share."""
     right = result.predictions == result.labels
     return first_off(
-        number(with_face, right[found].mean(), name="with_face"),
-        number(without, right[~found].mean(), name="without"),
-        number(left_out, (~found).mean(), name="left_out"),
+        number(with_face, right[found].mean(), name="with_face", digits=2),
+        number(without, right[~found].mean(), name="without", digits=2),
+        number(left_out, (~found).mean(), name="left_out", digits=2),
     )
 
 
@@ -35,13 +35,13 @@ def ex13_2(
 def ex13_3(accuracy: float, macro_recall: float, macro_precision: float, /) -> str:
     """What a report says of a net that always answers SFEW's most frequent class."""
     return first_off(
-        number(accuracy, 39 / 179, name="accuracy"),
-        number(macro_recall, 1 / 7, name="macro_recall"),
-        number(macro_precision, 39 / 179 / 7, name="macro_precision"),
+        number(accuracy, 39 / 179, name="accuracy", digits=2),
+        number(macro_recall, 1 / 7, name="macro_recall", digits=2),
+        number(macro_precision, 39 / 179 / 7, name="macro_precision", digits=2),
     )
 
 
-@judged("Where the two numbers differ, the two things do have to do with each other.")
+@judged("Only where they differ by more than luck do the two have to do with each other.")
 def ex13_4(product: float, both: float, /, rows: Mapping[str, Any], net: Any, people: range) -> str:
     """The accuracy that pose and light would leave if independent, and that with both drawn."""
     from faces3d.worlds import World
@@ -49,6 +49,6 @@ def ex13_4(product: float, both: float, /, rows: Mapping[str, Any], net: Any, pe
     from fer_utils.data.worlds import draw
 
     kept = rows["pose"].value * rows["light"].value / rows["laboratory"].value
-    off = number(product, kept, name="product")
+    off = number(product, kept, name="product", digits=2)
     drawn = evaluate.evaluate(net, draw(World(pose=1, light=1), people))
-    return off or number(both, drawn.accuracy.value, name="both")
+    return off or number(both, drawn.accuracy.value, name="both", digits=2)

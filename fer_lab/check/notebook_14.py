@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_lab.check._verdict import choice, judged, number
+from fer_lab.check._verdict import choice, judged, number, real
 
 
 @judged("And with a flawless network it would be a quarter: the weak link is not the network.")
@@ -28,7 +28,7 @@ def ex14_2(points: float, /) -> str:
 @judged("One of many looks: nobody who is told this p alone can see the others.")
 def ex14_3(cut: float, /, age: np.ndarray, scores: np.ndarray) -> str:
     """An age that divides people so that shuffled groups seldom differ as much."""
-    older = age > float(cut)
+    older = age > real(cut, "cut")
     if not 10 <= older.sum() <= len(older) - 10:
         return f"{older.sum()} people are older than that; at least ten belong on either side"
     random = np.random.default_rng(0)

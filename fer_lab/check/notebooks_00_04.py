@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_lab.check._verdict import choice, first_off, judged, number, same
+from fer_lab.check._verdict import choice, first_off, judged, number, real, same, whole
 
 
 @judged("Look at the map of this face: what did the net fall for?")
@@ -13,9 +13,10 @@ def ex0_1(which: int, /, net: Any, faces: Any) -> str:
     """A face that the net names wrongly, or is not sure of."""
     from fer_utils import evaluate
 
-    if not 0 <= int(which) < len(faces):
+    which = whole(which, "the face")
+    if not 0 <= which < len(faces):
         return f"there is no face {which}, the last one is {len(faces) - 1}"
-    judged_face = evaluate.evaluate(net, faces.take([int(which)]))
+    judged_face = evaluate.evaluate(net, faces.take([which]))
     right = judged_face.predictions[0] == judged_face.labels[0]
     sure = judged_face.probabilities.max() >= 0.6
     return f"the net names face {which} as labelled, and is sure of it" if right and sure else ""
@@ -48,9 +49,10 @@ def ex1_1(entropy: Any, /, shares: np.ndarray) -> str:
     """The entropy of each face's votes, in bits."""
     logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
     bits = -(shares * logs).sum(1)
-    if np.shape(entropy) == bits.shape and np.allclose(np.asarray(entropy), bits * np.log(2)):
+    off = same(entropy, bits, atol=1e-5, name="entropy")
+    if off and not same(entropy, bits * np.log(2), atol=1e-5):
         return "these are nats, not bits: the logarithm has another base"
-    return same(entropy, bits, atol=1e-5, name="entropy")
+    return off
 
 
 @judged("Both pictures of a pair now agree on one of the two byte strings.")
@@ -63,7 +65,11 @@ def ex1_2(mirror_key: Callable[[np.ndarray], Any], /, images: np.ndarray) -> str
         return "a key should be one thing to compare, such as bytes: picture.tobytes()"
     if any(mirror_key(image[..., ::-1]) != key for image, key in zip(images, keys, strict=True)):
         return "a picture and its mirror image still get different keys"
-    if len(set(keys)) < len({image.tobytes() for image in images}):
+    # A picture and its mirror image are one picture here; upside down it is another one.
+    both = [frozenset((image.tobytes(), image[..., ::-1].tobytes())) for image in images]
+    upside_down = [mirror_key(image[..., ::-1, :]) for image in images]
+    turned = [frozenset(one[..., ::-1, :].tobytes() for one in (i, i[..., ::-1])) for i in images]
+    if len({*keys, *upside_down}) < len({*both, *turned}):
         return "different pictures get the same key"
     return ""
 
@@ -91,7 +97,7 @@ def ex1_3(by_people: float, at_random: float, /, faces: Any) -> str:
 def ex2_1(correct: int, /) -> str:
     """Which of the two gains one may report."""
     return choice(
-        int(correct),
+        whole(correct, "correct"),
         "864",
         {
             "827": "its interval and that of 815 overlap almost entirely",
@@ -123,17 +129,18 @@ def ex2_4(half_a_point: int, two_points: int, /, spread: float) -> str:
     found = []
     for seeds, gain in ((half_a_point, 0.5), (two_points, 2)):
         exact = 2 * (2.8 * spread / gain) ** 2
-        if abs(float(seeds) - np.ceil(exact)) > 1:
-            found.append(number(seeds, exact, rel=1e-9, name=f"the number for {gain} points"))
+        name = f"the number for {gain} points"
+        if abs(whole(seeds, name) - np.ceil(exact)) > 1:
+            found.append(number(seeds, exact, rel=1e-9, name=name))
     return first_off(*found)
 
 
 @judged("Only the head changed: 3 x 3 x 128 weights and one bias more.")
 def ex3_1(parameters: int, /) -> str:
     """mini-Xception for eight classes, as Keras counts."""
-    if int(parameters) == 58_423:
+    if parameters == 58_423:
         return "this is the count for seven classes"
-    if int(parameters) == 56_951 + 1_153:
+    if parameters == 56_951 + 1_153:
         return "this is how torch counts; Keras counts the running means and variances too"
     return number(parameters, 58_423 + 9 * 128 + 1, rel=1e-9, name="the count")
 
@@ -172,7 +179,7 @@ def ex3_3(vgg_face: float, vgg16_gap: float, /) -> str:
 def ex3_4(parameters: int, /) -> str:
     """mini-Xception with ordinary convolutions."""
     pairs = ((8, 16), (16, 16), (16, 32), (32, 32), (32, 64), (64, 64), (64, 128), (128, 128))
-    if int(parameters) == sum(9 * d * n for d, n in pairs):
+    if parameters == sum(9 * d * n for d, n in pairs):
         return "these are the eight convolutions alone; the rest of the net is missing"
     extra = sum(9 * d * n - (9 * d + d * n) for d, n in pairs)
     return number(parameters, 56_951 + extra, rel=1e-9, name="the count")
@@ -226,10 +233,10 @@ def ex4_3(changes_more: str, /) -> str:
 @judged("Five seeds are independent, so this is no worst case but the case.")
 def ex4_4(report: float, /) -> str:
     """The mean of the best of five accuracies of 60 % on 500 faces."""
-    if np.isclose(float(report), 0.60, atol=0.003):
+    if np.isclose(real(report, "report"), 0.60, atol=0.003):
         return "this is the mean of all seeds; the best of five is reported"
     drawn = np.random.default_rng(1).binomial(500, 0.60, size=(4000, 5)).max(1) / 500
-    return number(report, float(drawn.mean()), rel=0.004, name="the average report")
+    return number(report, float(drawn.mean()), rel=0.004, name="the average report", digits=2)
 
 
 @judged("Each epoch now reaches the chart and the files.")

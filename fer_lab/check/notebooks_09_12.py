@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_lab.check._verdict import choice, first_off, judged, number, same
+from fer_lab.check._verdict import choice, first_off, judged, number, real, same, whole, wholes
 
 
 @judged("One square smaller, and the answer stays.")
@@ -13,15 +13,16 @@ def ex9_1(window: int, /, net: Any, image: np.ndarray) -> str:
     """The smallest square that changes the answer at some position."""
     from fer_utils import saliency
 
-    if not 1 <= int(window) <= 48:
+    window = whole(window, "window")
+    if not 1 <= window <= 48:
         return "window should be the side of a square, 1 to 48 pixels"
 
     def flips(side: int) -> bool:
         return bool(saliency.occlusion(net, image, window=side, stride=1).flips().any())
 
-    if not flips(int(window)):
+    if not flips(window):
         return f"no square of {window} x {window} changes the answer"
-    smaller = int(window) > 1 and flips(int(window) - 1)
+    smaller = window > 1 and flips(window - 1)
     return "a smaller square changes it too" if smaller else ""
 
 
@@ -36,7 +37,7 @@ def ex9_2(units: Sequence[int], /, ask: Callable[[dict], np.ndarray], classes: A
         for unit in fear.keys() | surprise.keys()
         if classes[ask({**fear, unit: surprise.get(unit, 0)}).argmax()] == "surprise"
     }
-    given = {int(unit) for unit in units}
+    given = wholes(units, "a unit")
     if given - turning:
         return f"unit {min(given - turning)} alone does not do it"
     return "there are more such units" if turning - given else ""
@@ -49,12 +50,13 @@ def ex9_3(people: Sequence[int], /, net: Any) -> str:
 
     import faces3d
 
-    if any(isinstance(one, bool | np.bool_) for one in people):
+    if np.asarray(people).dtype == bool:
         return "people should be numbers of persons, this is a mask: np.flatnonzero(mask)"
     drawn = np.stack([faces3d.draw("happy", one, strength=0.4) for one in range(20)])
     with torch.no_grad():
         said = net(torch.tensor(drawn)[:, None] / 255).argmax(1).numpy()
-    failed, given = set(np.flatnonzero(said != list(net.classes).index("happy"))), set(people)
+    failed = set(np.flatnonzero(said != list(net.classes).index("happy")).tolist())
+    given = wholes(people, "a person")
     if given - failed:
         return f"person {min(given - failed)} is called happy at that smile"
     return f"{len(given)} found; there are more" if failed - given else ""
@@ -143,9 +145,12 @@ def ex11_3(half: float, /, pair: Any, faces: np.ndarray, net: Any) -> str:
         made = pair.apply(faces, "disgust", strength=strength)
         return translate.shares_called(made, "disgust", {"net": net})["net"]
 
-    if share(float(half)) < 0.5:
+    half = real(half, "half")
+    if not (4 * half).is_integer():
+        return f"{half:g} is none of the strengths: they go in steps of a quarter"
+    if share(half) < 0.5:
         return f"at {half} fewer than half are called disgust"
-    earlier = float(half) >= 0.25 and share(float(half) - 0.25) >= 0.5
+    earlier = half >= 0.25 and share(half - 0.25) >= 0.5
     return "a quarter earlier it is already half of them" if earlier else ""
 
 
@@ -155,19 +160,20 @@ def ex11_4(answers: int, score: float, /) -> str:
     n = round(0.2 * 35_887)
     return first_off(
         number(answers, (0.9176 - 0.64) * n, rel=0.002, name="answers"),
-        number(score, 0.64 + 0.8 * 0.36, rel=0.002, name="score"),
+        number(score, 0.64 + 0.8 * 0.36, rel=0.002, name="score", digits=2),
     )
 
 
 def _boxes(neighbors: int, picture: np.ndarray) -> int:
     from fer_utils import detect
 
-    return len(detect.detector("haar", cascade="default", neighbors=int(neighbors))(picture))
+    return len(detect.detector("haar", cascade="default", neighbors=neighbors)(picture))
 
 
 @judged("It holds for these two pictures; a small or turned face would go with the flower.")
 def ex12_1(neighbors: int, /, photograph: np.ndarray, flower: np.ndarray) -> str:
     """A number of neighbours that keeps the face and drops the flower."""
+    neighbors = whole(neighbors, "neighbors")
     if _boxes(neighbors, photograph) < 1:
         return f"with {neighbors} the face is lost"
     left = _boxes(neighbors, flower)
@@ -188,21 +194,23 @@ def ex12_3(angle: int, /, find: Callable[[np.ndarray], Sequence], photograph: np
     def found(degrees: int) -> bool:
         return bool(len(find(np.array(Image.fromarray(photograph).rotate(degrees)))))
 
-    last = 0
+    angle, last = whole(angle, "angle"), 0
     while last < 90 and found(last + 10):
         last += 10
-    if int(angle) > last:
+    if angle > last:
         return (
             "at a smaller angle the face is lost already; what comes back later, look where it is"
         )
-    return "it holds out longer" if int(angle) < last else ""
+    return "it holds out longer" if angle < last else ""
 
 
 @judged("It counts a doubtful answer as much as a sure one; the mean uses how sure the net was.")
 def ex12_4(majority: Callable[[np.ndarray, int], Any], /) -> str:
     """The most frequent word of the last n frames, at each frame."""
     said = np.array([0, 0, 1, 1, 1, 2, 0, 2, 2])
-    answers = np.eye(3)[said]
+    # Every third answer is sure and the others hardly, so that the mean has other words.
+    sure = np.where(np.arange(len(said)) % 3, 0.4, 0.98)[:, None]
+    answers = np.where(np.eye(3, dtype=bool)[said], sure, (1 - sure) / 2)
     for n in (1, 3, 5):
         got = majority(answers, n)
         if got is None:
@@ -210,6 +218,6 @@ def ex12_4(majority: Callable[[np.ndarray, int], Any], /) -> str:
         windows = [said[max(0, i - n + 1) : i + 1] for i in range(len(said))]
         for i, (word, window) in enumerate(zip(list(got), windows, strict=True)):
             counts = np.bincount(window, minlength=3)
-            if counts[int(word)] < counts.max():
+            if counts[whole(word, "a class")] < counts.max():
                 return f"with n = {n}, frame {i} does not get the most frequent of its frames"
     return ""

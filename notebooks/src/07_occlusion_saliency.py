@@ -332,9 +332,9 @@ print(f"two fearful faces: {pairs.mean():.2f}, from {pairs.min():.2f} to {pairs.
 print(f"a fearful and a happy face: {table[:5, 5:].mean():.2f}")
 
 # %% [markdown]
-# **Interpret.** Do not expect five copies. The heads are turned differently, one face shows its
-# fear with the mouth and another with the brows, and on a face of which the net is very sure the
-# whole map is pale: the same evidence is there twice, so no single square matters. The range from
+# **Interpret.** Do not expect five copies. The heads are turned differently, and the hot spot of one
+# face lies on its mouth, that of another on its brows. (On a face of which the net is very sure the whole
+# map may be pale: where the same evidence is there twice, no single square matters.) The range from
 # the least to the most similar pair says how far one map may be taken for the expression. "The net
 # looks at the mouth" is a sentence about many faces; one map is a sentence about one.
 
@@ -1273,7 +1273,7 @@ check.ex7_3(flips, known_net)
 
 # %% tags=["starter"]
 share, engine = None, None  # share of pixels that differ; the engine's name
-check.ex7_4(share, engine)
+check.ex7_4(share, engine, picture, dark_square)
 
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
@@ -1291,7 +1291,7 @@ with torch.no_grad():
     warped = deep.trunk.transformer(deep.prepare(torch.stack((picture, dark_square))))
 share = ((warped[0] - warped[1]).abs() > 1e-5).float().mean()
 engine = saliency.occlusion(deep, image).engine
-check.ex7_4(share, engine)
+check.ex7_4(share, engine, picture, dark_square)
 
 # %% [markdown]
 # ### Exercise 5: what is the truth? (hard)
@@ -1317,7 +1317,7 @@ check.ex7_4(share, engine)
 # %% tags=["starter"]
 windows = saliency.occlusion(known_net, known.images[0], stride=4).windows
 gains = None  # six means: squared less plain, in the order of the classes
-check.ex7_5(gains)
+check.ex7_5(gains, known, answers, windows)
 
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
@@ -1337,7 +1337,7 @@ def gain(i):
 
 
 gains = [np.mean([gain(i) for i in recognised(k, 8)]) for k in range(6)]
-check.ex7_5(gains)
+check.ex7_5(gains, known, answers, windows)
 
 # %% [markdown]
 # ## Recap

@@ -219,14 +219,14 @@ for rule in RULES if tested.votes is not None else ():
 
 # %% [markdown]
 # **Two looks.** The net looks at the face and at its mirror image, and the two answers are
-# averaged. (With ten crops it would be twenty looks.)
+# averaged. ("Ten-crop" is five crops and their mirror images: ten looks.)
 
 # %%
 protocols["face and mirror image"] = evaluate.evaluate(net, tested, flip=True).accuracy
 
 # %% [markdown]
-# **Another split.** "We split the data 80/20 at random": here is such a fifth. If the network on
-# the desk was trained on another split, most of this fifth are faces that it has learned from.
+# **Another split.** "We split the data 80/20 at random": here is such a fifth. If the network at
+# hand was trained on another split, most of this fifth are faces that it has learned from.
 
 # %%
 shuffled = np.random.default_rng(0).permutation(len(faces))
@@ -661,14 +661,13 @@ plots.show(plots.accuracies(rows, reference="minaee2019, as printed"))
 # 70 %; learned and asked by votes, it lies above. Even the network that learned from FER2013's
 # labels gains six points when it is asked by votes, and the five rows of the paper's Table I span
 # less than five. (Trainings by the paper's own recipe, under both kinds of labels and on its test
-# part, stand in the table of claims as `minaee2019:I`, as soon as there are any, with the epochs
-# they had.) One training of each, with a recipe of our own and on the other test part, cannot say
+# part, stand in the table of claims as `minaee2019:I`, with the epochs they had.) One training of each, with a recipe of our own and on the other test part, cannot say
 # what the paper's network would score; it can say that the label file matters more than the
 # architectures that the table compares.
 #
 # ## More of the kind
 #
-# Three short ones. `borgalli2022` prints its test faces per class, so n is known and the
+# Four short ones. `borgalli2022` prints its test faces per class, so n is known and the
 # percentages can be checked:
 
 # %%
