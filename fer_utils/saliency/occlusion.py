@@ -346,7 +346,8 @@ def _make_map(
     """Turn logits into the map; `asked` is what else the map remembers."""
     clean = check_logits(clean, 1)
     covered = check_logits(covered, len(problem.windows))
-    probabilities = covered.float().softmax(-1).cpu().numpy()
+    with torch_threads(1):  # as in `heat`
+        probabilities = covered.float().softmax(-1).cpu().numpy()
     return OcclusionMap(
         probabilities=probabilities.reshape(*problem.windows.counts, -1),
         clean=clean[0].float().softmax(-1).cpu().numpy(),
