@@ -37,14 +37,13 @@ class FusedNet(WindowByWindow):
         self._classes = structure.head.out_channels
         gray = Scaling((1.0,), (0.0,))  # the loops scale it
         super().__init__(structure.side, self._plan.intervals, lambda one: seen(one, 1, gray))
-
-    def _look_at(self, picture: np.ndarray) -> None:
-        plan = self._plan
-        self._clean = empty(plan.floats)
-        for origin, row, pixel, side in plan.maps[plan.pooled]:
+        self._clean = empty(self._plan.floats)
+        for origin, row, pixel, side in self._plan.maps[self._plan.pooled]:
             first = origin - row - pixel
             self._clean[first : first + (side + 2) * row] = -np.inf
-        whole = plan.intervals(np.array([0]), np.array([self._side]))
+
+    def _look_at(self, picture: np.ndarray) -> None:
+        whole = self._plan.intervals(np.array([0]), np.array([self._side]))
         self._clean_logits = np.empty((1, self._classes), np.float32)
         window = np.zeros((1, 2), np.int64)
         # The clean picture is one window as large as the picture, "painted" with the picture: the
@@ -107,9 +106,9 @@ class WarpedNet(WindowByWindow):
         self._clean = empty(self._see.floats + SLACK + self._side**2)
         self._uncovered = picture.copy()
         window, whole = np.zeros((1, 2), np.int64), self._whole[0]
-        self._arenas = [self._clean]
+        arenas, self._arenas = self._arenas, [self._clean]
         self._clean_logits = self._cover(window, (whole, whole), picture, None, None)
-        self._arenas = []
+        self._arenas = arenas
 
     def _cover(
         self,
@@ -153,6 +152,7 @@ class PlainNet(WindowByWindow):
         colors, scaling = parts.net.color_channels, parts.net.scaling
         follow = self._plan.intervals
         super().__init__(parts.side, follow, lambda one: seen(one, colors, scaling))
+        self._clean = empty(self._plan.floats)
 
     def is_cheaper(self, windows: Windows, wanted: int) -> bool:
         """Whether boxes are small where the linear layers begin: else their weights take long."""
@@ -162,7 +162,6 @@ class PlainNet(WindowByWindow):
         return bool(high * wide <= SMALL * self._plan.maps[-1, SIDE] ** 2)
 
     def _look_at(self, picture: np.ndarray) -> None:
-        self._clean = empty(self._plan.floats)
         whole = self._plan.intervals(np.array([0]), np.array([self._side]))
         window, sums = np.zeros((1, 2), np.int64), np.zeros((1, len(self._bias)), np.float32)
         self._run(self._clean, window, (whole, whole), picture, sums)
