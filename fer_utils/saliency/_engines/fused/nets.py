@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fer_utils.inputs import to_gray
 from fer_utils.models.scaling import Scaling
@@ -20,6 +20,7 @@ from fer_utils.saliency._engines.fused.structure import Structure
 from fer_utils.saliency._engines.fused.transformer import SLACK, Layout, Warping
 from fer_utils.saliency._engines.fused.warp import crop, look
 from fer_utils.saliency._engines.fused.weights import empty, pack, steps_of
+from fer_utils.saliency._engines.threads import torch_threads
 from fer_utils.saliency.windows import Windows
 
 # The share of the last maps that a box may take, so that the weights for it alone are read in less
@@ -131,11 +132,10 @@ class WarpedNet(WindowByWindow):
             crop(arena, self._uncovered, looking[0], seeing, *where, whole, to[part], made[part])
 
         self._share_out(len(pairs), locate, None, meanwhile)
-        with torch.no_grad():
-            # what is not finite would point anywhere in memory
-            to = self._pointing(torch.from_numpy(seen)).nan_to_num(0, 1e6, -1e6).double().numpy()
-            self._share_out(len(pairs), describe, progress)
-            return self._head(torch.from_numpy(made)).numpy()
+        # what is not finite would point anywhere in memory
+        to = np.nan_to_num(apply(self._pointing, seen).astype(np.float64), False, 0, 1e6, -1e6)
+        self._share_out(len(pairs), describe, progress)
+        return apply(self._head, made)
 
 
 class PlainNet(WindowByWindow):
@@ -200,14 +200,22 @@ class PlainNet(WindowByWindow):
         cover_rows(arena, self._clean, addresses, self._program, *where, self._weights, sums)
 
     def _finish(self, sums: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            # (a copy, since layers may work in place)
-            return self._head(torch.from_numpy(sums).clone()).numpy()
+        return apply(self._head, sums.copy())  # layers may work in place
 
 
 #: What computes maps, by the parts that were found.
 NETS: dict[type, Callable[[Any], WindowByWindow]]
 NETS = {Structure: FusedNet, Warping: WarpedNet, Plain: PlainNet}
+
+
+def apply(layers: nn.Module, rows: np.ndarray) -> np.ndarray:
+    """Return what small layers make of rows.
+
+    By one thread: torch's others would go on for milliseconds, waiting for more, where the loops
+    have theirs.
+    """
+    with torch.no_grad(), torch_threads(1):
+        return layers(torch.from_numpy(rows)).numpy()
 
 
 def seen(picture: Tensor, colors: int, scaling: Scaling) -> np.ndarray:
