@@ -23,8 +23,8 @@ from fer_utils.ranges import PIXELS, SIDE
 from fer_utils.saliency.windows import OcclusionProblem, Windows
 from fer_utils.train.measure import forget_peak, peak_mb
 
-# Seconds before each measurement: torch's threads of the contender before go on for a while, waiting
-# for more work, and would take a core from those of the next.
+# Seconds before each measurement: torch's threads of the contender before go on for a while,
+# waiting for more work, and would take a core from those of the next.
 REST = 0.03
 PER_PASS = (16, 64, 256)
 DEFAULT = "captum, 1 per pass (default)"
