@@ -21,6 +21,7 @@ from fer_utils.models.scaling import IMAGENET, SYMMETRIC
 from fer_utils.saliency._engines import Cancelled, Unsupported, fused
 from fer_utils.saliency._engines.fused import kernels, warp
 from fer_utils.saliency._engines.fused.layers import compiled
+from fer_utils.saliency._engines.threads import torch_threads
 from fer_utils.saliency.windows import OcclusionProblem, Windows
 
 BLACK = torch.zeros(1)
@@ -257,16 +258,28 @@ def test_training_mode_is_neither_used_nor_changed():
 # From call to call
 
 
-def test_calls_leave_nothing_behind():
-    net, windows = make_net(inputs="gray+sobel"), square(20, 7, 2)
-    pictures, noise = torch.rand(2, 1, 1, 20, 20), torch.rand(1, 1, 20, 20)
-    engine = fused.prepare(net, (1, 20, 20))
-    first = engine.outputs(OcclusionProblem(pictures[0], BLACK, windows))
-    engine.outputs(OcclusionProblem(pictures[0], noise, square(20, 3, 1)))
-    engine.outputs(OcclusionProblem(pictures[1], BLACK, windows))
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda random: make_net(inputs="gray+sobel"),
+        make_cropping_net,
+        lambda random: make_plain_net(random, 20),
+    ],
+)
+def test_calls_leave_nothing_behind(make):
+    net = make(np.random.default_rng(1))
+    size = net.input_size
+    windows, shape = square(size, 7, 2), (1, 1, size, size)
+    pictures, noise = torch.rand(2, *shape), torch.rand(shape)
+    engine = fused.prepare(net, shape[1:])
+    with torch_threads(2):
+        first = engine.outputs(OcclusionProblem(pictures[0], BLACK, windows))
+        engine.outputs(OcclusionProblem(pictures[0], noise, square(size, 3, 3)))
+        other = engine.outputs(OcclusionProblem(pictures[1], BLACK, windows))
     again = engine.outputs(OcclusionProblem(pictures[0], BLACK, windows))
-    assert torch.equal(first[0], again[0])
-    assert torch.equal(first[1], again[1])
+    for ours, changed, theirs in zip(first, other, again, strict=True):
+        assert torch.equal(ours, theirs)
+        assert not torch.allclose(ours, changed)
 
 
 def test_a_picture_changed_in_place_is_noticed():

@@ -224,6 +224,18 @@ def test_rounding_is_no_disagreement():
     assert check.disagreement(clean, covered + 1e-3 * change) > 1e-5
 
 
+def test_the_check_may_ask_with_channels_last():
+    net, picture = small()
+    seen = []
+    net.register_forward_pre_hook(lambda net, given: seen.append(given[0]))
+    windows = Windows((16, 16), (8, 8), (4, 4))
+    problem = OcclusionProblem(picture, torch.zeros(1), windows)
+    for last in (False, True):
+        dispatch.Check(net, problem, np.arange(len(windows))).ask(channels_last=last)
+    assert torch.equal(*seen)
+    assert [pictures.stride()[1:] for pictures in seen] == [(256, 16, 1), (1, 16, 1)]
+
+
 def test_a_picture_like_its_cover_gives_a_flat_map():
     net, picture = small()
     with warnings.catch_warnings():

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
+from time import sleep
 
 import numpy as np
 import torch
@@ -22,6 +23,9 @@ from fer_utils.ranges import PIXELS, SIDE
 from fer_utils.saliency.windows import OcclusionProblem, Windows
 from fer_utils.train.measure import forget_peak, peak_mb
 
+# Seconds before each measurement: torch's threads of the contender before go on for a while,
+# waiting for more work, and would take a core from those of the next.
+REST = 0.03
 PER_PASS = (16, 64, 256)
 DEFAULT = "captum, 1 per pass (default)"
 # Of ours: what every net can have, and the quickest; on a GPU, "auto" takes the first.
@@ -252,6 +256,7 @@ def by_us(net: nn.Module, case: Case, engine: str, picture: Tensor) -> saliency.
 
 def clocked(make: Callable[[Tensor], Tensor], picture: Tensor) -> tuple[float, Tensor, int | None]:
     """Return how long a map takes, the map, and the peak of memory in MB."""
+    sleep(REST)
     forget_peak(picture.device)
     seconds, attribution = timed(lambda: make(picture), picture.device)
     return seconds, attribution, peak_mb(picture.device)

@@ -44,6 +44,7 @@ from fer_utils.models.answers import (
 from fer_utils.pictures import as_picture
 from fer_utils.saliency._engines import Progress, dispatch
 from fer_utils.saliency._engines.kept import fingerprint
+from fer_utils.saliency._engines.threads import torch_threads
 from fer_utils.saliency.windows import OcclusionProblem, Windows, baseline, highest, pair
 
 # Largest stride, in pixels, of the coarse maps with which `coarse_to_fine` begins.
@@ -164,7 +165,8 @@ class OcclusionMap(Telling):
         Captum's rule. Positions cut off at the right and lower border count like the others,
         so near those borders a pixel's value comes from smaller squares.
         """
-        return self.windows.spread(torch.from_numpy(self.drop(target))).numpy()
+        with torch_threads(1):  # of products so small, two threads would wait for each other
+            return self.windows.spread(torch.from_numpy(self.drop(target))).numpy()
 
     def peak(self, target: int | str | None = None) -> tuple[int, int]:
         """Return the position (row, column) whose covering costs the target most."""
@@ -344,7 +346,8 @@ def _make_map(
     """Turn logits into the map; `asked` is what else the map remembers."""
     clean = check_logits(clean, 1)
     covered = check_logits(covered, len(problem.windows))
-    probabilities = covered.float().softmax(-1).cpu().numpy()
+    with torch_threads(1):  # as in `heat`
+        probabilities = covered.float().softmax(-1).cpu().numpy()
     return OcclusionMap(
         probabilities=probabilities.reshape(*problem.windows.counts, -1),
         clean=clean[0].float().softmax(-1).cpu().numpy(),

@@ -1,6 +1,7 @@
 """Which engine computes a map, and the check that it did so correctly."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import torch
@@ -66,8 +67,8 @@ def run(
     positions = every if positions is None else np.asarray(positions, np.int64)
     name, prepared = _prepare(net, problem, engine, len(positions), chunk)
     check = Check(net, problem, positions)
-    # `fused` leaves this thread idle for long enough to ask the net
-    beside = (check.ask,) if name == "fused" else ()
+    # `fused` leaves this thread idle for long enough to ask the net, and knows all of its layers
+    beside = (partial(check.ask, channels_last=True),) if name == "fused" else ()
     clean, covered = prepared.outputs(problem, positions, progress, *beside)
     wrong = check.disagreement(clean, covered, prepared.tolerance)
     if wrong is None:
@@ -136,9 +137,14 @@ class Check:
         self.net, self.problem, self.places = net, problem, places
         self._answer: tuple[object, int] | None = None
 
-    def ask(self) -> tuple[object, int]:
-        """Ask the net, in this thread; return its answer, and to how many pictures."""
+    def ask(self, channels_last: bool = False) -> tuple[object, int]:
+        """Ask the net, in this thread; return its answer, and to how many pictures.
+
+        With their channels last in memory, the layers of some nets take half the time or less.
+        """
         asked = torch.cat((self.problem.picture, self.problem.covered(self.places)))
+        if channels_last:
+            asked = asked.to(memory_format=torch.channels_last)
         with evaluating(self.net), torch.no_grad(), gpu.full_precision(asked.device):
             self._answer = call(self.net, asked), len(asked)
         return self._answer

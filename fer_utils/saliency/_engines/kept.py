@@ -138,6 +138,8 @@ class _Reader:
         if kind in (float, complex):
             return kind, repr(value)  # -0.0 is not 0.0, and nan is nan
         if kind in SEQUENCES:
+            if PLAIN.issuperset(kinds := tuple(map(type, value))):
+                return kind, kinds, tuple(value)
             return (kind, *map(self.value, value))
         if kind in MAPPINGS:
             return kind, tuple((self.value(key), self.value(one)) for key, one in value.items())
@@ -231,13 +233,15 @@ class _Copied:
 
 def _numbers(tensors: Iterable[Tensor]) -> tuple:
     """Return what tensors are compared by."""
-    here: list[Tensor] = []
+    here: list[tuple] = []
     elsewhere: dict[torch.device, list[Tensor]] = {}
     for tensor in tensors:
-        _kind(tensor)
-        (elsewhere.setdefault(tensor.device, []) if _is_far(tensor) else here).append(tensor)
+        if _is_far(tensor):
+            elsewhere.setdefault(tensor.device, []).append(tensor)
+        else:
+            here.append(_checksum(tensor))
     far = [(tuple(map(_kind, some)), _Copied(some)) for some in elsewhere.values()]
-    return (*map(_checksum, here), *far)
+    return (*here, *far)
 
 
 def _is_far(tensor: Tensor) -> bool:
@@ -252,7 +256,7 @@ def _kind(tensor: Tensor) -> tuple:
     """
     if tensor.layout is not torch.strided or tensor.is_meta or tensor.is_quantized:
         raise _Unknown
-    return str(tensor.device), tensor.dtype, tuple(tensor.shape)
+    return tensor.device, tensor.dtype, tensor.shape
 
 
 def _as_bytes(tensor: Tensor) -> Tensor:

@@ -191,16 +191,15 @@ def restore(arena, clean, maps, rows, columns, windows, w):
     following_i, following_j = windows[following, 0], windows[following, 1]
     for m in range(len(maps)):
         top, bottom, left, right = rows[m, i, 0], rows[m, i, 1], columns[m, j, 0], columns[m, j, 1]
-        # Neighbours overlap. Where the next window's box contains this one, it is written anyway
-        # before it is read: no need to clean up.
+        # Neighbours overlap. What lies in the next window's box is written anyway before it is
+        # read: no need to clean up. As a rule that is all but some columns on the left.
         if (
             not is_last
             and rows[m, following_i, 0] <= top
             and rows[m, following_i, 1] >= bottom
-            and columns[m, following_j, 0] <= left
             and columns[m, following_j, 1] >= right
         ):
-            continue
+            right = min(right, max(left, columns[m, following_j, 0]))
         row, pixel = maps[m, ROW], maps[m, PIXEL]
         first = 4 * (maps[m, ORIGIN] + top * row + left * pixel)
         copy_box(origin + first, row, base + first, row, bottom - top, (right - left) * pixel)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fer_utils.inputs import to_gray
 from fer_utils.models.scaling import Scaling
@@ -20,6 +20,7 @@ from fer_utils.saliency._engines.fused.structure import Structure
 from fer_utils.saliency._engines.fused.transformer import SLACK, Layout, Warping
 from fer_utils.saliency._engines.fused.warp import crop, look
 from fer_utils.saliency._engines.fused.weights import empty, pack, steps_of
+from fer_utils.saliency._engines.threads import torch_threads
 from fer_utils.saliency.windows import Windows
 
 # The share of the last maps that a box may take, so that the weights for it alone are read in less
@@ -37,14 +38,13 @@ class FusedNet(WindowByWindow):
         self._classes = structure.head.out_channels
         gray = Scaling((1.0,), (0.0,))  # the loops scale it
         super().__init__(structure.side, self._plan.intervals, lambda one: seen(one, 1, gray))
-
-    def _look_at(self, picture: np.ndarray) -> None:
-        plan = self._plan
-        self._clean = empty(plan.floats)
-        for origin, row, pixel, side in plan.maps[plan.pooled]:
+        self._clean = empty(self._plan.floats)
+        for origin, row, pixel, side in self._plan.maps[self._plan.pooled]:
             first = origin - row - pixel
             self._clean[first : first + (side + 2) * row] = -np.inf
-        whole = plan.intervals(np.array([0]), np.array([self._side]))
+
+    def _look_at(self, picture: np.ndarray) -> None:
+        whole = self._plan.intervals(np.array([0]), np.array([self._side]))
         self._clean_logits = np.empty((1, self._classes), np.float32)
         window = np.zeros((1, 2), np.int64)
         # The clean picture is one window as large as the picture, "painted" with the picture: the
@@ -107,9 +107,9 @@ class WarpedNet(WindowByWindow):
         self._clean = empty(self._see.floats + SLACK + self._side**2)
         self._uncovered = picture.copy()
         window, whole = np.zeros((1, 2), np.int64), self._whole[0]
-        self._arenas = [self._clean]
+        arenas, self._arenas = self._arenas, [self._clean]
         self._clean_logits = self._cover(window, (whole, whole), picture, None, None)
-        self._arenas = []
+        self._arenas = arenas
 
     def _cover(
         self,
@@ -132,11 +132,10 @@ class WarpedNet(WindowByWindow):
             crop(arena, self._uncovered, looking[0], seeing, *where, whole, to[part], made[part])
 
         self._share_out(len(pairs), locate, None, meanwhile)
-        with torch.no_grad():
-            # what is not finite would point anywhere in memory
-            to = self._pointing(torch.from_numpy(seen)).nan_to_num(0, 1e6, -1e6).double().numpy()
-            self._share_out(len(pairs), describe, progress)
-            return self._head(torch.from_numpy(made)).numpy()
+        # what is not finite would point anywhere in memory
+        to = np.nan_to_num(apply(self._pointing, seen).astype(np.float64), False, 0, 1e6, -1e6)
+        self._share_out(len(pairs), describe, progress)
+        return apply(self._head, made)
 
 
 class PlainNet(WindowByWindow):
@@ -153,6 +152,7 @@ class PlainNet(WindowByWindow):
         colors, scaling = parts.net.color_channels, parts.net.scaling
         follow = self._plan.intervals
         super().__init__(parts.side, follow, lambda one: seen(one, colors, scaling))
+        self._clean = empty(self._plan.floats)
 
     def is_cheaper(self, windows: Windows, wanted: int) -> bool:
         """Whether boxes are small where the linear layers begin: else their weights take long."""
@@ -162,7 +162,6 @@ class PlainNet(WindowByWindow):
         return bool(high * wide <= SMALL * self._plan.maps[-1, SIDE] ** 2)
 
     def _look_at(self, picture: np.ndarray) -> None:
-        self._clean = empty(self._plan.floats)
         whole = self._plan.intervals(np.array([0]), np.array([self._side]))
         window, sums = np.zeros((1, 2), np.int64), np.zeros((1, len(self._bias)), np.float32)
         self._run(self._clean, window, (whole, whole), picture, sums)
@@ -201,14 +200,22 @@ class PlainNet(WindowByWindow):
         cover_rows(arena, self._clean, addresses, self._program, *where, self._weights, sums)
 
     def _finish(self, sums: np.ndarray) -> np.ndarray:
-        with torch.no_grad():
-            # (a copy, since layers may work in place)
-            return self._head(torch.from_numpy(sums).clone()).numpy()
+        return apply(self._head, sums.copy())  # layers may work in place
 
 
 #: What computes maps, by the parts that were found.
 NETS: dict[type, Callable[[Any], WindowByWindow]]
 NETS = {Structure: FusedNet, Warping: WarpedNet, Plain: PlainNet}
+
+
+def apply(layers: nn.Module, rows: np.ndarray) -> np.ndarray:
+    """Return what small layers make of rows.
+
+    By one thread: torch's others would go on for milliseconds, waiting for more, where the loops
+    have theirs.
+    """
+    with torch.no_grad(), torch_threads(1):
+        return layers(torch.from_numpy(rows)).numpy()
 
 
 def seen(picture: Tensor, colors: int, scaling: Scaling) -> np.ndarray:

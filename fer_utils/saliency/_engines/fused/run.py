@@ -44,6 +44,7 @@ class WindowByWindow:
         self._picture = np.zeros(0, np.float32)
         self._clean = self._clean_logits = np.zeros(0, np.float32)
         self._arenas: list[np.ndarray] = []
+        self._stale: set[int] = set()  # arenas that do not hold the clean maps yet
         self._intervals: tuple[Windows | None, np.ndarray, np.ndarray] | None = None
 
     def outputs(
@@ -76,8 +77,9 @@ class WindowByWindow:
         report(progress, 0, len(chosen))
         with self._lock:
             if not np.array_equal(self._picture, clean):
-                self._arenas, self._picture = [], np.zeros(0, np.float32)
+                self._picture = np.zeros(0, np.float32)
                 self._look_at(clean)
+                self._stale.update(range(len(self._arenas)))
                 self._picture = clean.copy()  # the caller may paint on the tensor it came from
             intervals = self._find_intervals(windows)
             covered = self._cover(pairs, intervals, shown, progress, meanwhile)
@@ -131,13 +133,17 @@ class WindowByWindow:
         # Each thread has a working copy of all maps of its own; numba has let go of Python's lock,
         # so they do run at the same time.
         while len(self._arenas) < threads:
+            self._stale.add(len(self._arenas))
             self._arenas.append(empty(self._clean.size))
-            self._arenas[-1][:] = self._clean
         piece = max(BATCH, -(-count // (PIECES * threads)))
         pieces = [slice(i, min(i + piece, count)) for i in range(0, count, piece)]
 
-        def working(arena: np.ndarray) -> Callable[[slice], int]:
+        def working(number: int) -> Callable[[slice], int]:
             def work(part: slice) -> int:
+                arena = self._arenas[number]
+                if number in self._stale:
+                    arena[:] = self._clean
+                    self._stale.remove(number)
                 compute(arena, part)
                 return part.stop - part.start
 
@@ -149,5 +155,5 @@ class WindowByWindow:
                 with torch_threads(max(1, half)):
                     meanwhile()
 
-        workers = [working(arena) for arena in self._arenas[:threads]]
+        workers = [working(number) for number in range(threads)]
         share_out(pieces, workers, lambda done: report(progress, done, count), apart)
