@@ -236,6 +236,19 @@ def test_the_check_may_ask_with_channels_last():
     assert [pictures.stride()[1:] for pictures in seen] == [(256, 16, 1), (1, 16, 1)]
 
 
+def test_a_function_that_views_its_maps_is_asked_with_channels_first(monkeypatch):
+    net, picture = models.pretrained("mini_xception_facs3d"), torch.rand(1, 1, 48, 48)
+    expected = saliency.occlusion(net, picture, stride=8, engine="fused")
+    pooled = torch.nn.functional.max_pool2d
+
+    def flat(maps, *given, **options):
+        return pooled(maps.view(-1).view(maps.shape), *given, **options)
+
+    monkeypatch.setattr(torch.nn.functional, "max_pool2d", flat)
+    found = saliency.occlusion(net, picture, stride=8, engine="fused")
+    np.testing.assert_array_equal(found.heat(), expected.heat())
+
+
 def test_a_picture_like_its_cover_gives_a_flat_map():
     net, picture = small()
     with warnings.catch_warnings():
