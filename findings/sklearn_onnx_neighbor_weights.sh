@@ -68,7 +68,8 @@ for k in (2, 5, 15):
 model = KNeighborsRegressor(5, weights="distance").fit(known, valence)
 plain = KNeighborsRegressor(5).fit(known, valence).predict(new)
 found, right = by_onnx(model, new, np.float64)[0].ravel(), model.predict(new)
-print(f"valence: off by up to {np.abs(found - right).max():.2f}, from the unweighted one by {np.abs(found - plain).max():.0e}")
+print(f"valence: off by up to {np.abs(found - right).max():.2f}, from the unweighted one by "
+      f"{np.abs(found - plain).max():.0e}")
 assert np.abs(found - plain).max() < 1e-6 and np.abs(found - right).max() > 0.05
 
 old = by_onnx(KNeighborsClassifier(2, weights="distance").fit(known, expression), new, np.float32, target_opset=10)
