@@ -9,8 +9,8 @@
 # Guessed before: labels equal scikit-learn's for 99.5 % of the faces; then, having seen otherwise:
 # modified_huber alone is hit, 10 to 30 % of the labels, towards the first name.
 # Seen: log_loss is hit as well. 23 % of the labels change with modified_huber, 21 % with log_loss, 46 %
-# with either where the features are as large as grey levels; "angry" is named two to three times as often, the
-# accuracy falls by 8 to 22 points. Exporting in float64 helps only log_loss, and only somewhat.
+# with either where the features are as large as grey levels; "angry" is named two to three times as
+# often, the accuracy falls by 8 to 22 points. Exporting in float64 helps only log_loss, and only somewhat.
 # Whom it hurts: who trains a linear model by SGD, as one does for more faces than an SVM can take.
 # Found in no issue of sklearn-onnx; hummingbird#702 (2023) shows modified_huber in another converter.
 set -euo pipefail
