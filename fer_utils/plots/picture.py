@@ -35,7 +35,7 @@ WIDEST = 10.0  # inches, what a notebook has room for
 INK, FAINT, RULE, BAND, PAPER = "#222222", "#8c8c8c", "#dddddd", "#ececec", "white"
 DARK, LIGHT, YELLOW = "#20457c", "#8fa9c9", "#e3c44b"
 
-# for lines and dots beside each other (Okabe and Ito 2008), in the order in which they are taken
+# for lines and dots beside each other, in the order in which they are taken
 CYCLE = (DARK, "#d55e00", "#009e73", "#56b4e9", "#cc79a7", INK)
 
 #: What `setup` gives to a notebook's own figures too, so that all of them look alike.
