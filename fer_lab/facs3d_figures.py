@@ -8,7 +8,8 @@ Each NAME.png has a NAME.csv beside it that says what every face is.
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw
+from matplotlib import font_manager
+from PIL import Image, ImageDraw, ImageFont
 
 from faces3d import drawing, identity
 from faces3d.action_units import PROTOTYPES
@@ -18,7 +19,7 @@ from fer_utils.data.datasets import facs3d
 from fer_utils.files import write
 
 PEOPLE = (4, 5, 9, 12, 26, 31)  # one row each of the large sheet
-MARGIN = 16  # pixels above the columns for their names
+SHOWN = 900  # pixels across a page; a sheet that is wider is shown smaller, its names with it
 # One colour per part, told apart by colour-blind readers through their lightness.
 COLORS = np.array(
     [
@@ -39,15 +40,24 @@ def draw_all(folder: Path) -> list[Path]:
 def save(folder: Path, name: str, sheet: np.ndarray, titles: list[str], rows: list[list]) -> Path:
     """Write the sheet with column titles above it as name.png, and rows as name.csv."""
     height, width = sheet.shape[:2]
-    picture = Image.new("RGB", (width, height + MARGIN), "white")
-    picture.paste(Image.fromarray(sheet), (0, MARGIN))
+    letters = font(width)
+    margin = round(1.5 * letters.size)
+    picture = Image.new("RGB", (width, height + margin), "white")
+    picture.paste(Image.fromarray(sheet), (0, margin))
     pen = ImageDraw.Draw(picture)
     for column, title in enumerate(titles):
-        pen.text((column * width // len(titles) + 4, 2), title, fill="black")
+        place = (column * width // len(titles) + 4, margin // 2)
+        pen.text(place, title, fill="black", font=letters, anchor="lm")
     path = folder / f"{name}.png"
     picture.save(path, optimize=True)
     write(folder / f"{name}.csv", as_csv([], rows))
     return path
+
+
+def font(width: int) -> ImageFont.FreeTypeFont:
+    """Return letters of 13 pixels where the page shows them."""
+    size = round(13 * max(1, width / SHOWN))
+    return ImageFont.truetype(font_manager.findfont("DejaVu Sans"), size)
 
 
 def large_sheet(folder: Path) -> Path:
@@ -76,11 +86,12 @@ def test_sheet(folder: Path, across: int = 20) -> Path:
             row, subject, votes = (part[i] for part in about)
             rows.append([name, column, row, subject, *votes])
     sheet = np.concatenate(lines).repeat(2, 0).repeat(2, 1)
-    strip = np.full((len(sheet), 64), 255, np.uint8)
+    strip = np.full((len(sheet), 160), 255, np.uint8)
     named = Image.fromarray(np.concatenate([strip, sheet], 1))
-    pen = ImageDraw.Draw(named)
+    pen, letters = ImageDraw.Draw(named), font(named.width)
     for label, name in enumerate(faces.classes):
-        pen.text((4, label * 2 * facs3d.SIZE + 40), name, fill=0)
+        place = (4, (2 * label + 1) * facs3d.SIZE)
+        pen.text(place, name, fill=0, font=letters, anchor="lm")
     titles = ["test faces of facs3d as packed, 48x48 grey, doubled"]
     return save(folder, "facs3d_48", np.asarray(named.convert("RGB")), titles, rows)
 

@@ -78,7 +78,10 @@ def __dir__() -> list[str]:
 
 
 def setup(dataset: str = "facs3d", seed: int = 0) -> str:
-    """Prepare a notebook: check that the data set is there, and fix every random generator.
+    """Prepare a notebook: check the data set, fix every random generator, give figures one look.
+
+    What matplotlib draws from here on looks like the figures of `plots`; a style that is set
+    afterwards is kept.
 
     Args:
         dataset: an entry of `data.names()`. The environment variable FER_UTILS_DATASET, where
@@ -94,11 +97,13 @@ def setup(dataset: str = "facs3d", seed: int = 0) -> str:
     """
     import random
 
+    import matplotlib
     import numpy as np
     import torch
 
     from fer_utils import data
     from fer_utils._arguments import seed as check_seed
+    from fer_utils.plots.picture import LOOK
 
     seed = check_seed(seed)
     dataset = _os.environ.get(DATASET_VARIABLE) or dataset
@@ -106,5 +111,6 @@ def setup(dataset: str = "facs3d", seed: int = 0) -> str:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+    matplotlib.rcParams.update(LOOK)
     print(f"fer_utils {__version__} on {dataset}, seed {seed}")
     return dataset

@@ -14,6 +14,7 @@ from matplotlib import pyplot as plt
 from PIL import Image
 from torch import nn
 
+import fer_utils
 from fer_utils import files, plots, saliency
 from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
@@ -162,6 +163,16 @@ def test_style_of_the_notebook_is_left_alone(figures):
     np.testing.assert_array_equal(dark, light)
 
 
+def test_a_notebook_s_own_figures_look_like_the_kit_s(capsys):
+    with matplotlib.rc_context():
+        fer_utils.setup("facs3d")
+        figure, axes = plt.subplots()
+        assert not axes.spines["top"].get_visible()
+        assert axes.plot([0, 1])[0].get_color() == plots.picture.DARK
+        assert matplotlib.rcParams["text.parse_math"] and matplotlib.rcParams["figure.hooks"]
+        plt.close(figure)
+
+
 def test_save_is_whole_or_nothing(tmp_path, figures, monkeypatch):
     for ending in ("png", "pdf", "svg"):
         path = plots.save(figures["bars"], tmp_path / f"bars.{ending}")
@@ -287,6 +298,13 @@ def test_confusion_numbers_and_words():
     figure = plots.confusion(evaluation())
     assert "67" in texts(figure)
     assert "sad (2)" in texts(figure)
+    axes = plots.confusion(evaluation(), normalize="pred").axes[0]
+    below, beside = axes.get_xticklabels(), axes.get_yticklabels()
+    columns = evaluation().confusion().sum(0)
+    assert [one.get_text() for one in below] == [
+        f"{name} ({n})" for name, n in zip(CLASSES, columns, strict=True)
+    ]
+    assert [one.get_text() for one in beside] == list(CLASSES)
     assert "most often right: angry" in figure.alt
     assert "most frequent mistake: happy taken for angry" in figure.alt
 
@@ -302,6 +320,17 @@ def test_history_marks_the_best_epoch():
         assert [line.get_xdata()[0] for line in axes.lines if line.get_ls() == ":"] == [3]
     with pytest.raises(FerError, match="no epoch"):
         plots.history(History())
+
+
+def test_ticks_of_an_accuracy_say_what_they_mark():
+    result = training(2)
+    for row, share in zip(result.epochs, (0.82, 1.0), strict=True):
+        row.update(train_accuracy=share, valid_accuracy=share)
+    figure = plots.history(result)
+    figure.draw_without_rendering()
+    axis = figure.axes[1].yaxis
+    for place_, label in zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True):
+        assert float(label.get_text().removesuffix(" %")) == pytest.approx(100 * place_)
 
 
 def test_bars_need_one_probability_per_class():

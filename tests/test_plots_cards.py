@@ -2,7 +2,7 @@ import pytest
 from matplotlib.patches import Rectangle
 
 from fer_utils import FerError, data, plots
-from fer_utils.plots.grids import LEFT, NUMBERS, WIDEST
+from fer_utils.plots.grids import CARD, LEFT, NUMBERS
 
 CARDS = data.catalog.CARDS
 
@@ -38,7 +38,7 @@ def test_frames_of_pictures_have_one_scale():
 
 def test_cards_lie_below_each_other_and_alt_text_has_their_numbers():
     figure = plots.cards([CARDS["jaffe"], CARDS["amfed"]])
-    boxes = [p for p in figure.axes[0].patches if p.get_width() == WIDEST]
+    boxes = [p for p in figure.axes[0].patches if p.get_width() == CARD]
     assert boxes[0].get_y() + boxes[0].get_height() < boxes[1].get_y()
     assert boxes[1].get_y() + boxes[1].get_height() == pytest.approx(figure.get_figheight())
     for part in (CARDS["jaffe"].title, "213 faces", "10 people", "1,044 videos"):

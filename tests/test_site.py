@@ -17,7 +17,7 @@ from fer_utils.plots.grids import to_pixels
 from fer_utils.plots.scores import in_cell
 from scripts.notebooks import NOTEBOOKS, ROOT, figures_of
 from scripts.site import __main__ as command
-from scripts.site import api, graph, links
+from scripts.site import api, graph, links, staging
 from scripts.slides import SlideError
 from tests.browser import chromium, needed
 
@@ -104,6 +104,36 @@ def test_a_notebook_is_there_as_it_ran(site, name):
     assert "widget-view" not in page and "could not be displayed" not in page
     formulas = "".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert ("<math" in page) == ("$" in re.sub(r"```.*?```|`[^`]*`", "", formulas, flags=re.S))
+
+
+def test_no_line_of_text_is_taken_for_a_comment(site):
+    for name in NAMES:
+        notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+        text = re.sub(r"<[^>]+>", "", html(site, f"notebooks/{name}"))
+        for cell in notebook.cells:
+            lines = cell.source.splitlines() if cell.cell_type == "markdown" else []
+            for line in lines:
+                assert not line.startswith("% ") or line[:20] in text, (name, line)
+
+
+def test_sentences_are_wrapped_and_tables_are_not():
+    wide = "a sentence that goes on " * 6
+    assert staging.are_sentences(f"short\nkdef  {wide}")
+    assert not staging.are_sentences("short")
+    assert not staging.are_sentences(f"{wide}\n" + "  1234" * 30)
+
+
+@needed
+@pytest.mark.parametrize("name", ("01_datasets", "03_architectures"))
+def test_code_sentences_and_tables_need_no_scrolling(visit, name):
+    page = visit(f"notebooks/{name}")
+    page.set_viewport_size({"width": 1366, "height": 900})
+    places = ".cell_input pre, .tag_sentences .cell_output pre, .cell_output:has(table.dataframe)"
+    wide = page.locator(places).evaluate_all(
+        "all => all.filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"
+    )
+    assert page.locator(".tag_sentences").count() and wide == []
+    page.close()
 
 
 @pytest.mark.parametrize("name", api.MODULES)

@@ -30,7 +30,7 @@ KINDS: dict[str, dict[str, Any]] = {
 # how wide a box of one channel may become
 ROW, INCHES = 1.6, 9.6
 GAP, GROUP_GAP = 0.025, 0.12
-LETTER, DIGIT = 0.068, 0.06
+LETTER, DIGIT = 0.072, 0.069
 WIDEST_UNIT = 0.045
 NARROWEST, LOWEST = 2.0, 0.04  # of a box, in roots of channels and parts of the input
 
@@ -188,7 +188,7 @@ def _draw(axes: Axes, row: list[Box], side: int) -> None:
         label = _label(name, members)
         fits = len(label) * LETTER <= x - start
         place, align = ((start + x - GAP) / 2, "center") if fits else (start, "left")
-        axes.text(place, -0.76, label, size=8, ha=align, va="top", color=INK)
+        axes.text(place, -0.76, label, size=8.5, ha=align, va="top", color=INK)
         start = end + GROUP_GAP
 
 
@@ -223,7 +223,7 @@ class _Line:
         if x - half < self.free:
             return
         y = self.y if y is None else y
-        self.axes.text(x, y, str(number), size=7, ha="center", va=self.align, color=INK)
+        self.axes.text(x, y, str(number), size=8, ha="center", va=self.align, color=INK)
         self.free = x + half + DIGIT / 3
 
 

@@ -14,7 +14,18 @@ from fer_utils._arguments import number, shown
 from fer_utils.emotions import FER8
 from fer_utils.errors import FerError
 from fer_utils.pictures import as_picture
-from fer_utils.plots.picture import DARK, FAINT, INK, LIGHT, WIDEST, YELLOW, Picture, new, styled
+from fer_utils.plots.picture import (
+    DARK,
+    FAINT,
+    INK,
+    LIGHT,
+    RULE,
+    WIDEST,
+    YELLOW,
+    Picture,
+    new,
+    styled,
+)
 
 if TYPE_CHECKING:
     from fer_utils.data.catalog import Card
@@ -37,7 +48,8 @@ HIGH = 0.62  # of a row
 FILL = "#f4f4f0"
 LINE = 0.152  # from one line of a tree to the next
 HEAD, FOOT, GAP = 0.38, 0.14, 0.08
-LEFT, NUMBERS, RIGHT = 0.14, 6.65, WIDEST - 0.14
+CARD = 8.6  # as wide as its words need: a page shows it smaller, the wider it is
+LEFT, NUMBERS, RIGHT = 0.14, 5.85, CARD - 0.14
 SCALE = 1.1 / 762  # per pixel, the same in every figure: KDEF's pictures are the highest
 LEAST = 1.2  # that a card is high, at least
 
@@ -114,6 +126,9 @@ def draw_face(axes: Axes, image: np.ndarray, corner: tuple[float, float]) -> Non
     top = corner[1] + (1 - height / longer) / 2
     extent = (left, left + width / longer, top + height / longer, top)
     axes.imshow(pixels, extent=extent, interpolation="nearest")
+    # a white picture has an end as well
+    size = (width / longer, height / longer)
+    axes.add_patch(Rectangle((left, top), *size, fill=False, edgecolor=RULE, linewidth=0.6))
 
 
 def _into_range(images: list[np.ndarray]) -> tuple[list[np.ndarray], str]:
@@ -220,7 +235,7 @@ def balance(counts: Mapping[str, Mapping[str, int]], counted: Collection[str] = 
     axes.tick_params(axis="y", length=0)
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
-    _draw_keys(figure)
+    _draw_keys(figure, [name in counted for name in counts])
     words = "; ".join(
         f"{name}: " + ", ".join(f"{word} {_percent(share)}" for word, share in row.items())
         for name, row in shares.items()
@@ -242,11 +257,13 @@ def _draw_share(
     axes.text(place, row, words, va="center", size=8, color=ink)
 
 
-def _draw_keys(figure: Picture) -> None:
+def _draw_keys(figure: Picture, counted: Sequence[bool]) -> None:
+    """Explain the colours that were drawn."""
+    looks = ((DARK, "counted here", any(counted)), (STATED, "as its card states", not all(counted)))
+    even = Line2D([], [], color=EVEN, marker="|", ls="none", ms=9, mew=1.5, label="an even share")
     handles = [
-        Rectangle((0, 0), 1, 1, facecolor=DARK, label="counted here"),
-        Rectangle((0, 0), 1, 1, facecolor=STATED, label="as its card states"),
-        Line2D([], [], color=EVEN, marker="|", ls="none", ms=9, mew=1.5, label="an even share"),
+        *(Rectangle((0, 0), 1, 1, facecolor=c, label=words) for c, words, drawn in looks if drawn),
+        even,
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=3)
 
@@ -268,9 +285,9 @@ def cards(chosen: Sequence["Card"]) -> Picture:
     if getattr(chosen, "shape", None) == () or not len(chosen):
         raise FerError("cards() needs a card or more, e.g. data.catalog.CARDS.values().")
     heights = [_height(card) for card in chosen]
-    figure = Picture(figsize=(WIDEST, sum(heights) + GAP * (len(heights) - 1)))
+    figure = Picture(figsize=(CARD, sum(heights) + GAP * (len(heights) - 1)))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, WIDEST), ylim=(figure.get_figheight(), 0))
+    axes.set(xlim=(0, CARD), ylim=(figure.get_figheight(), 0))
     axes.axis("off")
     top = 0.0
     for card, height in zip(chosen, heights, strict=True):
@@ -288,12 +305,12 @@ def _height(card: "Card") -> float:
 
 
 def _draw_card(axes: Axes, card: "Card", top: float, height: float) -> None:
-    axes.add_patch(Rectangle((0, top), WIDEST, height, facecolor=FILL, edgecolor="none"))
-    axes.text(LEFT, top + 0.1, card.title, va="top", size=9.5, weight="bold")
+    axes.add_patch(Rectangle((0, top), CARD, height, facecolor=FILL, edgecolor="none"))
+    axes.text(LEFT, top + 0.1, card.title, va="top", size=9, weight="bold")
     for row, line in enumerate(card.layout.splitlines()):
         place = (LEFT, top + HEAD + LINE * row)
-        axes.text(*place, line, va="top", size=7.8, family="monospace", parse_math=False)
-    axes.text(NUMBERS, top + 0.12, card.opened, va="top", size=7.8, family="monospace")
+        axes.text(*place, line, va="top", size=8, family="monospace", parse_math=False)
+    axes.text(NUMBERS, top + 0.12, card.opened, va="top", size=8, family="monospace")
     for row, line in enumerate(_numbers(card)):
         size = {"size": 12, "weight": "bold"} if row == 0 else {"size": 9}
         axes.text(NUMBERS, top + HEAD + 0.25 * row, line, va="top", **size)

@@ -246,6 +246,7 @@ def heats(
     maps: Sequence[np.ndarray],
     titles: Sequence[str],
     columns: int = 4,
+    unit: str = DROP,
 ) -> Picture:
     """Draw signed maps over their faces, all on one colour scale; 0 is white.
 
@@ -254,6 +255,7 @@ def heats(
         maps: (H, W) each, of the size of its face.
         titles: what each map shows.
         columns: maps per row, at most.
+        unit: what the colours say, beside their bar.
 
     Raises:
         FerError: no maps, numbers that do not match, or a map of another size than its face.
@@ -273,7 +275,7 @@ def heats(
     for axes, image, heat, title in zip(grid.flat, images, maps, titles, strict=False):
         axes.imshow(overlay(image, heat, colors=colors), interpolation="nearest")
         axes.set_title(title, size=9)
-    _tidy(figure.colorbar(colors, ax=grid, shrink=0.8, pad=0.02, label=DROP))
+    _tidy(figure.colorbar(colors, ax=grid, shrink=0.8, pad=0.02, label=unit))
     words = "; ".join(
         f"{title}: highest {_highest(heat)}" for title, heat in zip(titles, maps, strict=True)
     )
@@ -354,7 +356,11 @@ def attributions(
         _tidy(figure.colorbar(colors, ax=list(grid), shrink=0.85, pad=0.02, label=unit))
     labels = "”, “".join(dict.fromkeys(item.label for item in attributions))
     scales = "one scale for all maps" if shared else "each map on its own scale"
-    figure.suptitle(f"what “{labels}” rests on; {scales}", size=10)
+    signs = {True: "red for it, blue against it", False: "violet without a sign"}
+    drawn = {item.signed for item in attributions}
+    meant = ", ".join(words for signed, words in signs.items() if signed in drawn)
+    colored = "" if shared else f" ({meant})"
+    figure.suptitle(f"what “{labels}” rests on; {scales}{colored}", size=10)
     words = "; ".join(map(_describe, attributions, titles))
     figure.alt = f"A face and {len(attributions)} maps of it, {scales}. {words}."
     return figure

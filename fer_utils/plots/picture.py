@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TypeVar, get_args, get_origin
 
 import matplotlib
 import numpy as np
+from cycler import cycler
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from PIL import Image
@@ -34,12 +35,11 @@ WIDEST = 10.0  # inches, what a notebook has room for
 INK, FAINT, RULE, BAND, PAPER = "#222222", "#8c8c8c", "#dddddd", "#ececec", "white"
 DARK, LIGHT, YELLOW = "#20457c", "#8fa9c9", "#e3c44b"
 
-#: One look for every figure, whatever style the notebook has set.
-STYLE = {
-    **matplotlib.rcParamsDefault,
-    "figure.dpi": DPI,
-    "savefig.dpi": DPI,
-    "figure.facecolor": PAPER,
+# for lines and dots beside each other, in the order in which they are taken
+CYCLE = (DARK, "#d55e00", "#009e73", "#56b4e9", "#cc79a7", INK)
+
+#: What `setup` gives to a notebook's own figures too, so that all of them look alike.
+LOOK: dict[Any, Any] = {
     "font.size": 10,
     "axes.titlesize": 10,
     "axes.labelsize": 10,
@@ -47,6 +47,7 @@ STYLE = {
     "ytick.labelsize": 9,
     "legend.fontsize": 9,
     "legend.frameon": False,
+    "axes.prop_cycle": cycler(color=CYCLE),
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
     "text.color": INK,
@@ -54,6 +55,15 @@ STYLE = {
     "ytick.color": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
+}
+
+#: One look for every figure of `plots`, whatever style the notebook has set.
+STYLE = {
+    **matplotlib.rcParamsDefault,
+    **LOOK,
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "figure.facecolor": PAPER,
     "text.parse_math": False,  # a "$" in the name of a file or class is one
 }
 del STYLE["backend"]  # the look only: who draws stays as it was
@@ -178,9 +188,9 @@ def _keep_own_form() -> None:
         shell.display_formatter.formatters["image/png"].for_type(Picture, lambda picture: None)
 
 
-def percent(share: float) -> str:
-    """Write a share as a whole percentage."""
-    return f"{100 * share:.0f} %"
+def percent(share: float, decimals: int = 0) -> str:
+    """Write a share as a percentage."""
+    return f"{100 * share:.{decimals}f} %"
 
 
 @checked

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from fer_utils._arguments import check_names, shown
 from fer_utils.errors import FerError
@@ -53,14 +53,20 @@ def confusion(evaluation: "Evaluation", normalize: str | None = "true") -> Pictu
     seaborn.heatmap(share / top, ax=axes, annot=texts, fmt=form, **look)
     for label in axes.texts[:: len(names) + 1]:  # the diagonal
         label.set_fontweight("bold")
-    labels = [f"{name} ({n:,})" for name, n in zip(names, count.sum(1), strict=True)]
+    # of how many faces a percentage is stands where its 100 % stand: at its row, or its column
+    by_column = normalize == "pred"
+    faces = count.sum(0 if by_column else 1)
+    counted = [f"{name} ({n:,})" for name, n in zip(names, faces, strict=True)]
     middles = np.arange(len(names)) + 0.5
-    axes.set_xticks(middles, names, rotation=35, ha="right", rotation_mode="anchor")
-    axes.set_yticks(middles, labels, rotation=0)
-    axes.set(xlabel="predicted", ylabel="labelled (faces)")
+    below, beside = (counted, names) if by_column else (names, counted)
+    axes.set_xticks(middles, below, rotation=35, ha="right", rotation_mode="anchor")
+    axes.set_yticks(middles, beside, rotation=0)
+    words = ("predicted (faces)", "labelled") if by_column else ("predicted", "labelled (faces)")
+    axes.set(xlabel=words[0], ylabel=words[1])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    axes.set_title(f"{TITLES[normalize]}; accuracy {evaluation.accuracy.value:.1%}", loc="left")
+    accuracy = percent(evaluation.accuracy.value, 1)
+    axes.set_title(f"{TITLES[normalize]}; accuracy {accuracy}", loc="left")
     figure.alt = _describe_confusion(names, count)
     return figure
 
@@ -103,7 +109,7 @@ def history(history: "History") -> Picture:
         axes.set(xlabel="epoch", title=what)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if what == "accuracy":
-            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+            axes.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.4g} %")
             at = ("data", "axes fraction")
             axes.annotate("best", (best, 0.02), (3, 0), at, "offset points", size=9, color=FAINT)
     figure.axes[0].legend()
@@ -243,8 +249,8 @@ def cell(
     check_same(evaluation, faces)
     indices = in_cell(evaluation, true, predicted)
     count = "1 face" if len(indices) == 1 else f"{len(indices):,} faces"
-    figure = new(10, 4.4)
-    left, right = figure.subplots(1, 2, width_ratios=(4.6, 5.4))
+    figure = new(10, 4.8)
+    left, right = figure.subplots(1, 2, width_ratios=(4, 6))
     _draw_matrix(left, evaluation, true, predicted)
     _draw_faces(right, evaluation, faces, indices[:MOST], by)
     shown = "" if len(indices) <= MOST else f"; the {MOST} surest answers"
@@ -289,7 +295,7 @@ def _draw_faces(
         _draw_votes(axes, about.votes, (column + 0.03, row * high + 1.03))
         first_two = ", ".join(about.choices.split(", ")[:2])
         text = f"{first_two}\n{about.answer}" if first_two else about.answer
-        axes.text(column + 0.5, row * high + 1.14, text, ha="center", va="top", size=7)
+        axes.text(column + 0.5, row * high + 1.14, text, ha="center", va="top", size=8)
     axes.set(xlim=(0, COLUMNS), ylim=(rows * high, 0), aspect="equal", anchor="NW")
 
 

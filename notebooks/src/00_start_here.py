@@ -164,7 +164,7 @@ for name, style in (("neutral", "s--"), ("happy", "o-")):
     curve = [answer[name] for answer in answers]
     axes.plot(strengths, curve, style, color="#20457c", label=name)
 axes.set(xlabel="strength of the smile", ylabel="probability", ylim=(0, 1.05))
-axes.legend()
+axes.legend(loc="center right")
 plots.show(figure, alt="The network's probabilities for a smile of growing strength.")
 
 # %% [markdown]
@@ -196,7 +196,7 @@ widgets.occlusion_explorer(everyone, list(dict.fromkeys(ours + photographic)))
 #
 # | notebook | the question it answers |
 # |---|---|
-# | [01 Datasets](01_datasets.ipynb) | Who says that a face is "fear", and how far can you trust it? |
+# | [01 Data sets](01_datasets.ipynb) | Who says that a face is "fear", and how far can you trust it? |
 # | [02 Gradient and Laplacian](02_gradient_and_laplacian.ipynb) | What are edges, and does a network need them served? |
 # | [03 Architectures](03_architectures.ipynb) | What is inside the network you just asked, parameter by parameter? |
 # | [04 Training](04_training.ipynb) | How did it learn, and when should one stop? |
@@ -314,4 +314,4 @@ check.ex0_2(units, reader)
 #   between two words and steep near it.
 
 # %% [markdown]
-# Next: [01 Datasets](01_datasets.ipynb)
+# Next: [01 Data sets](01_datasets.ipynb)

@@ -218,8 +218,9 @@ edge = 1 / (1 + np.exp(-x / 1.5))
 first = np.convolve(edge, [0.5, 0, -0.5], mode="same")[1:-1]
 second = np.convolve(edge, [1, -2, 1], mode="same")[1:-1]
 figure = Figure(figsize=(9, 2.4), layout="constrained")
-curves = ((x, edge, "edge"), (x[1:-1], first, "first"), (x[1:-1], second, "second derivative"))
-for axes, (at, values, title) in zip(figure.subplots(1, 3), curves, strict=True):
+curves = {"edge": edge, "first derivative": first, "second derivative": second}
+for axes, (title, values) in zip(figure.subplots(1, 3), curves.items(), strict=True):
+    at = x if title == "edge" else x[1:-1]
     axes.plot(at, values, color="#20457c", marker=".")
     axes.axvline(0, color="#8c8c8c", ls=":")
     axes.axhline(0, color="#8c8c8c", lw=0.8)
@@ -302,9 +303,10 @@ def mean_length(name):
 figure = Figure(figsize=(10, 2.1), layout="constrained")
 for axes, name in zip(figure.subplots(1, 6), faces.classes[:6], strict=True):
     extra = mean_length(name) - mean_length("neutral")
-    axes.imshow(extra, cmap="RdBu_r", vmin=-0.6, vmax=0.6)
+    drawn = axes.imshow(extra, cmap="RdBu_r", vmin=-0.6, vmax=0.6)
     axes.set_title(name)
     axes.axis("off")
+figure.colorbar(drawn, ax=figure.axes, shrink=0.7, label="mean length, less neutral")
 plots.show(figure, alt="Maps of six expressions: mean gradient length minus that of neutral faces.")
 
 # %% [markdown]
@@ -595,7 +597,7 @@ for seed in range(3):
 # **Interpret.** Look at the dots before the bars. Three runs of one row are equal but for the seed,
 # and they lie about as far apart as the rows do. Each seed alone would have told a story of its own
 # (the last three lines). And among seven comparisons with nothing behind them, one reaches two
-# standard errors in three cases of ten (1 - 0.95^7 = 0.30). So this table ranks nothing: not
+# standard errors in three cases of ten ($1 - 0.95^7 = 0.30$). So this table ranks nothing: not
 # derivatives against none, not fixed against learned, not concatenated against parallel. The
 # differences are within the noise.
 #
@@ -883,4 +885,4 @@ check.ex2_4(*seeds, spread)
 #   in our table no first layer, fixed or learned, concatenated or parallel, stands clear of it.
 
 # %% [markdown]
-# Previous: [01 Datasets](01_datasets.ipynb) | Next: [03 Architectures](03_architectures.ipynb)
+# Previous: [01 Data sets](01_datasets.ipynb) | Next: [03 Architectures](03_architectures.ipynb)

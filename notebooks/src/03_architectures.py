@@ -105,7 +105,7 @@ macs = {name: sum(row["MACs"] for row in summary.layers(net)) for name, net in n
 # %%
 figure, ax = plt.subplots(figsize=(8, 4.6), layout="constrained")
 for uses in (1, 10, 100, 1000):
-    x = max(4e5, 4e6 / uses)
+    x = 2e8 if uses < 1000 else 4e5
     ax.plot([3e4, 1e9], [3e4 * uses, 1e9 * uses], ":", color="#8c8c8c", lw=1)
     ax.text(x, 1.15 * x * uses, f"each weight {uses:,} x", size=8, rotation=27,
             rotation_mode="anchor", color="#6b6b6b")
@@ -202,7 +202,7 @@ for N in (8, 16, 32, 64, 128, 256):
 
 # %% [markdown]
 # **Interpret.** Formula, weights and MACs agree in every row. The share does not go to zero: it
-# stops at 1/S^2, one ninth for a 3 x 3 filter, because the pointwise step still needs D x N
+# stops at $1/S^2$, one ninth for a 3 x 3 filter, because the pointwise step still needs D x N
 # weights. What is given up is freedom: all N filters must share the same D flat filters.
 #
 # The **time** does not shrink by the same factor. A depthwise layer does little with each number
@@ -286,8 +286,8 @@ by_hand = x + BN * pointwise(inner, project)
 print("the same numbers:", torch.allclose(by_hand, block(x[None])[0], atol=1e-6))
 
 # %% [markdown]
-# Its weights: expand c x 6c, depthwise 9 x 6c, project 6c x c', together 6c^2 + 54c + 6cc'. Table
-# III of the paper lists every row.
+# Its weights: expand c x 6c, depthwise 9 x 6c, project 6c x c', together $6c^2 + 54c + 6cc'$.
+# Table III of the paper lists every row.
 #
 # **Predict.** Most of the 16 rows are such blocks. How many of them will the formula reproduce to
 # the unit?
@@ -660,6 +660,7 @@ top = maps.abs().max()
 for ax, name, each in zip(strip, mini.classes, maps, strict=True):
     ax.imshow(each, cmap="RdBu_r", vmin=-top, vmax=top)
     ax.set(xticks=[], yticks=[], title=name, xlabel=f"mean {each.mean():+.1f}")
+    ax.spines[:].set_visible(True)
 plots.show(figure, alt="A map of 3 x 3 for each class, red for it, blue against it, and its mean.")
 
 # %% [markdown]
@@ -1076,8 +1077,8 @@ check.ex3_5(on, deep)
 #
 # - Weights gather where there are many channels and few pixels, work where there are many pixels:
 #   the net with the most parameters is not the one with the most MACs.
-# - A separable convolution keeps a share of 1/N + 1/S^2, at best one ninth for 3 x 3; an inverted
-#   bottleneck has 6c^2 + 54c + 6cc' weights.
+# - A separable convolution keeps a share of $1/N + 1/S^2$, at best one ninth for 3 x 3; an inverted
+#   bottleneck has $6c^2 + 54c + 6cc'$ weights.
 # - Fifteen of seventeen published counts match to the unit, by three conventions; for the two
 #   parallel nets the paper lists the size of one stream.
 # - A unit hardly uses the edge of its receptive field; a transformer starts at the identity, and

@@ -442,7 +442,8 @@ plots.show(plots.history(history))
 #
 # ## Learning-rate decay
 #
-# alessi2019 multiplies the rate by 0.95 after every epoch, so epoch t has 0.001 x 0.95^(t - 1).
+# alessi2019 multiplies the rate by 0.95 after every epoch, so epoch $t$ has
+# $0.001 \times 0.95^{t-1}$.
 #
 # **Predict.** How much of the rate is left in the last of 80 epochs: a half, a tenth, a fiftieth?
 #
@@ -613,7 +614,7 @@ bars = [[a.value - a.low for a in on_valid], [a.high - a.value for a in on_valid
 ax.errorbar(range(5), values, bars, fmt="o-", color="#20457c", capsize=3, label="validation")
 ax.plot(range(5), [a.value for a in on_few], "s--", color="#8c8c8c", label="training")
 ax.set(xticks=range(5), xticklabels=tried, xlabel="lambda", ylabel="accuracy", ylim=(0, 1.02))
-ax.legend(frameon=False)
+ax.legend(loc="lower left")
 plots.show(
     figure,
     alt="Accuracy against lambda: on training faces it starts high and falls; on validation faces "
@@ -960,7 +961,7 @@ check.ex4_1(slope, gradient)
 # %% [markdown] tags=["solution"]
 # <details><summary>Solution</summary>
 #
-# The difference to both sides has an error of the order h^2; to one side only, of the order h. This
+# The difference to both sides has an error of the order $h^2$; to one side only, of the order h. This
 # check finds nearly every mistake in a gradient written by hand.
 #
 # </details>

@@ -417,9 +417,11 @@ for axes, (title, one) in zip(both, {"net": machine, "taggers": people}.items(),
     axes.set_xticks(range(len(classes)), classes, rotation=35, ha="right")
     axes.set_yticks(range(len(classes)), classes)
     axes.set(title=title, xlabel="said")
+    axes.tick_params(length=0), axes.spines[:].set_visible(False)
     for (row, column), value in np.ndenumerate(share):
         color = "white" if value > 0.6 else "black"
         axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", color=color)
+both[0].set_ylabel("labelled")
 words = "Two confusion matrices in per cent of each row: the net's and the taggers' majority's."
 plots.show(figure, alt=words)
 

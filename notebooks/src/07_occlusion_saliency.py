@@ -700,8 +700,8 @@ def squares(starts):
     return [(y, x, min(y + 12, 48), min(x + 12, 48)) for y in starts for x in starts]
 
 # %% [markdown]
-# Covering a box takes its area from the sum of a white picture, so the drop is area / 48². (The
-# scale of the figure says "probability"; here it is brightness.)
+# Covering a box takes its area from the sum of a white picture, so the drop is area / 48²,
+# here of brightness and not of a probability.
 
 # %%
 rules = {"cut off": (0, 11, 22, 33, 44), "inside only": (0, 11, 22, 33)}
@@ -711,7 +711,7 @@ for rule in rules.values():
     areas = [(bottom - top) * (right - left) for top, left, bottom, right in squares(rule)]
     heats.append(spread(np.array(areas) / 48**2, squares(rule)))
 white = np.full((48, 48), 255, np.uint8)
-plots.show(plots.heats([white], heats, list(rules)))
+plots.show(plots.heats([white], heats, list(rules), unit="drop in brightness"))
 
 # %% [markdown]
 # Now the same on the face. The stride-1 map holds the answer for *every* square that fits, so the
@@ -816,6 +816,7 @@ for axes, (name, change) in zip(grid_of_axes, changes.items(), strict=True):
     share = (change > 1e-5).float().mean()
     axes.set(xticks=[], yticks=[], xlabel=f"{share:.0%} of {len(change)} x {len(change)}")
     axes.set_title(name, size=9)
+    axes.spines[:].set_visible(True)
 alt = "Maps in a row: the changed box is small in the picture and grows until it fills the last."
 plots.show(figure, alt=alt)
 

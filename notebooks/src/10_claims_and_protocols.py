@@ -9,7 +9,7 @@
 # - show what choosing the best of many epochs is worth, and compare two networks face by face;
 # - recover from printed numbers how many faces were tested, and by which labels.
 #
-# **Read first:** [01 Datasets](01_datasets.ipynb) (votes, leakage) and
+# **Read first:** [01 Data sets](01_datasets.ipynb) (votes, leakage) and
 # [06 Confusion and precision](06_confusion_and_precision.ipynb) (the Wilson interval).
 #
 # **Time:** about 45 minutes to read and run on a laptop CPU, 75 more for the exercises; the cells take half a minute.
@@ -203,7 +203,7 @@ if "test" in faces.split:
 
 # %% [markdown]
 # **Other labels.** FERPlus's rules turn ten votes into a label, and leave out faces on which they
-# cannot decide ([01 Datasets](01_datasets.ipynb)). Pictures and answers stay what they are; only
+# cannot decide ([01 Data sets](01_datasets.ipynb)). Pictures and answers stay what they are; only
 # the sheet of solutions is another. ("Contempt", which the net cannot say, is left out. The faces of
 # `ferplus` were chosen by the rule majority beforehand: on these all rules agree.)
 
@@ -285,7 +285,7 @@ plots.show(plots.accuracies(on_fer2013, reference="validation part"))
 # - The *random fifth* is no test at all for a network that was trained on most of it. A paper that
 #   splits anew also trains anew, so its test pictures are new; but the *people* need not be, nor
 #   the copies: of FER2013's PublicTest, 280 pictures are copies of Training pictures. What a known
-#   person is worth, [01 Datasets](01_datasets.ipynb) measures with networks trained on both splits.
+#   person is worth, [01 Data sets](01_datasets.ipynb) measures with networks trained on both splits.
 #
 # Look at FER2013 once more. From 64.5 % to 71.4 % with one set of weights: that is about as much as
 # lies between mini-Xception and the honest single nets of the literature (71 to 73 %).

@@ -717,7 +717,7 @@ def accuracy(people, tau):
 seen = {name: read(film) for name, film in films.items()}
 times, answers, truth = seen["dim"][0]
 figure, axes = plt.subplots(figsize=(9.5, 2.6), layout="constrained")
-for tau, style in ((0.001, "#b9c7dc"), (0.1, "#20457c"), (0.6, "#e3c44b")):
+for tau, style in ((0.001, "#b9c7dc"), (0.1, "#20457c"), (0.6, "#d55e00")):
     said = smoothed(times, answers, tau)[np.arange(len(times)), truth]
     name = f"tau = {tau:g} s" if tau > 0.01 else "not smoothed"
     axes.plot(times, said, color=style, label=name)
@@ -763,11 +763,11 @@ def means(column, noise):
 
 # %%
 figure, panels = plt.subplots(1, 2, figsize=(9.5, 3.2), layout="constrained")
-for noise, color in {"0": "#20457c", "10": "#8fa9c9", "20": "#e3c44b", "30": "#222222"}.items():
+for noise, style in {"0": "o-", "10": "s--", "20": "^-", "30": "v--"}.items():
     delay = np.array(means("delay", noise)) * 1000
     for axes, column, scale in zip(panels, ("accuracy", "flicker"), (100, 1), strict=True):
         values = np.array(means(column, noise)) * scale
-        axes.plot(delay, values, "o-", color=color, ms=4, label=f"noise {noise}")
+        axes.plot(delay, values, style, ms=4, label=f"noise {noise}")
 panels[0].set(xlabel="mean delay of a new answer, ms", ylabel="accuracy, %")
 panels[1].set(xlabel="mean delay of a new answer, ms", ylabel="changes of the answer per second")
 panels[1].legend(frameon=False)

@@ -382,6 +382,7 @@ for row, (name, one) in zip(panels, samples.items(), strict=True):
         colors = ["#20457c" if word == one.label else "#b9c7dc" for word in answer]
         axes.barh(list(answer), list(answer.values()), color=colors)
         axes.set(xlim=(0, 1), title=f"learned: {learned}"), axes.invert_yaxis()
+panels[-1, 1].set_xlabel("probability"), panels[-1, 2].set_xlabel("probability")
 words = "Three faces, one of each set, and beside each two charts of bars: what two networks say."
 plots.show(figure, alt=words)
 

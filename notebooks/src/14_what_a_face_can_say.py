@@ -282,7 +282,6 @@ for name, b in ((name, b) for name in NETS for b in PAIRS):
     words = f"{won}    of {(said != said_b).sum()} changed; coins x 6: {p:.2f}"
     axes.bar_label(axes.barh(f"{name}, {b}", -lost, color="#20457c"), [lost], padding=3)
     axes.bar_label(axes.barh(f"{name}, {b}", won, color="#e3c44b"), [words], padding=3)
-axes.spines[["top", "right"]].set_visible(False)
 axes.set(xlabel="faces lost, faces won", xlim=(-26, 60), ylim=(5.6, -0.6))
 plots.show(figure, alt="Bars for six pairs: faces that each change loses and wins, with coins.")
 

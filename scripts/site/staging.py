@@ -25,6 +25,8 @@ NEEDS_KERNEL = "Needs a running notebook: <code>make lab</code>, then this one."
 WORKS_HERE = (
     "This works without Python. Other {others} need a running notebook: <code>make lab</code>."
 )
+CELL_WIDTH = 100  # characters of a cell that a page has room for
+COLUMNS = re.compile(r"\S {2,}(?=\S)")  # what stands between two columns of a printed table
 OTHERS = {
     "pointer": "faces, nets and squares, and your own photograph,",
     "matrix": "numbers in the cells, further pages of faces, and nets of your own",
@@ -38,6 +40,8 @@ def stage(folder: Path) -> None:
     for pattern in FILES:
         for path in ROOT.glob(pattern):
             shutil.copy(path, folder)
+    for path in folder.rglob("*.md"):
+        path.write_text(no_comments(path.read_text(encoding="utf-8")), encoding="utf-8")
     explorers.write(folder, "index.md", landing())
     shutil.rmtree(folder / "docs" / "site")
     shown = folder / "whole" / "explorers"
@@ -62,6 +66,17 @@ def stage(folder: Path) -> None:
         path.write_text(graph.drawn(text, addresses), encoding="utf-8")
     for path in sorted(slides.LECTURES.glob("*.md")):
         explorers.write(folder / "whole" / "slides", f"{path.stem}.html", slides.lecture(path))
+
+
+def no_comments(text: str) -> str:
+    """Escape a % that begins a line: MyST would leave the line out, and what it says is lost."""
+    return re.sub(r"^%(?= )", r"\%", text, flags=re.MULTILINE)
+
+
+def are_sentences(text: str) -> bool:
+    """Return whether what is too wide in a printed text is prose, which may be wrapped."""
+    wide = [line for line in text.splitlines() if len(line) > CELL_WIDTH]
+    return bool(wide) and all(len(COLUMNS.findall(line)) < 2 for line in wide)
 
 
 def landing() -> str:
@@ -98,12 +113,19 @@ class Staged:
         self.notebook, self._folder, self._shown = copy.deepcopy(notebook), folder, shown
         for index, cell in enumerate(self.notebook.cells):
             if cell.cell_type != "code":
+                cell.source = no_comments(cell.source)
                 continue
             if SOLUTION in cell.metadata.get("tags", []):
-                cell.metadata.tags = [*cell.metadata.tags, "hide-cell"]
+                self._tag(cell, "hide-cell")
+            if any(are_sentences(output.get("text", "")) for output in cell.outputs):
+                self._tag(cell, "sentences")
             for k, output in enumerate(cell.outputs):
                 self._fit(output, f"{name[:2]}-{index:03d}-{k}")
         self.notebook.metadata.pop("widgets", None)
+
+    @staticmethod
+    def _tag(cell: NotebookNode, tag: str) -> None:
+        cell.metadata.tags = [*cell.metadata.get("tags", []), tag]
 
     def _fit(self, output: NotebookNode, key: str) -> None:
         bundle = output.get("data", {})

@@ -33,7 +33,7 @@ photos/
 ├── happy/                 any spelling: Happy, JOY, happiness
 │   └── anything.jpg
 ├── sad/
-└── happy_anything.jpg     or without folders: the expression first (or last) in the name""",
+└── happy_anything.jpg     or without folders: the expression first, or last""",
     counts="As many as you have.",
     own=True,
 )

@@ -45,7 +45,8 @@ basic/
     │   └── train_00001_aligned.jpg    ... test_0001_aligned.jpg
     └── original/
         └── train_00001.jpg
-1 Surprise 2 Fear 3 Disgust 4 Happiness 5 Sadness 6 Anger 7 Neutral; above 7: the compound set""",
+1 Surprise 2 Fear 3 Disgust 4 Happiness 5 Sadness 6 Anger 7 Neutral
+above 7: the compound set""",
     counts="The basic set: 15,339 pictures = 12,271 training + 3,068 test.",
     expected={**from_splits(_RAFDB), "size": (100, 100)},
 )
