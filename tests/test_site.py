@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from html import escape
 
 import nbformat
 import numpy as np
@@ -101,6 +102,11 @@ def test_a_notebook_is_there_as_it_ran(site, name):
         )
     widgets = [out for out in outputs if "application/vnd.jupyter.widget-view+json" in str(out)]
     assert page.count('class="needs-kernel"') == len(widgets)
+    figures = [one for one in outputs if "image/png" in one.get("data", {}) and one not in widgets]
+    captions = re.findall(r'<(?:p|details) class="words".*?>(.*?)</(?:p|details)>', page, re.DOTALL)
+    said = [one.metadata["image/png"]["alt"] for one in figures]
+    captions = [re.sub(r"</?summary>", " ", words).split() for words in captions]
+    assert captions == [escape(alt).split() for alt in said]
     assert "widget-view" not in page and "could not be displayed" not in page
     formulas = "".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert ("<math" in page) == ("$" in re.sub(r"```.*?```|`[^`]*`", "", formulas, flags=re.S))

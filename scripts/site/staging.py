@@ -8,6 +8,7 @@ import base64
 import copy
 import re
 import shutil
+from html import escape
 from pathlib import Path
 
 import nbformat
@@ -26,6 +27,7 @@ WORKS_HERE = (
     "This works without Python. Other {others} need a running notebook: <code>make lab</code>."
 )
 CELL_WIDTH = 100  # characters of a cell that a page has room for
+CAPTION = 300  # characters below a figure, the rest of its alt text is folded away
 COLUMNS = re.compile(r"\S {2,}(?=\S)")  # what stands between two columns of a printed table
 OTHERS = {
     "pointer": "faces, nets and squares, and your own photograph,",
@@ -133,11 +135,12 @@ class Staged:
             still = self._picture(output, f"{key}.png") if "image/png" in bundle else ""
             output.data = nbformat.from_dict({"text/markdown": self._widget(output, key, still)})
         elif "image/png" in bundle:
-            words = self._picture(output, f"{key}.png")
+            said = caption(output.metadata.get("image/png", {}).get("alt", ""))
+            words = f"{self._picture(output, f'{key}.png')}\n\n{said}\n"
             output.data = nbformat.from_dict({"text/markdown": words})
 
     def _picture(self, output: NotebookNode, file: str) -> str:
-        """Write a figure to a file; return it in Markdown, with its words and its size."""
+        """Write a figure to a file; return it in Markdown, with its alt text and its size."""
         folder = self._folder / "pictures"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / file).write_bytes(base64.b64decode(output.data["image/png"]))
@@ -156,6 +159,14 @@ class Staged:
         spec = {"module": module, "model": model, **more}
         explorers.write(self._shown, f"{key}.js", explorers.script(key, spec))
         return place(key, still, module, "../")
+
+
+def caption(alt: str) -> str:
+    """Return what stands below a figure, in HTML: its alt text, after a sentence folded if long."""
+    first, _, rest = (escape(part) for part in alt.partition(". "))
+    if len(alt) <= CAPTION or not rest:
+        return f'<p class="words" aria-hidden="true">{escape(alt)}</p>'
+    return f'<details class="words"><summary>{first}.</summary>{rest}</details>'
 
 
 def place(key: str, still: str, module: str, up: str) -> str:
