@@ -266,6 +266,22 @@ def test_an_empty_folder_will_do_and_what_stops_a_build_is_one_sentence(
     assert capsys.readouterr().err.startswith("No site was written: ")
 
 
+def test_who_stops_it_while_it_loads_reads_one_sentence(tmp_path):
+    stopping = """
+import runpy, sys
+class Stop:
+    def find_spec(self, name, *more):
+        if name == "nbformat":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Stop())
+runpy.run_module("scripts.site", run_name="__main__")
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-c", stopping, "--out", str(tmp_path / "site")]
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", f"{command.STOPPED}\n")
+
+
 def test_a_missing_extra_and_a_folder_of_something_else_are_told(tmp_path, monkeypatch, capsys):
     (tmp_path / "mine.txt").write_text("kept")
     assert command.main(["--out", str(tmp_path)]) == 2
