@@ -171,6 +171,26 @@ def test_bars_follow_the_pointer(site, visit, name, key):
 
 
 @needed
+def test_the_keyboard_reaches_the_first_explorer_and_leaves_it_in_a_few_steps(visit):
+    page = visit("index")
+    focused = "[document.activeElement.tagName, !!document.activeElement.closest('.explorer')]"
+    for key in ("Tab", "Enter"):  # the link that leaves the list of pages out
+        page.keyboard.press(key)
+    found = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        found.append(page.evaluate(focused))
+        if found[-1][0] == "CANVAS":
+            page.keyboard.press("ArrowDown")
+            assert page.locator(".fer-view").get_attribute("data-spot")
+    assert found == [["SELECT", True], ["SELECT", True], ["CANVAS", True], ["A", False]]
+    page.locator(".fer-map canvas").first.click()  # the map takes the keys as well
+    page.keyboard.press("Home")
+    assert page.evaluate(focused) == ["CANVAS", True]
+    page.close()
+
+
+@needed
 def test_another_face_and_another_net(site, visit):
     faces = data.load("facs3d", split="test", progress=False)
     packed = spec(site, "gallery")
