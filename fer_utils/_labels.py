@@ -102,6 +102,10 @@ class Labels(np.ndarray):
         """Show the numbers, as numpy does."""
         return repr(np.asarray(self))
 
+    def astype(self, *kind: Any, **options: Any) -> np.ndarray:
+        """Return the numbers in another form, which are labels no more."""
+        return np.asarray(self).astype(*kind, **options)
+
     def __reduce__(self) -> tuple:
         """Keep the names where labels are pickled, as for another process."""
         return Labels, (np.asarray(self), self.classes)

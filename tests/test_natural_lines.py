@@ -92,6 +92,8 @@ RESULTS = {
     "plots.faces([faces[0], faces[39]])": "Figure: Pictures of 2 faces: angry, neutral",
     # results
     "evaluation": "Evaluation.40 faces, 7 classes: accuracy 0[.][0-9]+ .[0-9]+ of 40; 95 %",
+    "evaluate.evaluate(net, faces) == evaluate.evaluate(net, faces)": "True",
+    "evaluation == evaluate.evaluate(net, faces[:9])": "False",
     "evaluation.accuracy": "0[.][0-9]{3} .[0-9]+ of 40; 95 % ",
     "float(evaluation.accuracy) * 100 == evaluation.accuracy.percentage": "True",
     "f'{evaluation.accuracy:.0%}'": ".[0-9]+%.$",
@@ -147,6 +149,7 @@ SENTENCES = {
     "train.RECIPES['alesi2019']": "Did you mean 'alessi2019'",
     "history.plot()": "Write plots.history.history.",
     "history['valid_acuracy']": "Did you mean 'valid_accuracy'",
+    "train.History()['valid_loss']": "no epoch was finished .not started",
     "history[3]": "has no epoch at place 3",
     "data.catalog.CARDS['JAFFE']": "there is no data set 'JAFFE'. Did you mean 'jaffe'",
     "widgets.confusion_explorer(net, faces)": "faces are a FaceSet",
@@ -271,7 +274,14 @@ def test_labels_keep_their_names_where_they_go(here):
     for same in (labels[::2], labels.copy(), pickle.loads(pickle.dumps(labels)), np.sort(labels)):
         assert ((same == "joy") == (np.asarray(same) == 3)).all()
         assert [label == "happy" for label in same] == (np.asarray(same) == 3).tolist()
-    plain = [np.asarray(labels), labels + 0, np.bincount(labels), labels.mean(), labels == 3]
+    plain = [
+        np.asarray(labels),
+        labels.astype(str),
+        labels + 0,
+        np.bincount(labels),
+        labels.mean(),
+        labels == 3,
+    ]
     assert not any(isinstance(one, type(labels)) for one in plain)
     assert torch.as_tensor(labels.copy()).tolist() == torch.tensor(labels).tolist()
     assert torch.tensor(labels[39]) == labels[39] == labels.tolist()[39]

@@ -172,6 +172,17 @@ class Evaluation(Telling):
             raise FerError("probabilities hold numbers that are not finite.")
         object.__setattr__(self, "labels", Labels(self.labels, self.classes))
 
+    def __eq__(self, other: object) -> bool:
+        """Say whether labels, classes and probabilities are the same."""
+        if not isinstance(other, Evaluation):
+            return NotImplemented
+        pairs = ((self.labels, other.labels), (self.probabilities, other.probabilities))
+        return self.classes == other.classes and all(np.array_equal(*pair) for pair in pairs)
+
+    def __hash__(self) -> int:
+        """Return the same for equal evaluations."""
+        return hash((self.classes, self.labels.tobytes()))
+
     @property
     def predictions(self) -> np.ndarray:
         """Most probable class, int64 (N,)."""

@@ -75,10 +75,10 @@ class History(Telling):
         """Return an epoch, some of them, or what was noted of each under a name.
 
         Raises:
-            FerError: there is none.
+            FerError: there is none, or no epoch was finished.
         """
         if isinstance(which, str):
-            names = [name for name in self.epochs[0] if name != "epoch"] if self.epochs else []
+            names = [name for name in self.best if name != "epoch"]
             if which not in names:
                 raise NoSuchKey(f"no epoch notes {which!r}.{nearest(which, names)}")
             return [row[which] for row in self.epochs]
