@@ -18,8 +18,8 @@ from fer_utils._arguments import integer, shown
 from fer_utils.emotions import nearest, same_word
 from fer_utils.errors import FerError
 
-# How far from 1 the sum of probabilities may be, in the least precise of torch's numbers.
-ROUNDING = 0.01
+# How far from 1 the sum of probabilities may be: of float32, and of less precise numbers.
+ROUNDING, ROUNDING_HALF = 1e-4, 1e-2
 
 
 def check_net(net: object, *, meta: bool = False) -> None:
@@ -162,10 +162,14 @@ def check_logits(logits: object, pictures: int, *, finite: bool = True) -> Tenso
 
 
 def _are_probabilities(scores: Tensor) -> bool:
-    low, high = (value.item() for value in scores.detach().aminmax()) if len(scores) else (-1, 1)
-    if low < 0 or high >= 1:  # a row of 0s and a 1 may be a net of a few lines, made by hand
+    # of two classes, and as a row of 0s and a 1, they may come from a net of a few lines by hand
+    if not len(scores) or scores.shape[1] < 3:
         return False
-    return bool((scores.detach().float().sum(1) - 1).abs().max() < ROUNDING)
+    low, high = (value.item() for value in scores.detach().aminmax())
+    if low < 0 or high >= 1:
+        return False
+    rounding = ROUNDING if scores.dtype.itemsize >= 4 else ROUNDING_HALF
+    return bool((scores.detach().float().sum(1) - 1).abs().max() < rounding)
 
 
 def as_pictures(images: Tensor) -> Tensor:
