@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from fer_lab.run import SITTING, Run, RunLock, do
 from fer_utils.errors import FerError
+from fer_utils.locks import InUseError
 
 if TYPE_CHECKING:  # Dask is an extra
     from distributed import Client, Future
@@ -27,14 +28,24 @@ _SECONDS_TO_CONNECT = 30
 def outcomes(
     runs: Sequence[Run], address: str | None = None
 ) -> Iterator[tuple[Run, dict | FerError]]:
-    """Do runs here, or on a cluster; yield each with its record, or why it failed, as they end."""
+    """Do runs here, or on a cluster; yield each with its record, or why it failed, as they end.
+
+    One that another program is at is asked for again when all others are done: by then it may be.
+    """
     if address:
         yield from on_cluster(runs, address)
         return
-    for run in runs:
+    waiting = [(run, True) for run in runs]
+    while waiting:
+        run, may_wait = waiting.pop(0)
         outcome: dict | FerError
         try:
             outcome = do(run)
+        except InUseError as problem:
+            if may_wait and waiting:
+                waiting.append((run, False))
+                continue
+            outcome = problem
         except FerError as problem:
             outcome = problem
         yield run, outcome

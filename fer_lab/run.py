@@ -182,12 +182,14 @@ def do(run: Run, progress: bool = True, sent: str = "") -> dict:
     Raises:
         FerError: the folder holds other settings or learned from other faces, the data are missing
             or do not fit, or the loss was no number from the first epoch on.
-        InUseError: another program is at work on this run.
+        InUseError: another program is at work on this run, which is not done.
         TakenOverError: another machine of the cluster has begun to work on this run.
         KeyboardInterrupt: interrupted; the epochs done so far are kept.
     """
     make_folder(run.folder)
-    with _ONE_AT_A_TIME, hold(run.folder / LOCK, sent=sent):
+    # of a run that is done, another program can only be reading the record
+    done = run.finished() is not None
+    with _ONE_AT_A_TIME, hold(run.folder / LOCK, wait=done, sent=sent):
         say_what_is_damaged(run)
         claim_folder(run)
         record = run.finished()

@@ -23,10 +23,20 @@ Answer = TypeVar("Answer")
 # Function and argument -> where it is asked for instead.
 ELSEWHERE = {
     ("occlusion", "target"): " The map holds every class: omap.heat(NAME).",
-    (
-        "fit",
-        "lr",
-    ): " A recipe says it: dataclasses.replace(train.RECIPES[NAME], learning_rate=0.01).",
+    **{
+        ("fit", name): f" A recipe says it: dataclasses.replace(train.RECIPES[NAME], {said})."
+        for name, said in {
+            "lr": "learning_rate=0.01",
+            "learning_rate": "learning_rate=0.01",
+            "batch": "batch=64",
+            "batch_size": "batch=64",
+            "optimizer": 'optimizer="sgd"',
+        }.items()
+    },
+    ("Recipe", "lr"): " Did you mean 'learning_rate'?",
+    ("Recipe", "optimiser"): " Did you mean 'optimizer'?",
+    ("occlusion", "baseline"): " Did you mean 'fill'?",
+    ("occlusion", "patch_size"): " Did you mean 'window'?",
     ("sample", "random_state"): " Did you mean 'seed'?",
     ("where", "expression"): " Did you mean 'label'?",
 }
@@ -63,7 +73,7 @@ class Telling:
     """An object that says, of a name it does not have, what is meant by it here.
 
     Attributes:
-        MEANT: what to write in place of names that other packages have.
+        MEANT: what to write in place of names that other packages have; "[]" is that of brackets.
     """
 
     MEANT: ClassVar[Mapping[str, str]] = {}
@@ -82,6 +92,10 @@ class Telling:
             hint = f" Write {meant}." if meant else nearest(name, sorted(public))
             raise NoSuchName(f"this {kind} has no {name!r}.{hint}")
 
+        def __getitem__(self, key: object) -> NoReturn:
+            hint = f" Write {meant}." if (meant := self.MEANT.get("[]")) else ""
+            raise FerError(f"this {type(self).__name__} has no parts like {shown(key)}.{hint}")
+
 
 def misfit(
     function: Callable,
@@ -97,7 +111,9 @@ def misfit(
         options: by name.
         sources: what gives an argument, by the name of its type.
     """
-    signature, name = inspect.signature(function), function.__name__
+    # that of a class is what one calls to make one
+    signature, name = inspect.signature(function), function.__qualname__.removesuffix(".__init__")
+    name = name.rpartition(".")[2]
     parameters: Mapping[str, inspect.Parameter] = signature.parameters
     try:
         signature.bind(*given, **options)

@@ -136,11 +136,13 @@ def _scaled(values: np.ndarray, limit: float, name: str) -> np.ndarray:
     return (values / limit * 255).round().astype(np.uint8)[None]
 
 
-def as_picture(image: np.ndarray | Tensor) -> Tensor:
+def as_picture(image: np.ndarray | Tensor | Image.Image) -> Tensor:
     """Return a picture as float32 (C, H, W) in [0, 1] with C = 1 or 3.
 
     Args:
-        image: uint8, or float in [0, 1]; (H, W), (C, H, W), (1, C, H, W) or (H, W, C).
+        image: uint8, or float in [0, 1]; (H, W), (C, H, W), (1, C, H, W) or (H, W, C). Or a
+            picture of Pillow, which is read as `read_picture` reads a file: of one with a palette
+            numpy alone would take the palette's numbers for intensities.
 
     Raises:
         FerError: another shape or type, or values that are no intensities.
@@ -150,6 +152,8 @@ def as_picture(image: np.ndarray | Tensor) -> Tensor:
             f"an image is an array, not a file's name: detect.face({str(image)!r}) cuts the face "
             "out, pictures.read_picture takes the picture whole."
         )
+    if isinstance(image, Image.Image):
+        image = to_array(image, "the picture")
     try:
         picture = image.detach() if isinstance(image, Tensor) else torch.as_tensor(np.array(image))
     except (TypeError, ValueError):

@@ -107,6 +107,17 @@ def test_a_face_or_an_image_but_not_both(typed, capsys):
     assert "not allowed with" in capsys.readouterr().err
 
 
+def test_the_map_of_the_square_is_computed_once(typed, tmp_path, capsys, monkeypatch):
+    methods = import_module("fer_utils.saliency.methods")
+    seen, look = [], saliency.occlusion
+    monkeypatch.setattr(methods, "occlusion", lambda *a, **k: seen.append(k) or look(*a, **k))
+    monkeypatch.setattr(saliency, "occlusion", None)
+    words = ["--image", str(tmp_path / "face.png"), "--whole", "--window", "25", "--stride", "20"]
+    assert main([*typed, *words, "--fill", "mean"]) == 0
+    assert "stride 20 x 20, mean; 6 positions" in capsys.readouterr().out
+    assert [k["fill"] for k in seen] == ["mean"]
+
+
 def test_more_positions_than_anybody_needs_name_the_ways_out_that_the_command_has(
     typed, tmp_path, capsys, monkeypatch
 ):

@@ -318,6 +318,12 @@ def test_a_photograph_is_answered_by_a_net_that_has_learned_photographs(page, er
     view.locator("h4.fer-mine1", has_text="happy").wait_for()  # what the other one takes it for
     happy = view.locator(".fer-row", has_text="happy").locator(".fer-percent").inner_text()
     assert int(happy.rstrip("\xa0%")) < 20
+    page.set_viewport_size(LAPTOP)  # three pictures and the two nets' titles, none cut off
+    titles = view.locator(".fer-panel:not([hidden]) h4")
+    cut = "nodes => nodes.map(node => node.scrollHeight - node.clientHeight)"
+    heights = titles.evaluate_all(cut)
+    page.set_viewport_size(DESK)
+    assert heights == [0, 0, 0]
     widget.get_by_role("button", name="back to the data set").click()
     shows(page, model, "drawn faces")
     shows(page, beside, "nothing")

@@ -12,6 +12,8 @@ from threading import Timer
 import filelock
 import pytest
 
+from fer_lab import run as runs
+from fer_lab.cluster import outcomes
 from fer_utils.errors import FerError
 from fer_utils.locks import LOCK, InUseError, hold
 from tests.test_train import run, small_net
@@ -74,6 +76,37 @@ def test_a_program_may_wait_for_the_other(tmp_path, capsys):
             assert waited
         timer.join()
     assert f"waiting for process {other.pid} on" in capsys.readouterr().out
+
+
+class Done:
+    """A run that is done, or will be after so many times that it is asked for."""
+
+    def __init__(self, folder, after):
+        self.folder, self.file, self.throwaway, self.asked = folder, folder, False, 0
+        self.after, self.name = after, folder.name
+
+    def finished(self):
+        self.asked += 1
+        return {"name": self.name} if self.asked > self.after else None
+
+
+def test_a_run_that_another_program_is_at_comes_last_and_is_read_when_that_has_ended(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(runs, "say_what_is_damaged", lambda run: None)
+    monkeypatch.setattr(runs, "claim_folder", lambda run: None)
+    shared, other = Done(tmp_path / "base", after=1), Done(tmp_path / "other", after=0)
+    shared.folder.mkdir()
+    with another_program(shared.folder / LOCK) as holder:
+        timer = Timer(0.3, holder.stdin.close)
+        found = []
+        for run, outcome in outcomes([shared, other]):
+            found.append((run, outcome))
+            if run is other:
+                timer.start()
+        timer.join()
+    assert found == [(other, {"name": "other"}), (shared, {"name": "base"})]
+    assert f"waiting for process {holder.pid} on" in capsys.readouterr().out
 
 
 def test_a_cluster_may_go_on_where_it_sent_the_same_work_before(tmp_path):

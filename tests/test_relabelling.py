@@ -180,6 +180,11 @@ def test_folds_that_are_interrupted_or_wrong(few, monkeypatch):
     monkeypatch.setattr("fer_utils.train.relabelling.fit", lambda *a, **k: stopped)
     with pytest.raises(KeyboardInterrupt):
         train.out_of_fold(faces, Mean, "one_cycle", progress=False)
+    people = np.unique(few.subjects, return_index=True)[1]
+    for count, said in ((10, "7 folds needs two.*: ask for 5 folds at most, or"), (3, "two.*: l")):
+        alone = few.take(people[:count])
+        with pytest.raises(FerError, match=f"has {count} pictures or people.*{said}"):
+            train.out_of_fold(alone, Mean, "one_cycle", folds=7, progress=False)
     with pytest.raises(FerError, match="make it with classes=faces.classes"):
         train.out_of_fold(few, Mean, "one_cycle", progress=False)
 

@@ -207,6 +207,26 @@ def test_bars_follow_the_pointer(site, visit, name, key):
 
 
 @needed
+def test_the_keyboard_reaches_the_first_explorer_and_leaves_it_in_a_few_steps(visit):
+    page = visit("index")
+    focused = "[document.activeElement.tagName, !!document.activeElement.closest('.explorer')]"
+    for key in ("Tab", "Enter"):  # the link that leaves the list of pages out
+        page.keyboard.press(key)
+    found = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        found.append(page.evaluate(focused))
+        if found[-1][0] == "CANVAS":
+            page.keyboard.press("ArrowDown")
+            assert page.locator(".fer-view").get_attribute("data-spot")
+    assert found == [["SELECT", True], ["SELECT", True], ["CANVAS", True], ["A", False]]
+    page.locator(".fer-map canvas").first.click()  # the map takes the keys as well
+    page.keyboard.press("Home")
+    assert page.evaluate(focused) == ["CANVAS", True]
+    page.close()
+
+
+@needed
 def test_another_face_and_another_net(site, visit):
     faces = data.load("facs3d", split="test", progress=False)
     packed = spec(site, "gallery")
@@ -300,6 +320,22 @@ def test_an_empty_folder_will_do_and_what_stops_a_build_is_one_sentence(
     (tmp_path / "file").touch()
     assert command.main(["--out", str(tmp_path / "file" / "site")]) == 2
     assert capsys.readouterr().err.startswith("No site was written: ")
+
+
+def test_who_stops_it_while_it_loads_reads_one_sentence(tmp_path):
+    stopping = """
+import runpy, sys
+class Stop:
+    def find_spec(self, name, *more):
+        if name == "nbformat":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Stop())
+runpy.run_module("scripts.site", run_name="__main__")
+"""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-c", stopping, "--out", str(tmp_path / "site")]
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", f"{command.STOPPED}\n")
 
 
 def test_a_missing_extra_and_a_folder_of_something_else_are_told(tmp_path, monkeypatch, capsys):

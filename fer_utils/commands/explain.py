@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what the net says and what it rests on; write the figure."""
-    from fer_utils import models, plots, saliency
+    from fer_utils import models, plots
     from fer_utils.files import check_apart
     from fer_utils.plots.picture import check_place
     from fer_utils.saliency import scores
@@ -88,10 +88,7 @@ def run(args: argparse.Namespace) -> int:
         options.update(parts)
     attribution = attributed(args, net, image, args.method, options)
     if args.method == "occlusion":
-        # the positions as well, where the attribution keeps the map alone
-        square = {name: attribution.details[name] for name in ("window", "stride")}
-        square.update(fill=attribution.options["fill"], seed=args.seed, force=args.force)
-        omap = saliency.occlusion(net, image, **square)
+        omap = attribution.details["omap"]  # the positions as well
         figure = plots.occlusion(image, omap, attribution.target)
         lines = occlusion_report(omap, attribution)
     else:

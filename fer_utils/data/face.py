@@ -29,8 +29,10 @@ class Face(Telling):
     MEANT: ClassVar = {
         **dict.fromkeys(("show", "plot"), "plots.faces([face])"),
         "save": "plots.save(plots.faces([face]), FILE)",
-        "expression": "face.label",
-        "pixels": "face.image",
+        **dict.fromkeys(("expression", "name", "emotion", "target"), "face.label"),
+        **dict.fromkeys(("pixels", "picture", "data", "array"), "face.image"),
+        "subject": "face.person",
+        "box": "detect.faces(PHOTOGRAPH)",
         "shape": "face.image.shape",
     }
 
@@ -65,6 +67,18 @@ class Face(Telling):
             parts.append("votes " + " ".join(f"{name} {count}" for name, count in most_first))
         parts.append(f"{height}x{width} {'grey' if len(self.image) == 1 else 'colour'}")
         return f"Face({', '.join([*parts, self.source] if self.source else parts)})"
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether picture, label, votes and person are the same."""
+        if not isinstance(other, Face):
+            return NotImplemented
+        known = (self.label, dict(self.votes), self.person)
+        alike = known == (other.label, dict(other.votes), other.person)
+        return alike and np.array_equal(self.image, other.image)
+
+    def __hash__(self) -> int:
+        """Return the same for equal faces."""
+        return hash((self.label, self.person, self.image.tobytes()))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Return the picture as `plt.imshow` takes it: (H, W), or (H, W, 3) in colour."""

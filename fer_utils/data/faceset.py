@@ -11,6 +11,7 @@ import numpy as np
 from fer_utils import _html
 from fer_utils._arguments import Telling, check_array, check_names, integer, shown, spoken
 from fer_utils._arguments import seed as check_seed
+from fer_utils._labels import Labels
 from fer_utils.data import _cache, relabel
 from fer_utils.data._index import SPLITS
 from fer_utils.data.face import Face
@@ -36,8 +37,8 @@ class FaceSet(Telling):
     """N faces with their labels and what else is known about them; arrays are read-only.
 
     `faces[0]` is one face with what is known of it, `faces[:5]`, `faces[[3, 1]]` and
-    `faces[faces.labels == 2]` are sets again, and a loop goes through the faces. At the end of a
-    notebook's cell a set shows some of its faces and its table.
+    `faces[faces.labels == "sad"]` are sets again, and a loop goes through the faces. At the end of
+    a notebook's cell a set shows some of its faces and its table.
 
     Images may lie in a file and be mapped into memory: what is looked at is read, and a slice or
     a run of neighbours costs nothing. `where` and `take` put a large choice of single faces into
@@ -46,7 +47,7 @@ class FaceSet(Telling):
     Attributes:
         name: the data set's name.
         images: uint8 (N, C, H, W), 0 black to 255 white.
-        labels: int64 (N,), indices into `classes`.
+        labels: int64 (N,), indices into `classes`; `faces.labels == "happy"` compares with a name.
         classes: the names of the K classes.
         split: str (N,), "train", "valid" or "test".
         votes: uint8 (N, V), how many taggers gave each of the V answers in `vote_names`, or None.
@@ -68,10 +69,12 @@ class FaceSet(Telling):
     MEANT: ClassVar = {
         "shape": "faces.images.shape",
         "size": "len(faces)",
-        "head": "faces[:5]",
+        **dict.fromkeys(("head", "first"), "faces[:5]"),
+        **dict.fromkeys(("X", "data", "x"), "faces.images"),
+        **dict.fromkeys(("class_names", "names", "categories"), "faces.classes"),
         "tail": "faces[-5:]",
         "shuffle": "faces.sample(len(faces))",
-        "targets": "faces.labels",
+        **dict.fromkeys(("targets", "y", "label"), "faces.labels"),
         **dict.fromkeys(("show", "plot"), "plots.faces(faces[:12])"),
         **dict.fromkeys(("describe", "info", "to_dataframe", "value_counts"), "faces.table()"),
         **dict.fromkeys(("filter", "query", "select"), "faces.where(label=NAME)"),
@@ -108,6 +111,7 @@ class FaceSet(Telling):
         columns = {name: _read_only(np.asarray(column)) for name, column in self.columns.items()}
         object.__setattr__(self, "columns", columns)
         self._check()
+        object.__setattr__(self, "labels", Labels(self.labels, self.classes))
 
     def _check(self) -> None:
         self._check_images()
@@ -198,6 +202,30 @@ class FaceSet(Telling):
     def __iter__(self) -> Iterator[Face]:
         """Go through the faces."""
         return map(self._face, range(len(self)))
+
+    def __contains__(self, one: object) -> bool:
+        """Say whether there is a face of that class, or this face.
+
+        Raises:
+            FerError: there is no such class.
+        """
+        if isinstance(one, str):
+            return bool((self.labels == self.class_index(one)).any())
+        return any(face == one for face in self)
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether these are the same faces in the same order, by `digest` and classes."""
+        if not isinstance(other, FaceSet):
+            return NotImplemented
+        return self is other or (len(self) == len(other) and self.digest == other.digest)
+
+    def __hash__(self) -> int:
+        """Return the same for equal sets."""
+        return hash((len(self), self.classes))
+
+    def __add__(self, other: "FaceSet") -> "FaceSet":
+        """Return these faces and then those of `other`; see `fer_utils.data.joining.join`."""
+        return self.join(other)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """Return the images."""

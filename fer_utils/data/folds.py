@@ -10,6 +10,21 @@ from fer_utils.data.faceset import FaceSet
 from fer_utils.errors import FerError
 
 
+class TooFewGroups(FerError):
+    """Faces cannot be dealt into that many parts."""
+
+    def __init__(self, name: str, groups: int, parts: int) -> None:
+        self.given = name, groups, parts
+        super().__init__(
+            f"{name} has {groups} pictures or people that are no copies of each other, which "
+            f"cannot be dealt into {parts} parts."
+        )
+
+    def __reduce__(self) -> tuple:
+        """Let another process tell it too."""
+        return TooFewGroups, self.given
+
+
 def folds(faces: FaceSet, count: int = 5, seed: int = 0, *, progress: bool = True) -> np.ndarray:
     """Return the part of each face, int64 (N,), 0 to `count` - 1.
 
@@ -34,10 +49,7 @@ def folds(faces: FaceSet, count: int = 5, seed: int = 0, *, progress: bool = Tru
     group = _groups(faces, progress)
     groups = int(group.max(initial=-1)) + 1
     if groups < count:
-        raise FerError(
-            f"{faces.name} has {groups} pictures or people that are no copies of each other, which "
-            f"cannot be dealt into {count} parts."
-        )
+        raise TooFewGroups(faces.name, groups, count)
     # Each group by the class it shows most; in this order every count-th goes into the same part.
     shows = np.zeros((groups, len(faces.classes)), np.int64)
     np.add.at(shows, (group, faces.labels), 1)

@@ -7,6 +7,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from fer_utils._lazy import door
 from fer_utils.evaluate.results import Accuracy, Evaluation
 from fer_utils.evaluate.scoring import check_faces as check_faces
 from fer_utils.evaluate.scoring import evaluate, labels_for, predict
@@ -25,4 +26,5 @@ class _Room(ModuleType):
         return evaluate(*arguments, **options)
 
 
+__getattr__ = door(__name__, __all__, ())
 sys.modules[__name__].__class__ = _Room

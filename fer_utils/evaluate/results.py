@@ -15,6 +15,7 @@ from torch import Tensor
 
 from fer_utils import _html
 from fer_utils._arguments import Telling, check_array, check_names, integer, shown, spoken
+from fer_utils._labels import Labels
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 
@@ -108,7 +109,7 @@ class Evaluation(Telling):
 
     Attributes:
         probabilities: float32 (N, K), rows sum to 1.
-        labels: int64 (N,), index into `classes`.
+        labels: int64 (N,), index into `classes`; `evaluation.labels == "happy"` knows names.
         classes: names of the K outputs.
 
     Raises:
@@ -117,10 +118,26 @@ class Evaluation(Telling):
 
     MEANT: ClassVar = {
         "confusion_matrix": "evaluation.confusion()",
+        "wrong": "evaluation.predictions != evaluation.labels",
+        **dict.fromkeys(("true", "y_true", "targets"), "evaluation.labels"),
+        **dict.fromkeys(("y_pred", "predicted", "prediction"), "evaluation.predictions"),
+        "[]": "evaluation.table().loc[NAME]",
         "errors": "evaluation.mistakes(TRUE, PREDICTED)",
         **dict.fromkeys(("show", "plot"), "plots.confusion(evaluation)"),
         **dict.fromkeys(
-            ("f1", "precision", "recall", "report", "classification_report", "scores"),
+            (
+                "f1",
+                "f1_score",
+                "macro_f1",
+                "precision",
+                "recall",
+                "report",
+                "scores",
+                "describe",
+                "classification_report",
+                "to_dataframe",
+                "summary",
+            ),
             "evaluation.table()",
         ),
     }
@@ -153,11 +170,23 @@ class Evaluation(Telling):
             raise FerError(f"labels must be 0 to {classes - 1}, the places of the classes.")
         if not np.isfinite(self.probabilities).all():
             raise FerError("probabilities hold numbers that are not finite.")
+        object.__setattr__(self, "labels", Labels(self.labels, self.classes))
+
+    def __eq__(self, other: object) -> bool:
+        """Say whether labels, classes and probabilities are the same."""
+        if not isinstance(other, Evaluation):
+            return NotImplemented
+        pairs = ((self.labels, other.labels), (self.probabilities, other.probabilities))
+        return self.classes == other.classes and all(np.array_equal(*pair) for pair in pairs)
+
+    def __hash__(self) -> int:
+        """Return the same for equal evaluations."""
+        return hash((self.classes, self.labels.tobytes()))
 
     @property
     def predictions(self) -> np.ndarray:
         """Most probable class, int64 (N,)."""
-        return self.probabilities.argmax(1)
+        return Labels(self.probabilities.argmax(1), self.classes)
 
     @property
     def accuracy(self) -> Accuracy:

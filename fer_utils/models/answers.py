@@ -18,6 +18,9 @@ from fer_utils._arguments import integer, shown
 from fer_utils.emotions import nearest, same_word
 from fer_utils.errors import FerError
 
+# How far from 1 the sum of probabilities may be: of float32, and of less precise numbers.
+ROUNDING, ROUNDING_HALF = 1e-4, 1e-2
+
 
 def check_net(net: object, *, meta: bool = False) -> None:
     """Raise a FerError unless this is a network, with its weights, or with `meta` without."""
@@ -156,7 +159,23 @@ def check_logits(logits: object, pictures: int, *, finite: bool = True) -> Tenso
         raise FerError(f"the net's scores are {kind}; wanted are logits, which are float.")
     if finite and not logits.isfinite().all():
         raise FerError("the net's scores are not finite numbers: are its weights damaged?")
+    if finite and _are_probabilities(logits):
+        raise FerError(
+            "the net's scores are probabilities already (0 to 1, and each row sums to 1), of which "
+            "another softmax would make others: leave its last Softmax out, or return their log."
+        )
     return logits
+
+
+def _are_probabilities(scores: Tensor) -> bool:
+    # of two classes, and as a row of 0s and a 1, they may come from a net of a few lines by hand
+    if not len(scores) or scores.shape[1] < 3:
+        return False
+    low, high = (value.item() for value in scores.detach().aminmax())
+    if low < 0 or high >= 1:
+        return False
+    rounding = ROUNDING if scores.dtype.itemsize >= 4 else ROUNDING_HALF
+    return bool((scores.detach().float().sum(1) - 1).abs().max() < rounding)
 
 
 def as_pictures(images: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """What a net says of one face, in one line: `net.ask(face)`."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +13,10 @@ from fer_utils.models.answers import ask, classes_of, device_of, dtype_of, evalu
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+# A side in pixels; of larger pictures one is told that they are taken as a face, whole.
+LARGEST_FACE = 256
 
 
 class Answer(Telling, Mapping[str, float]):
@@ -82,7 +87,16 @@ def answer(net: "nn.Module", image: Any) -> Answer:
     # loads Pillow, which a net alone does not need
     from fer_utils.pictures import as_picture
 
-    picture = as_picture(image)[None].to(device_of(net), dtype_of(net))
+    one = as_picture(image)
+    height, width = one.shape[1:]
+    cut_out = hasattr(image, "source") or max(height, width) <= LARGEST_FACE
+    if not cut_out:
+        warnings.warn(
+            f"a picture of {height}x{width} is looked at whole, as one face: of a photograph, "
+            "detect.face(picture) cuts the face out.",
+            stacklevel=4,  # the line that asks
+        )
+    picture = one[None].to(device_of(net), dtype_of(net))
     with evaluating(net), torch.inference_mode():
         probabilities = ask(net, picture)[0].float().softmax(0).tolist()
     return Answer(classes_of(net, len(probabilities)), tuple(probabilities))

@@ -144,10 +144,24 @@ class FaceNet(nn.Module):
             "evaluate.evaluate(net, faces) in many, evaluate.predict(net, pictures) gives scores."
         )
 
+    def fit(self, *_: object, **__: object) -> NoReturn:
+        """Say what does what other packages' nets do; raises a FerError."""
+        raise FerError(
+            "a net has no such name: train.fit(net, train, valid, recipe) trains it, "
+            "evaluate.evaluate(net, faces) scores it, models.describe(net) lists its layers, "
+            "models.save(net, FILE) saves it."
+        )
+
+    score = summary = save = fit
     classify = probabilities = predict_proba = predict
 
     def train(self, mode: bool = True) -> "FaceNet":
         """Switch to training; what is frozen stays in evaluation."""
+        if not isinstance(mode, bool):
+            raise FerError(
+                f"net.train takes True or False, not {shown(mode)}: it says whether dropout is on; "
+                "train.fit(net, train, valid, recipe) trains."
+            )
         super().train(mode)
         # without gradients batch norm would still go on averaging what it sees in training mode
         for name in self.frozen:

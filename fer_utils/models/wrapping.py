@@ -1,7 +1,7 @@
 """A network from elsewhere, torchvision's or one's own, made one of the kit's in one line."""
 
 from collections.abc import Sequence
-from math import inf, isfinite
+from math import inf, isfinite, isqrt
 
 import numpy as np
 from torch import nn
@@ -34,7 +34,7 @@ def wrap(
         classes: the names of the K outputs, in their order; 7 (FER2013's order) and 8 (with
             contempt) get their names by themselves.
         channels: 3 where the network looks at red, green and blue, 1 where it looks at grey;
-            pictures of the other kind are converted. None: as its first convolution has it.
+            pictures of the other kind are converted. None: as its first layer has it.
         size: side in pixels to which pictures are resized; None leaves them as they are.
         mean: taken from pictures in [0, 1] before they enter; one number, or one per channel.
         std: what they are then divided by, likewise.
@@ -48,8 +48,7 @@ def wrap(
     if size is not None:
         size = integer("size", size, 1, LARGEST_INPUT)
     if channels is None:
-        first = next((module for module in net.modules() if isinstance(module, nn.Conv2d)), None)
-        channels = 1 if first is not None and first.in_channels == 1 else 3
+        channels = _seen_channels(net)
     if integer("channels", channels) not in (1, 3):
         raise FerError(f"channels={channels!r}: a network looks at grey (1) or RGB (3).")
     means, deviations = (
@@ -72,3 +71,13 @@ def wrap(
     wrapped = FaceNet(name, net, names, "gray", size, color_channels=channels, scaling=scaling)
     wrapped.training = net.training
     return wrapped
+
+
+def _seen_channels(net: nn.Module) -> int:
+    """Return 1 where the first layer looks at grey, else 3."""
+    layers = (module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear))
+    first = next(layers, None)
+    if isinstance(first, nn.Linear):
+        # of all pixels of a square picture: three times a square is never a square
+        return 1 if isqrt(first.in_features) ** 2 == first.in_features else 3
+    return 1 if first is not None and first.in_channels == 1 else 3

@@ -134,7 +134,7 @@ def bars(
         title: above the bars.
 
     Raises:
-        FerError: another number of probabilities than of classes.
+        FerError: another number of probabilities than of classes, or numbers that are none.
     """
     if isinstance(classes, Mapping):
         probabilities, classes = list(classes.values()), list(classes)
@@ -150,6 +150,12 @@ def bars(
         raise FerError(f"probabilities are numbers, not {shown(probabilities)}.") from None
     if values.shape != (len(classes),):
         raise FerError(f"{len(classes)} classes, but probabilities of shape {values.shape}.")
+    if not ((values >= 0) & (values <= 1 + 1e-3)).all():
+        raise FerError(
+            f"probabilities lie between 0 and 1, these between {values.min():.3g} and "
+            f"{values.max():.3g}: of logits take torch.softmax; plots.counts(faces) draws how many "
+            "faces each class has."
+        )
     figure = new(5, 0.5 + 0.3 * len(classes))
     axes = figure.subplots()
     colors = [DARK if value == values.max() else LIGHT for value in values]

@@ -59,6 +59,8 @@ class Attribution(Telling):
         **dict.fromkeys(("show", "plot"), "plots.attribution(face, attribution)"),
         **dict.fromkeys(("heat", "values", "saliency"), "attribution.map"),
         "shape": "attribution.map.shape",
+        "save": "plots.attribution(face, attribution).savefig(FILE)",
+        "[]": "attribution.map",
     }
 
     map: np.ndarray

@@ -226,7 +226,7 @@ def _occlusion(
     square["stride"] = max(1, smallest // 4) if stride is None else stride
     more: dict[str, Any] = {"seed": task.seed, "progress": task.progress, "force": force}
     omap = occlusion(task.net, task.picture, **square, fill=fill, engine=engine, **more)
-    return torch.from_numpy(omap.heat(task.target)), {**square, "engine": omap.engine}
+    return torch.from_numpy(omap.heat(task.target)), {**square, "engine": omap.engine, "omap": omap}
 
 
 @dataclass(frozen=True)

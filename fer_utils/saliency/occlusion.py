@@ -82,6 +82,8 @@ class OcclusionMap(Telling):
         **dict.fromkeys(("show", "plot"), "plots.occlusion(face, omap)"),
         **dict.fromkeys(("map", "values", "saliency"), "omap.heat(NAME)"),
         "shape": "omap.size",
+        "save": "plots.occlusion(face, omap).savefig(FILE)",
+        "[]": "omap.heat(NAME)",
     }
 
     probabilities: np.ndarray

@@ -1,13 +1,14 @@
 """The course of a training, epoch by epoch; nothing heavy is imported for it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from fer_utils import _html
-from fer_utils._arguments import check_path, shown
+from fer_utils._arguments import NoSuchKey, Telling, check_path, shown
+from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.files import make_folder
 
@@ -25,14 +26,24 @@ TAGS = {
 
 
 @dataclass(repr=False)
-class History:
+class History(Telling):
     """The course of a training.
+
+    `history[-1]` is the last epoch, `history["valid_loss"]` one number of every epoch.
 
     Attributes:
         epochs: one dict per epoch: epoch, learning_rate, train_loss, train_accuracy (both on
             the augmented pictures, while the weights change), valid_loss, valid_accuracy, seconds.
         stopped: why the training ended.
     """
+
+    MEANT: ClassVar = {
+        **dict.fromkeys(("show", "plot"), "plots.history(history)"),
+        **dict.fromkeys(("accuracy", "val_accuracy"), 'history["valid_accuracy"]'),
+        **dict.fromkeys(("loss", "val_loss"), 'history["valid_loss"]'),
+        **dict.fromkeys(("history", "to_dataframe", "summary", "describe"), "history.table()"),
+        **dict.fromkeys(("last", "final"), "history[-1]"),
+    }
 
     epochs: list[dict] = field(default_factory=list)
     stopped: str = "not started"
@@ -47,6 +58,34 @@ class History:
             raise FerError(
                 f"epochs={shown(self.epochs)}: expected a list of what fit notes of each."
             )
+
+    def __len__(self) -> int:
+        """Return the number of epochs."""
+        return len(self.epochs)
+
+    def __bool__(self) -> bool:
+        """Return True: a history without epochs is one as well."""
+        return True
+
+    def __iter__(self) -> Iterator[dict]:
+        """Go through the epochs."""
+        return iter(self.epochs)
+
+    def __getitem__(self, which: int | slice | str) -> Any:
+        """Return an epoch, some of them, or what was noted of each under a name.
+
+        Raises:
+            FerError: there is none, or no epoch was finished.
+        """
+        if isinstance(which, str):
+            names = [name for name in self.best if name != "epoch"]
+            if which not in names:
+                raise NoSuchKey(f"no epoch notes {which!r}.{nearest(which, names)}")
+            return [row[which] for row in self.epochs]
+        try:
+            return self.epochs[which]
+        except (IndexError, TypeError):
+            raise FerError(f"{self!r} has no epoch at place {shown(which)}.") from None
 
     @property
     def best(self) -> dict:

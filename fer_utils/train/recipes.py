@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterable
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, ClassVar, NoReturn
 
 from fer_utils import _html
+from fer_utils._arguments import NoSuchKey, Telling, spoken
 from fer_utils.emotions import nearest
 from fer_utils.errors import FerError
 from fer_utils.ranges import (
@@ -52,7 +53,7 @@ RANGES = {
 
 
 @dataclass(frozen=True, repr=False)
-class Recipe:
+class Recipe(Telling):
     """One way to train a network, for `train.fit`.
 
     Attributes:
@@ -104,6 +105,13 @@ class Recipe:
             again until every class has as many as the largest. "augment": the same, but refused
             without an `augmentation`, which changes each copy in its own way (borgalli2022).
     """
+
+    MEANT: ClassVar = {
+        "lr": "recipe.learning_rate",
+        "batch_size": "recipe.batch",
+        "name": "recipe.source",
+        "replace": "dataclasses.replace(recipe, NAME=VALUE)",
+    }
 
     source: str
     optimizer: str = "adam"
@@ -231,6 +239,10 @@ class Recipe:
         return asdict(self, dict_factory=plain)
 
 
+# a wrong name is answered in the kit's words, of `dataclasses.replace` too
+Recipe.__init__ = spoken(Recipe.__init__)  # type: ignore[method-assign]
+
+
 def _row(values: object, ranges: tuple[Range, ...]) -> bool:
     """Whether values are so many numbers, one in each range."""
     return (
@@ -245,7 +257,15 @@ _FERPLUS_CHANGES = Augmentation(rotation=20, shift=0.08, zoom=0.05, flip=True, s
 _FERPLUS_STEPS = ((20, 0.5), (40, 0.2))
 _ARRIAGA_CHANGES = Augmentation(rotation=10, shift=0.1, zoom=0.1, flip=True)
 
-RECIPES = {
+
+class _Recipes(dict[str, Recipe]):
+    """Recipes by name, which say so of a name that is none."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise NoSuchKey(f"no recipe called {name!r}.{nearest(name, self)}")
+
+
+_KNOWN = {
     "alessi2019": Recipe(
         source="alessi2019",
         optimizer="adam",
@@ -432,6 +452,8 @@ RECIPES = {
         ),
     ),
 }
+#: Every recipe by its name.
+RECIPES = _Recipes(_KNOWN)
 
 
 def recipe(name: str) -> Recipe:

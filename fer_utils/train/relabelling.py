@@ -15,6 +15,7 @@ from torch import nn
 
 from fer_utils._arguments import check_path, integer, shown
 from fer_utils.data.faceset import FaceSet
+from fer_utils.data.folds import TooFewGroups
 from fer_utils.data.folds import folds as deal
 from fer_utils.data.relabel import labels as labels_of_votes
 from fer_utils.data.relabel import vote_classes
@@ -70,7 +71,16 @@ def out_of_fold(
         raise FerError(f"create={shown(create)}: give a function that makes an untrained net.")
     folds = integer("folds", folds, 2, 100)
     folder = None if out is None else check_path("out", out)
-    halves = deal(faces, 2 * folds, seed, progress=options.get("progress", True))
+    try:
+        halves = deal(faces, 2 * folds, seed, progress=options.get("progress", True))
+    except TooFewGroups as problem:
+        name, groups, _ = problem.given
+        raise FerError(
+            f"{name} has {groups} pictures or people that are no copies of each other, and each of "
+            f"{folds} folds needs two, as each is halved: "
+            + (f"ask for {groups // 2} folds at most, or " if groups > 3 else "")
+            + "load more faces."
+        ) from None
     found = np.zeros((len(faces), len(faces.classes)), np.float32)
     for fold in range(folds):
         answered, chooses = halves // 2 == fold, halves == (2 * fold + 2) % (2 * folds)

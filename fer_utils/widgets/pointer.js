@@ -195,7 +195,8 @@ function panel(parent, name, where) {
   const title = make(figure, "h4", "");
   const stage = make(figure, "div", "fer-stage");
   const canvas = make(stage, "canvas", "");
-  canvas.tabIndex = 0;
+  // one stop for Tab: the square moves over all pictures at once, and a click gives any the keys
+  canvas.tabIndex = name === "face" && !where ? 0 : -1;
   canvas.setAttribute("role", "application");
   canvas.setAttribute("aria-roledescription", "picture");
   canvas.setAttribute(

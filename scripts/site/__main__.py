@@ -9,9 +9,17 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from scripts.notebooks import ROOT
-from scripts.site import links, staging
-from scripts.slides import SlideError
+STOPPED = "\nStopped: no site was written, one of before is as it was."
+
+try:  # these take seconds, in which one may think better of it
+    from scripts.notebooks import ROOT
+    from scripts.site import links, staging
+    from scripts.slides import SlideError
+except KeyboardInterrupt:
+    if __name__ != "__main__":
+        raise
+    print(STOPPED, file=sys.stderr)
+    sys.exit(130)
 
 CONFIGURATION = ROOT / "docs" / "site"
 # Sphinx leaves this file in what it has written: by it a folder is known to be a site.
@@ -71,7 +79,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"No site was written: {error}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nStopped: no site was written, one of before is as it was.", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
         return 130
     print("\n".join(problems), file=sys.stderr, end="\n" if problems else "")
     print(f"{out / 'index.html'}: {size_of(out) / 1e6:.1f} MB in all")
