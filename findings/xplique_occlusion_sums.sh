@@ -28,7 +28,8 @@ from xplique.attributions import Occlusion
 
 def occlusion(weights, size, stride):
     """Return xplique's map and the mean over the patches that cover a pixel, for a linear network."""
-    net = tf.keras.Sequential([tf.keras.Input((48, 48, 1)), tf.keras.layers.Flatten(), tf.keras.layers.Dense(1, use_bias=False)])
+    layers = [tf.keras.Input((48, 48, 1)), tf.keras.layers.Flatten(), tf.keras.layers.Dense(1, use_bias=False)]
+    net = tf.keras.Sequential(layers)
     net.set_weights([weights.reshape(-1, 1).astype(np.float32)])
     face, target = np.ones((1, 48, 48, 1), np.float32), np.ones((1, 1), np.float32)
     found = Occlusion(net, patch_size=size, patch_stride=stride)(face, target).numpy()[0, :, :, 0]
