@@ -683,7 +683,9 @@ plots.show(plots.occluded(image, edge, [(2, column) for column in range(last)], 
 # **Predict.** For each of the three rules: which part of the map will be wrong, and in which
 # direction?
 #
-# **Run.** The heat by hand, as the mean over the squares that cover a pixel:
+# **Run.** The heat by hand, as the mean over the squares that cover a pixel. (The mean, not the sum: a pixel in the
+# middle lies below more squares than one in a corner, and a sum shows that in place of the net. There are
+# [packages that add](../findings/xplique_occlusion_sums.sh).)
 
 # %%
 def spread(drops, boxes):
