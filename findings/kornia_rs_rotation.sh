@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # kornia-rs 0.2.0 (kornia_rs): Image.rotate is documented as "counter-clockwise", and turns so by 90 and
-# 270 degrees on square pictures; by every other angle it turns clockwise. 89.9 and 90.1 degrees so put a
-# face upside down as seen from 90, and 90 degrees turn a square picture one way and a wide one the other.
+# 270 degrees on square pictures, which have a fast path of their own; by every other angle it turns
+# clockwise. 89.9 and 90.1 degrees so put a face upside down as seen from 90, and 90 degrees turn a square
+# picture one way and a wide one the other.
 # No error, no warning; angles of 0 and 180 hide it. augmentations.RandomRotation takes the same path:
 # the angle that its last_params reports is the negative of what Pillow and torchvision call so.
 #

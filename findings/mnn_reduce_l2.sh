@@ -3,15 +3,16 @@
 # an input, no longer in an attribute, and MNN's converter does not read them there: the norm is taken over
 # everything. So F.normalize, the last layer of face recognition networks, divides each face's vector
 # by the length of the whole *batch*, without a word; ReduceL1 and ReduceLogSumExp are read so as well.
-# One face at a time stays right, by accident; its normalised feature maps do not, nor does a
-# convolution with weight normalisation whose file keeps the norm (torch.onnx.export(dynamo=False)).
+# One face at a time stays right, by accident; its normalised feature maps do not. (Convolutions with weight
+# normalisation keep a ReduceL2 in files of torch.onnx.export(dynamo=False, opset_version=18).)
 # ReduceMean, ReduceSum and ReduceMax are right, and so is ReduceL2 in files of opset 17 and older.
 # torch's default exporter (seen with torch 2.13.0) writes opset 20.
 #
 # Guessed before: layers of face networks equal torch's to 1e-3 or do not convert; then: normalised vectors
 # of a batch are right and only feature maps wrong; then: batches wrong, single faces right.
 # Seen: vectors of length 1 come out as long as 1 / sqrt(batch): 0.35 in a batch of 8, 0.12 of 64. Two
-# pictures of one face score 0.12 in place of 0.96, so "same person" (above 0.4) is never said.
+# pictures of one face score 0.12 (batch of 8) or 0.02 (of 64) in place of 0.96, so "same person" (above 0.4)
+# is never said.
 # Whom it hurts: who runs a recogniser on a phone, for several faces of a picture at once.
 # Found in no issue of alibaba/MNN that we could search (870, mended, was about a converter that stopped).
 set -euo pipefail

@@ -3,7 +3,7 @@
 # and does so wrongly if the ConvTranspose has groups, without a word: numbers are off by 40 to 80 % of the
 # largest. Depthwise upsampling with batch normalisation, in small decoders that draw faces or segment
 # them, is such a pair. net.enableFusion(False) gives the right numbers; one group is right as well, and
-# so is ReLU in the place of the BatchNormalization.
+# so is ReLU in the place of the BatchNormalization. OpenCV 5.0.0.93, with its new engine, is right.
 #
 # Guessed before: equal to onnxruntime, as all layers; then, when a sweep over layers had shown two groups
 # off: wrong for every number of groups but one, depthwise as well, right without fusion.

@@ -3,15 +3,15 @@
 # with alpha = g^2 / (2 g^2 + the sum of A g^3), as its own documentation says. The division is done in
 # place on alpha[mask], which is a copy: it is lost, and alpha is g^2. So each channel counts with the
 # third power of its gradient: the part of the face that the network weighs most is all one sees, where
-# Grad-CAM++ was made to show all parts that count. And where gradients are small (large feature maps, a
-# confident softmax) the cubes fall under the 1e-8 that the scaling to [0, 1] adds, and the map fades to
+# Grad-CAM++ was made to show all parts that count. And where gradients are small, as before the mean over
+# large feature maps, the cubes fall under the 1e-8 that the scaling to [0, 1] adds, and the map fades to
 # black. Nothing is said. SmoothGradCAMpp divides.
 #
 # Guessed before: the map is that of the formula; then, having read the source: alike (correlation .9), and
 # the hottest spot elsewhere in a fifth of the faces.
 # Seen: brow and mouth, weighed 1 to 2, come out as .12 to .99 where the formula gives .51 to 1; with the last
 # layer's weights a twentieth of that, the largest value of a map "normalized to 1" is .009. In a small random
-# network the hottest spot lies elsewhere in two of five pictures.
+# network the hottest spot lies elsewhere in 44 % of the pictures.
 # Whom it hurts: who reads from Grad-CAM++ that a network looks at the mouth only.
 # Found in no issue of torch-cam that we could search; 0.3.2 to 0.4.1 have the same line.
 set -euo pipefail
@@ -68,7 +68,7 @@ assert abs(seen["formula", 1][0] - 0.5) < 0.05 and abs(seen["formula", 1][1] - 1
 assert abs(seen["torchcam", 1][0] - 0.125) < 0.01 and seen["torchcam", 1][1] > 0.9
 assert seen["formula", 1 / 20][1] > 0.99 and seen["torchcam", 1 / 20][1] < 0.02
 
-# 2. A small network, random weights, 300 smooth pictures.
+# 2. A small network, random weights, 300 random pictures.
 torch.manual_seed(0)
 net = nn.Sequential(
     nn.Sequential(
@@ -82,5 +82,5 @@ right, found = by_formula(net, pictures, 3), by_torchcam(net, pictures, 3)
 moved = (right.flatten(1).argmax(1) != found.flatten(1).argmax(1)).double().mean()
 peak = found.amax((1, 2)).median()
 print(f"hottest spot elsewhere in {moved:.0%} of 300 pictures; median of the maps' largest values {peak:.3f}, should be 1")
-assert moved > 0.2
+assert moved > 0.2 and peak < 0.95
 PYTHON
