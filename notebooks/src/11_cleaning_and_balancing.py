@@ -267,8 +267,7 @@ for axes, rounds in zip(panels, (0, 150, 1000), strict=True):
     axes.set(title=f"{rounds} more rounds", xlabel="number", ylim=(-0.3, 2))
 panels[0].set_ylabel("frequency, opinion")
 panels[0].legend(frameon=False, fontsize=8)
-words = "Three histograms of real and drawn numbers: apart at first, one on the other at the end."
-plots.show(figure, alt=words)
+plots.show(figure, alt="Real and drawn numbers: apart at first, one on the other at the end.")
 
 # %% [markdown]
 # And in numbers:
