@@ -294,7 +294,7 @@ for name, one in asked.items():
     for b, a in PAIRS.items():
         rows[f"{name}, {b}"] = (one[b][1].astype(float) - one[a][1]).reshape(-1, 3).mean(axis=1)
 figure = plots.intervals(rows, "right with the change, less right without", chance=0)
-plots.show(figure, alt="Differences of people for six pairs; below 0: dark skin twice, glasses once.")
+plots.show(figure, alt="Differences for six pairs; below 0: dark skin twice, glasses once.")
 
 # %% [markdown]
 # Is it only that dark faces are darker pictures? Give each the mean and the contrast of its light version. And is it that
