@@ -270,7 +270,7 @@ plots.show(plots.dots(right, xlabel="right, % of 140 photographs; a dot for each
 # %% [markdown]
 # On average the laboratory is the easier exam for each of the four, whatever was learned. To learn in the wild helps in
 # the wild by 7 points (five layers), 5 (LIGHTVGG) and 4 (VGG16), and costs InceptionResNetV2 four. But the five seeds of
-# one network there lie 6 to 27 points apart, and only the first of these gains is large beside that (Welch's t: 2.9, 1.6 and 0.8). The first two seeds alone
+# one network there lie 6 to 27 points apart, and only the first of these gains is large beside that. The first two seeds alone
 # would have told another story: LIGHTVGG wins 11 points, VGG16 loses two.
 #
 # The two deep ones, a quarter as wide as the paper's, get too little from 420 photographs and the epochs that a laptop has time for.
